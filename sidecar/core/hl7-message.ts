@@ -1,0 +1,31 @@
+/**
+ * An HL7 v2 message as plain data, escapes already resolved: `fields[n][repetition][component][subcomponent]`, n being
+ * the field's number in the standard (`fields[0]` is empty; in MSH, `fields[1]` is the field separator), everything
+ * else from 0. Absent is an empty array or `''`; the HL7 null `""` stays the two characters `""` (v2.5.1 chapter 2.5.3).
+ */
+export type Hl7Field = readonly (readonly (readonly string[])[])[];
+export interface Hl7Segment {
+  readonly name: string;
+  readonly fields: readonly Hl7Field[];
+}
+export interface Hl7Message {
+  readonly segments: readonly Hl7Segment[];
+}
+
+/** HL7's way of saying "delete this value" (v2.5.1 chapter 2.5.3). */
+export const HL7_NULL = '""';
+
+/** Component `component` (from 1) of repetition `repetition` (from 0) of field `field`; `''` where it is absent. */
+export function component(segment: Hl7Segment | undefined, field: number, component = 1, repetition = 0): string {
+  return segment?.fields[field]?.[repetition]?.[component - 1]?.[0] ?? '';
+}
+
+/** The repetitions of a field, each a list of components (first subcomponents only). */
+export function repetitions(segment: Hl7Segment | undefined, field: number): readonly (readonly string[])[] {
+  return (segment?.fields[field] ?? []).map((components) => components.map((sub) => sub[0] ?? ''));
+}
+
+/** The first segment named `name`. */
+export function segment(message: Hl7Message, name: string): Hl7Segment | undefined {
+  return message.segments.find((candidate) => candidate.name === name);
+}
