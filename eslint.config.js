@@ -45,7 +45,11 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ regex: '^(?!\\./|libphonenumber-js)', message: 'core is pure: no I/O, no clock, no randomness' }] },
+        {
+          patterns: [
+            { regex: '^(?!\\./|libphonenumber-js)', message: 'core is pure: no I/O, no clock, no randomness' },
+          ],
+        },
       ],
       'no-restricted-globals': ['error', 'process', 'fetch', 'setTimeout', 'setInterval', 'performance', 'crypto'],
       'no-restricted-properties': [

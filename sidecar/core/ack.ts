@@ -29,8 +29,7 @@ const escape = (text: string): string =>
     .replace(/\^/g, '\\S\\')
     .replace(/&/g, '\\T\\')
     .replace(/~/g, '\\R\\')
-    // eslint-disable-next-line no-control-regex -- a segment must stay one line
-    .replace(/[\u0000-\u001f]+/g, ' ');
+    .replace(/\p{Cc}+/gu, ' ');
 
 const two = (value: number, width = 2): string => String(value).padStart(width, '0');
 
