@@ -1,0 +1,66 @@
+import { BlobServiceClient, RestError } from '@azure/storage-blob';
+import { Failure, httpFailureKind } from '../core/failure.ts';
+
+export interface BlobStore {
+  /** Makes the container, private, if it is not there. */
+  ensureContainer(): Promise<void>;
+  /** Writes a JPEG over whatever has that name, and gives its URL (no SAS: the container is private). Idempotent. */
+  upload(name: string, jpeg: Buffer): Promise<string>;
+  /** Answers when the container does. */
+  ping(): Promise<void>;
+}
+
+/** Blob names follow from Orthanc's id, but a resent instance may replace one, so that a day is the longest to keep. */
+const CACHE_CONTROL = 'private, max-age=86400';
+
+function blobFailure(error: unknown): Failure {
+  if (!(error instanceof RestError)) {
+    const message = error instanceof Error ? error.name : 'not an error';
+    return new Failure('transient', 'blob-unreachable', `blob store: ${message}`, { cause: error });
+  }
+  const { statusCode, code = 'unknown' } = error;
+  const outcome = { ...(statusCode !== undefined && { status: statusCode }), code, idempotent: true };
+  // A container that was deleted or a key that was changed is mended by a person, and the image is then still wanted.
+  const mendable = statusCode === 401 || statusCode === 403 || statusCode === 404 || statusCode === 409;
+  const kind = mendable ? 'transient' : httpFailureKind(outcome);
+  return new Failure(kind, `blob-${statusCode ?? 'unreachable'}`, `blob store: ${code}`, { cause: error });
+}
+
+async function classified<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw blobFailure(error);
+  }
+}
+
+/**
+ * A container in Azure Blob Storage. The SDK's own retries are few, since the job queue retries too; every call ends
+ * within `timeoutMs`. All failures are `Failure`s, as errors of an idempotent service.
+ */
+export function createBlobStore(connectionString: string, containerName: string, timeoutMs: number): BlobStore {
+  const service = BlobServiceClient.fromConnectionString(connectionString, {
+    retryOptions: { maxTries: 2, tryTimeoutInMs: timeoutMs, retryDelayInMs: 100, maxRetryDelayInMs: 1000 },
+  });
+  const container = service.getContainerClient(containerName);
+  const options = () => ({ abortSignal: AbortSignal.timeout(timeoutMs) });
+  return {
+    ensureContainer: () =>
+      classified(async () => {
+        await container.createIfNotExists(options());
+      }),
+    upload: (name, jpeg) =>
+      classified(async () => {
+        const blob = container.getBlockBlobClient(name);
+        await blob.uploadData(jpeg, {
+          ...options(),
+          blobHTTPHeaders: { blobContentType: 'image/jpeg', blobCacheControl: CACHE_CONTROL },
+        });
+        return blob.url;
+      }),
+    ping: () =>
+      classified(async () => {
+        await container.getProperties(options());
+      }),
+  };
+}

@@ -1,0 +1,65 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { runMigrations } from 'graphile-worker';
+import knex, { type Knex } from 'knex';
+import pg from 'pg';
+import { z } from 'zod';
+import { query } from './query.ts';
+
+const SQL_FOLDER = new URL('../../../sql/', import.meta.url);
+
+// Any number that nothing else on this database uses for an advisory lock.
+const MIGRATION_LOCK = 4_721_590_001;
+
+const SQL_MIGRATIONS = {
+  getMigrations: async () => (await readdir(SQL_FOLDER)).filter((name) => name.endsWith('.sql')).sort(),
+  getMigrationName: (name: string) => name,
+  getMigration: async (name: string) => {
+    const sql = await readFile(new URL(name, SQL_FOLDER), 'utf8');
+    return {
+      up: async (db: Knex) => {
+        await db.raw(sql.replaceAll('?', '\\?'));
+      },
+      down: () => Promise.reject(new Error('migrations only go forward')),
+    };
+  },
+};
+
+/** A pool of at most `poolSize` connections; opens none until the first query. `destroy()` closes it. */
+export function openDatabase(databaseUrl: string, poolSize: number): Knex {
+  return knex({
+    client: 'pg',
+    connection: {
+      connectionString: databaseUrl,
+      application_name: 'axis-sidecar',
+      connectionTimeoutMillis: 5_000,
+      statement_timeout: 60_000,
+      idle_in_transaction_session_timeout: 60_000,
+      keepAlive: true,
+    },
+    pool: { min: 0, max: poolSize },
+    acquireConnectionTimeout: 10_000,
+  });
+}
+
+/**
+ * Brings the database to the newest schema, this project's (`sql/`) and the job queue's. Several processes may call it
+ * at once: one migrates, the others wait for it. An advisory lock of a session, so that a crash leaves no lock behind.
+ */
+export async function migrate(db: Knex, databaseUrl: string): Promise<void> {
+  const holder = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
+  await holder.connect();
+  try {
+    await holder.query('SET lock_timeout = 0; SET statement_timeout = 120000');
+    await holder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await db.migrate.forceFreeMigrationsLock({ migrationSource: SQL_MIGRATIONS });
+    await db.migrate.latest({ migrationSource: SQL_MIGRATIONS });
+    await runMigrations({ connectionString: databaseUrl });
+  } finally {
+    await holder.end();
+  }
+}
+
+/** Answers when the database does. @throws Failure transient when it does not. */
+export async function pingDatabase(db: Knex): Promise<void> {
+  await query(db, 'SELECT 1 AS one', {}, z.object({ one: z.number() }));
+}

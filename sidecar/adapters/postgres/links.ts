@@ -1,0 +1,220 @@
+import type { Knex } from 'knex';
+import { z } from 'zod';
+import type { NewDecision, RisStudy, StoredStudy } from '../../core/match.ts';
+import { execute, query } from './query.ts';
+
+// One lock for all that decides links: decisions are few and fast, and two of them at once could each miss the other's
+// facts.
+const LINKING_LOCK = 4_721_590_002;
+
+export const LOAD_STUDIES = `
+SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
+       jsonb_agg(jsonb_build_object(
+         'accessionNumber', t.accession_number, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
+         'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'studyDate', t.study_date)
+         ORDER BY t.orthanc_id) AS tags
+FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+WHERE d.id = ANY (CAST(:ids AS bigint[]))
+GROUP BY d.id ORDER BY d.id`;
+
+const STUDY_ROW = z.object({
+  id: z.string(),
+  study_instance_uid: z.string(),
+  modalities: z.array(z.string()),
+  study_id: z.string().nullable(),
+  status: z.string().nullable(),
+  rule: z.string().nullable(),
+  reason: z.string().nullable(),
+  decided_by: z.string().nullable(),
+  candidate_ids: z.array(z.string()),
+  tags: z.array(
+    z.object({
+      accessionNumber: z.string(),
+      patientId: z.object({ id: z.string(), issuer: z.string() }),
+      patientName: z.string(),
+      birthDate: z.string().nullable(),
+      studyDate: z.string().nullable(),
+    }),
+  ),
+});
+
+// The RIS studies that core/match.ts asks for, per DICOM study: one index look-up for each rule.
+export const LOAD_RIS_STUDIES = `
+WITH tags AS MATERIALIZED (
+  SELECT d.id AS dicom_study_id, d.study_instance_uid, t.*
+  FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+  WHERE d.id = ANY (CAST(:ids AS bigint[]))
+), found AS (
+  SELECT t.dicom_study_id, s.id
+  FROM tags t JOIN studies s ON s.accession_key = t.accession_key WHERE t.accession_key <> ''
+  UNION
+  SELECT t.dicom_study_id, s.id
+  FROM tags t JOIN studies s ON s.study_instance_uid = t.study_instance_uid AND s.source = 'ris'
+  UNION
+  SELECT t.dicom_study_id, s.id
+  FROM tags t
+  JOIN patients p ON upper(p.external_id) = upper(t.patient_id) AND p.source = 'ris'
+  JOIN studies s ON s.patient_id = coalesce(p.merged_into, p.id) AND s.study_date = t.study_date AND s.source = 'ris'
+  WHERE t.patient_id <> ''
+  UNION
+  SELECT t.dicom_study_id, s.id
+  FROM tags t
+  JOIN patients p ON p.birth_date = t.patient_birth_date AND p.source = 'ris'
+  JOIN studies s ON s.patient_id = p.id AND s.source = 'ris' AND s.study_date BETWEEN t.study_date - 2 AND t.study_date + 2
+)
+SELECT f.dicom_study_id, s.id, s.accession_number, coalesce(s.study_instance_uid, '') AS study_instance_uid,
+       (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')) ORDER BY m.id)
+        FROM patients m WHERE m.id = p.id OR m.merged_into = p.id) AS patient_ids,
+       coalesce(p.name, '') AS patient_name, CAST(p.birth_date AS text) AS birth_date,
+       CAST(s.study_date AS text) AS study_date, coalesce(s.modality, '') AS modality,
+       s.order_status = 'cancelled' AS cancelled
+FROM found f JOIN studies s ON s.id = f.id JOIN patients p ON p.id = s.patient_id
+ORDER BY f.dicom_study_id, s.id`;
+
+const RIS_ROW = z.object({
+  dicom_study_id: z.string(),
+  id: z.string(),
+  accession_number: z.string(),
+  study_instance_uid: z.string(),
+  patient_ids: z.array(z.object({ id: z.string(), issuer: z.string() })),
+  patient_name: z.string(),
+  birth_date: z.string().nullable(),
+  study_date: z.string().nullable(),
+  modality: z.string(),
+  cancelled: z.boolean(),
+});
+
+// A study of its own, with a patient of its own, for each DICOM study that is not linked and has none yet.
+export const MAKE_OWN_STUDIES = `
+WITH wanted AS MATERIALIZED (
+  SELECT nextval(pg_get_serial_sequence('patients', 'id')) AS new_patient_id, d.study_instance_uid, d.modalities, t.*
+  FROM dicom_studies d
+  JOIN LATERAL (
+    SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1
+  ) t ON true
+  WHERE d.id = ANY (CAST(:ids AS bigint[]))
+    AND NOT EXISTS (SELECT 1 FROM studies s WHERE s.source = 'dicom' AND s.study_instance_uid = d.study_instance_uid)
+), made AS (
+  INSERT INTO patients (id, source, external_id, issuer, name, birth_date, sex)
+  OVERRIDING SYSTEM VALUE
+  SELECT new_patient_id, 'dicom', nullif(patient_id, ''), nullif(issuer, ''), nullif(patient_name, ''),
+         patient_birth_date, nullif(patient_sex, '')
+  FROM wanted
+)
+INSERT INTO studies (patient_id, source, study_instance_uid, modality, procedure_description, study_date)
+SELECT new_patient_id, 'dicom', study_instance_uid, modalities[1], nullif(study_description, ''), study_date FROM wanted`;
+
+export const SAVE_DECISIONS = `
+WITH made AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(CAST(:decisions AS jsonb))
+    AS r(id bigint, study_id bigint, status text, rule text, reason text, candidate_ids bigint[])
+), saved AS (
+  UPDATE dicom_studies d
+  SET study_id = coalesce(m.study_id, own.id), status = m.status, rule = m.rule, reason = m.reason,
+      candidate_ids = m.candidate_ids, decided_by = :decidedBy, decided_at = :now
+  FROM made m
+  JOIN dicom_studies was ON was.id = m.id
+  LEFT JOIN studies own ON own.source = 'dicom' AND own.study_instance_uid = was.study_instance_uid
+  WHERE d.id = m.id
+  RETURNING d.*
+)
+INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
+SELECT s.id, s.study_id, s.status, s.rule, s.reason, s.candidate_ids,
+       (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id)
+        FROM dicom_study_tags t WHERE t.dicom_study_id = s.id),
+       s.decided_by, s.decided_at
+FROM saved s ORDER BY s.id`;
+
+// What an adopted DICOM study leaves behind.
+export const REMOVE_ABANDONED_STUDIES = `
+WITH gone AS (
+  DELETE FROM studies s USING dicom_studies d
+  WHERE d.id = ANY (CAST(:ids AS bigint[])) AND s.source = 'dicom' AND s.study_instance_uid = d.study_instance_uid
+    AND d.status = 'linked' AND d.study_id <> s.id
+  RETURNING s.patient_id
+)
+DELETE FROM patients p USING gone WHERE p.id = gone.patient_id AND p.source = 'dicom'`;
+
+// The DICOM studies whose decision may rest on these RIS studies, as they are now or as they were when decided.
+export const STUDIES_RESTING_ON = `
+WITH ris AS MATERIALIZED (
+  SELECT s.*, p.birth_date FROM studies s JOIN patients p ON p.id = s.patient_id
+  WHERE s.id = ANY (CAST(:ids AS bigint[]))
+), ids AS (
+  SELECT m.external_id, r.study_date FROM ris r JOIN patients m ON m.id = r.patient_id OR m.merged_into = r.patient_id
+)
+SELECT d.id FROM dicom_studies d WHERE d.candidate_ids && CAST(:ids AS bigint[])
+UNION
+SELECT d.id FROM dicom_studies d WHERE d.study_id = ANY (CAST(:ids AS bigint[]))
+UNION
+SELECT t.dicom_study_id FROM dicom_study_tags t JOIN ris r ON r.accession_key = t.accession_key
+UNION
+SELECT d.id FROM dicom_studies d JOIN ris r ON r.study_instance_uid = d.study_instance_uid
+UNION
+SELECT t.dicom_study_id FROM dicom_study_tags t JOIN ids ON upper(ids.external_id) = upper(t.patient_id)
+ WHERE t.study_date = ids.study_date AND t.patient_id <> ''
+UNION
+SELECT t.dicom_study_id FROM dicom_study_tags t JOIN ris r ON r.birth_date = t.patient_birth_date
+ WHERE t.study_date BETWEEN r.study_date - 2 AND r.study_date + 2`;
+
+/** The statements of link decisions inside one transaction. */
+export function linkStatements(trx: Knex.Transaction) {
+  const idsParameter = (ids: readonly string[]): string => `{${ids.join(',')}}`;
+  return {
+    lockLinking: () => execute(trx, 'SELECT pg_advisory_xact_lock(:lock)', { lock: LINKING_LOCK }),
+
+    async loadStudies(dicomStudyIds: readonly string[]): Promise<StoredStudy[]> {
+      const rows = await query(trx, LOAD_STUDIES, { ids: idsParameter(dicomStudyIds) }, STUDY_ROW);
+      return rows.map((row) => {
+        const { study_id: studyId, status, rule, reason, decided_by: decidedBy, candidate_ids: candidateIds } = row;
+        const decided = studyId !== null && status !== null && rule !== null && decidedBy !== null;
+        return {
+          id: row.id,
+          seen: { studyInstanceUid: row.study_instance_uid, modalities: row.modalities, tags: row.tags },
+          standing: decided ? { studyId, status, rule, reason, decidedBy, candidateIds } : null,
+        };
+      });
+    },
+
+    async loadRisStudies(dicomStudyIds: readonly string[]): Promise<ReadonlyMap<string, readonly RisStudy[]>> {
+      const rows = await query(trx, LOAD_RIS_STUDIES, { ids: idsParameter(dicomStudyIds) }, RIS_ROW);
+      return Map.groupBy(
+        rows.map((row) => ({
+          dicomStudyId: row.dicom_study_id,
+          id: row.id,
+          accessionNumber: row.accession_number,
+          studyInstanceUid: row.study_instance_uid,
+          patientIds: row.patient_ids,
+          patientName: row.patient_name,
+          birthDate: row.birth_date,
+          studyDate: row.study_date,
+          modality: row.modality,
+          cancelled: row.cancelled,
+        })),
+        ({ dicomStudyId }) => dicomStudyId,
+      );
+    },
+
+    async saveDecisions(decisions: readonly NewDecision[], decidedBy: string, now: Date): Promise<void> {
+      const ids = idsParameter(decisions.map(({ dicomStudyId }) => dicomStudyId));
+      const own = decisions.filter(({ decision }) => decision.status !== 'linked');
+      await execute(trx, MAKE_OWN_STUDIES, { ids: idsParameter(own.map(({ dicomStudyId }) => dicomStudyId)) });
+      const rows = decisions.map(({ dicomStudyId, decision }) => ({
+        id: dicomStudyId,
+        study_id: decision.status === 'linked' ? decision.studyId : null,
+        status: decision.status,
+        rule: decision.rule,
+        reason: 'reason' in decision ? decision.reason : null,
+        candidate_ids: decision.candidateIds,
+      }));
+      await execute(trx, SAVE_DECISIONS, { decisions: JSON.stringify(rows), decidedBy, now });
+      await execute(trx, REMOVE_ABANDONED_STUDIES, { ids });
+    },
+
+    /** The DICOM studies that may have to be decided anew since these RIS studies changed. */
+    async studiesRestingOn(studyIds: readonly string[]): Promise<string[]> {
+      const rows = await query(trx, STUDIES_RESTING_ON, { ids: idsParameter(studyIds) }, z.object({ id: z.string() }));
+      return rows.map(({ id }) => id);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import type { Knex } from 'knex';
+import { z } from 'zod';
+import { Failure, type FailureKind } from '../../core/failure.ts';
+
+type Binding = string | number | boolean | Date | Buffer | null | readonly string[];
+
+// PostgreSQL error classes (manual, appendix A) that say nothing against the statement itself: connection, resources,
+// operator intervention, lock not available, serialization, and a server that is read-only or starting.
+const TRANSIENT_CLASSES = new Set(['08', '40', '53', '55', '57', '58', '25', 'XX']);
+// What pg and knex throw without a code.
+const CONNECTION_LOST = /connection|timeout|terminat/i;
+const DRIVER_CODE = z.object({ code: z.string() });
+
+/**
+ * What Postgres or its driver threw, classified: a SQLSTATE of a data or programming error is permanent, all else
+ * transient, since a transaction whose end is unknown is answered by doing the same idempotent work again. The message
+ * carries the SQLSTATE only: Postgres quotes values in its own.
+ */
+export function postgresFailure(error: unknown): Error {
+  if (!(error instanceof Error)) return new Failure('transient', 'postgres-unknown', 'PostgreSQL: not an error');
+  const code = DRIVER_CODE.safeParse(error).data?.code;
+  const fromDriver = error.name === 'KnexTimeoutError' || (error.name === 'Error' && CONNECTION_LOST.test(error.message));
+  if (error instanceof Failure || (code === undefined && !fromDriver)) return error;
+  const isSqlState = code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('E');
+  const kind: FailureKind = isSqlState && !TRANSIENT_CLASSES.has(code.slice(0, 2)) ? 'permanent' : 'transient';
+  const name = code ?? 'connection';
+  return new Failure(kind, `postgres-${name}`, `PostgreSQL: ${name}`, { cause: error });
+}
+
+/** Runs one statement with named bindings (`:name`) and checks each row against `row`. */
+export async function query<T>(
+  db: Knex,
+  sql: string,
+  bindings: Readonly<Record<string, Binding>>,
+  row: z.ZodType<T>,
+): Promise<T[]> {
+  try {
+    const result: unknown = await db.raw(sql, bindings);
+    return z.object({ rows: z.array(row) }).parse(result).rows;
+  } catch (error) {
+    if (error instanceof z.ZodError) throw error;
+    throw postgresFailure(error);
+  }
+}
+
+/** Runs one statement whose rows, if any, do not matter. */
+export async function execute(db: Knex, sql: string, bindings: Readonly<Record<string, Binding>>): Promise<void> {
+  await query(db, sql, bindings, z.unknown());
+}
+
+export const ID_ROW = z.object({ id: z.string() });

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { parseApiKeys, type ApiKey } from './core/api-key.ts';
+import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './core/sms.ts';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const count = (lowest: number, highest: number) => z.coerce.number().int().min(lowest).max(highest);
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
+
+function isTimeZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+const FIELD = /^(PID|PV1|ORC|OBR|IPC|ZDS|TQ1)-(\d{1,2})$/;
+const hl7Fields = z.string().transform((text, context) =>
+  text.split(',').flatMap((place) => {
+    const [, segment, field] = FIELD.exec(place.trim()) ?? [];
+    if (segment !== undefined && field !== undefined) return [{ segment, field: Number(field) }];
+    context.addIssue({ code: 'custom', message: 'must be a list of fields such as OBR-18,IPC-1,OBR-3,ORC-3' });
+    return [];
+  }),
+);
+
+const smsHours = z.string().transform((text, context) => {
+  const hours = parseSmsHours(text);
+  if (hours !== null) return hours;
+  context.addIssue({ code: 'custom', message: 'must be two times such as 08:00-20:00' });
+  return z.NEVER;
+});
+
+const apiKeys = z.string().transform((text, context): readonly ApiKey[] => {
+  const { keys, problems } = parseApiKeys(text);
+  for (const message of problems) context.addIssue({ code: 'custom', message });
+  return keys;
+});
+
+const smsTemplate = z.string().superRefine((template, context) => {
+  const problem = checkTemplate(template);
+  if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+});
+
+const SETTINGS = z.object({
+  ORTHANC_URL: httpUrl,
+  ORTHANC_USERNAME: z.string().min(1),
+  ORTHANC_PASSWORD: z.string().min(1),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }),
+  DATABASE_POOL_SIZE: count(4, 200).default(16),
+  AZURE_STORAGE_CONNECTION_STRING: z
+    .string()
+    .regex(/AccountName=|UseDevelopmentStorage=true|BlobEndpoint=/, 'must be an Azure Storage connection string'),
+  AZURE_STORAGE_CONTAINER: z
+    .string()
+    .regex(/^[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]$/, 'must be a container name: 3 to 63 of a-z, 0-9 and -')
+    .default('renderings'),
+  HL7_HOST: z.string().default('0.0.0.0'),
+  HL7_PORT: port.default(2575),
+  HL7_MAX_FRAME_BYTES: count(1024, 1_073_741_824).default(16 * 1024 * 1024),
+  HL7_MAX_CONNECTIONS: count(1, 10_000).default(500),
+  HL7_IDLE_TIMEOUT_MS: count(1000, 86_400_000).default(600_000),
+  HL7_ACCESSION_FIELDS: hl7Fields.prefault('OBR-18,IPC-1,OBR-3,ORC-3'),
+  HTTP_HOST: z.string().default('0.0.0.0'),
+  HTTP_PORT: port.default(8080),
+  API_KEYS: apiKeys.prefault(''),
+  MAX_UPLOAD_BYTES: count(1024, 17_179_869_184).default(2 * 1024 * 1024 * 1024),
+  PORTAL_URL: httpUrl,
+  TWILIO_ACCOUNT_SID: z.string().optional(),
+  TWILIO_AUTH_TOKEN: z.string().optional(),
+  TWILIO_FROM: z.string().optional(),
+  TWILIO_MESSAGING_SERVICE_SID: z.string().optional(),
+  TWILIO_API_URL: httpUrl.optional(),
+  SMS_HOURS: smsHours.prefault('08:00-20:00'),
+  SMS_TEMPLATE: smsTemplate.prefault(DEFAULT_TEMPLATE),
+  PRACTICE_TIME_ZONE: z
+    .string()
+    .refine(isTimeZone, 'must be an IANA time zone such as Australia/Melbourne')
+    .default('Australia/Melbourne'),
+  PHONE_REGION: z
+    .string()
+    .regex(/^[A-Z]{2}$/, 'must be a country code such as AU')
+    .default('AU'),
+  POLL_INTERVAL_MS: count(50, 60_000).default(1000),
+  FEED_BATCH_SIZE: count(1, 5000).default(1000),
+  FEED_MAX_LAG_SECONDS: count(1, 86_400).default(300),
+  JOB_CONCURRENCY: count(1, 64).default(4),
+  RENDER_MAX_PIXELS: count(1, 1_000_000_000).default(64_000_000),
+  RENDER_TIMEOUT_MS: count(100, 600_000).default(30_000),
+  SHUTDOWN_TIMEOUT_MS: count(100, 300_000).default(8000),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+const TWILIO_PAIRS = z
+  .object({
+    TWILIO_ACCOUNT_SID: z.string().optional(),
+    TWILIO_AUTH_TOKEN: z.string().optional(),
+    TWILIO_FROM: z.string().optional(),
+    TWILIO_MESSAGING_SERVICE_SID: z.string().optional(),
+  })
+  .superRefine((twilio, context) => {
+    const set = (name: keyof typeof twilio): boolean => twilio[name] !== undefined;
+    const add = (name: keyof typeof twilio, message: string): void => {
+      context.addIssue({ code: 'custom', path: [name], message });
+    };
+    if (set('TWILIO_ACCOUNT_SID') && !set('TWILIO_AUTH_TOKEN')) add('TWILIO_AUTH_TOKEN', 'is needed too');
+    if (set('TWILIO_AUTH_TOKEN') && !set('TWILIO_ACCOUNT_SID')) add('TWILIO_ACCOUNT_SID', 'is needed too');
+    const sender = set('TWILIO_FROM') || set('TWILIO_MESSAGING_SERVICE_SID');
+    if (set('TWILIO_ACCOUNT_SID') && !sender) add('TWILIO_FROM', 'or TWILIO_MESSAGING_SERVICE_SID is needed too');
+  });
+
+export type Config = z.output<typeof SETTINGS>;
+
+/** What is wrong with the settings, a line each, without the values of any. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+function withSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const name of Object.keys(SETTINGS.shape)) {
+    const [value, file] = [environment[name], environment[`${name}_FILE`]];
+    if (value !== undefined && value !== '') settings[name] = value;
+    if (file === undefined || file === '') continue;
+    if (settings[name] !== undefined) problems.push(`${name}: is set, and ${name}_FILE too`);
+    try {
+      settings[name] = readFileSync(file, 'utf8').trim();
+    } catch {
+      problems.push(`${name}_FILE: cannot be read`);
+    }
+  }
+  return settings;
+}
+
+/**
+ * The settings of `environment`, typed. An empty variable counts as not set; any setting may come from the file that
+ * `NAME_FILE` names (Docker secrets).
+ * @throws ConfigError with every problem at once.
+ */
+export function loadConfig(environment: NodeJS.ProcessEnv): Config {
+  const problems: string[] = [];
+  const settings = withSecretFiles(environment, problems);
+  const result = SETTINGS.safeParse(settings);
+  const issues = [...(result.error?.issues ?? []), ...(TWILIO_PAIRS.safeParse(settings).error?.issues ?? [])];
+  for (const { path, message } of issues) {
+    const name = path.join('.');
+    problems.push(`${name}: ${name in settings ? message : settings[name] === undefined && message.startsWith('Invalid input') ? 'is not set' : message}`);
+  }
+  if (!result.success || problems.length > 0) throw new ConfigError(problems);
+  return result.data;
+}

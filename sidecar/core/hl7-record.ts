@@ -1,0 +1,17 @@
+/** What is kept of a message beside its answer. */
+export interface Envelope {
+  readonly sendingApplication: string;
+  readonly sendingFacility: string;
+  readonly messageType: string;
+  readonly controlId: string;
+  readonly contentHash: string;
+  readonly raw: Buffer;
+  readonly remoteAddress: string;
+}
+
+/** How it was answered for good. */
+export interface Outcome {
+  readonly answer: 'AA' | 'AR';
+  readonly reason: string | null;
+  readonly acknowledgment: string;
+}

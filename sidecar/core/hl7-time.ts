@@ -1,0 +1,50 @@
+export interface PracticeTime {
+  readonly instant: Date;
+  /** The calendar day in the practice's zone, `YYYY-MM-DD`. */
+  readonly localDate: string;
+}
+
+const TS = /^(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})?(\d{2})?(?:\.\d{1,4})?)?([+-]\d{4})?$/;
+
+/** The offset of `timeZone` from UTC at `instant`, in milliseconds. */
+function zoneOffsetMs(instant: Date, timeZone: string): number {
+  const parts = Object.fromEntries(
+    new Intl.DateTimeFormat('en-AU', {
+      timeZone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    })
+      .formatToParts(instant)
+      .map(({ type, value }) => [type, Number(value)]),
+  );
+  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts;
+  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(instant.getTime() / 1000) * 1000;
+}
+
+/**
+ * An HL7 TS or DTM (v2.5.1 chapter 2.A.77) with at least a day: without an offset it is the practice's local time (of
+ * the hour that a change of summer time repeats, the first; of the one it skips, the hour after). `null` if it is not
+ * a time.
+ */
+export function parseHl7Time(text: string, timeZone: string): PracticeTime | null {
+  const match = TS.exec(text.trim());
+  if (match === null) return null;
+  const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', offset] = match;
+  const asUtc = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  if (Number.isNaN(asUtc) || new Date(asUtc).getUTCDate() !== Number(day)) return null;
+  if (offset === undefined) {
+    const guess = asUtc - zoneOffsetMs(new Date(asUtc), timeZone);
+    const instant = new Date(asUtc - zoneOffsetMs(new Date(guess), timeZone));
+    return { instant, localDate: `${year}-${month}-${day}` };
+  }
+  const sign = offset.startsWith('-') ? -1 : 1;
+  const offsetMs = sign * (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(3, 5))) * 60_000;
+  const instant = new Date(asUtc - offsetMs);
+  const local = new Date(instant.getTime() + zoneOffsetMs(instant, timeZone));
+  return { instant, localDate: local.toISOString().slice(0, 10) };
+}

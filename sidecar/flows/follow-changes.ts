@@ -1,0 +1,73 @@
+import type { DicomBatch } from '../core/dicom.ts';
+
+export interface Changes {
+  readonly changes: readonly { readonly seq: number; readonly orthancId: string }[];
+  /** The last Seq that Orthanc looked at for this page. */
+  readonly last: number;
+  readonly done: boolean;
+}
+
+export interface Feed {
+  /** Which database this is: another one has Seqs of its own. */
+  serverId(): Promise<string>;
+  /** New instances after `since`, exclusive. */
+  changes(since: number, limit: number): Promise<Changes>;
+  /** Their tags; instances that are gone by now are left out. */
+  readInstances(orthancIds: readonly string[]): Promise<DicomBatch>;
+}
+
+export interface FeedTx {
+  /** Until the transaction ends, no other one decides links or changes what they rest on. */
+  lockLinking(): Promise<void>;
+  readCursor(): Promise<{ readonly serverId: string; readonly seq: number } | null>;
+  /** Upserts DICOM studies with their tags; gives the ids of those that were new or learned something. */
+  saveStudies(batch: DicomBatch): Promise<string[]>;
+  /** Adds series and images that were not there, with a mirror job for each such image. After the studies are linked. */
+  saveImages(batch: DicomBatch): Promise<number>;
+  saveCursor(serverId: string, seq: number, now: Date): Promise<void>;
+}
+
+export interface FollowDeps<Tx extends FeedTx> {
+  readonly feed: Feed;
+  readonly readCursor: () => Promise<{ readonly serverId: string; readonly seq: number } | null>;
+  readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+  readonly linkStudies: (tx: Tx, dicomStudyIds: readonly string[]) => Promise<void>;
+  readonly batchSize: number;
+  readonly now: () => Date;
+}
+
+export interface Followed {
+  readonly instances: number;
+  readonly newImages: number;
+  /** Nothing newer was there: time to wait. */
+  readonly done: boolean;
+  /** The feed is of another Orthanc database than the one followed before, so it is read from its start. */
+  readonly restarted: boolean;
+}
+
+/**
+ * Takes one page of Orthanc's feed (Orthanc Book, "Tracking changes"): rows, link decisions, mirror jobs and the cursor
+ * in one transaction, so that a crash at any point repeats the page without a trace of the first try. The cursor only
+ * ever stands on a Seq that was received.
+ */
+export async function followChanges<Tx extends FeedTx>(deps: FollowDeps<Tx>): Promise<Followed> {
+  const serverId = await deps.feed.serverId();
+  const cursor = await deps.readCursor();
+  const restarted = cursor !== null && cursor.serverId !== serverId;
+  const since = cursor === null || restarted ? 0 : cursor.seq;
+  const page = await deps.feed.changes(since, deps.batchSize);
+  const seq = Math.max(since, page.changes.at(-1)?.seq ?? (page.done ? since : page.last));
+  if (page.changes.length === 0 && seq === since && !restarted && cursor !== null) {
+    return { instances: 0, newImages: 0, done: page.done, restarted };
+  }
+  const batch = await deps.feed.readInstances(page.changes.map(({ orthancId }) => orthancId));
+  const newImages = await deps.transaction(async (tx) => {
+    await tx.lockLinking();
+    const learned = await tx.saveStudies(batch);
+    await deps.linkStudies(tx, learned);
+    const added = await tx.saveImages(batch);
+    await tx.saveCursor(serverId, seq, deps.now());
+    return added;
+  });
+  return { instances: batch.instances.length, newImages, done: page.done, restarted };
+}

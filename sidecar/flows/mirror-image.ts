@@ -1,0 +1,58 @@
+import type { Failure } from '../core/failure.ts';
+import { asFailure } from '../core/failure.ts';
+import { blobNames, planRendering } from '../core/rendering.ts';
+
+export interface ImageToMirror {
+  readonly orthancId: string;
+  readonly sopClassUid: string;
+  readonly transferSyntaxUid: string;
+  readonly numberOfFrames: number;
+  readonly mirrorStatus: string;
+}
+
+export interface MirrorDeps {
+  readonly load: (imageId: string) => Promise<ImageToMirror | null>;
+  /** JPEG of one frame, windowed as the file says. */
+  readonly renderByOrthanc: (orthancId: string, frame: number) => Promise<Buffer>;
+  readonly renderHere: (orthancId: string, frame: number) => Promise<Buffer>;
+  readonly thumbnail: (jpeg: Buffer) => Promise<Buffer>;
+  /** Writes the blob, over one of that name if there is one, and gives its URL. */
+  readonly upload: (name: string, jpeg: Buffer) => Promise<string>;
+  readonly markMirrored: (imageId: string, imageUrl: string, thumbnailUrl: string, now: Date) => Promise<void>;
+  readonly markUnrenderable: (imageId: string, status: 'no-pixels' | 'failed', reason: string) => Promise<void>;
+  readonly now: () => Date;
+}
+
+async function render(deps: MirrorDeps, image: ImageToMirror, plan: { by: 'orthanc' | 'sidecar'; frame: number }) {
+  const draw = plan.by === 'orthanc' ? deps.renderByOrthanc : deps.renderHere;
+  const jpeg = await draw(image.orthancId, plan.frame);
+  return { jpeg, thumbnail: await deps.thumbnail(jpeg) };
+}
+
+/**
+ * Puts one image's rendering and thumbnail into the blob store and their URLs on its row. Idempotent: names follow from
+ * Orthanc's id, a mirrored image is left alone. What cannot be rendered is recorded with its reason and not tried
+ * again; a transient {@link Failure} is thrown for the job queue to retry, and on the `lastAttempt` recorded too.
+ */
+export async function mirrorImage(deps: MirrorDeps, imageId: string, lastAttempt: boolean): Promise<void> {
+  const image = await deps.load(imageId);
+  if (image === null || image.mirrorStatus === 'mirrored') return;
+  const plan = planRendering(image);
+  if (plan.by === 'nobody') {
+    await deps.markUnrenderable(imageId, 'no-pixels', plan.reason);
+    return;
+  }
+  let failure: Failure;
+  try {
+    const { jpeg, thumbnail } = await render(deps, image, plan);
+    const names = blobNames(image.orthancId);
+    const imageUrl = await deps.upload(names.image, jpeg);
+    const thumbnailUrl = await deps.upload(names.thumbnail, thumbnail);
+    await deps.markMirrored(imageId, imageUrl, thumbnailUrl, deps.now());
+    return;
+  } catch (error) {
+    failure = asFailure(error);
+  }
+  if (failure.kind === 'permanent' || lastAttempt) await deps.markUnrenderable(imageId, 'failed', failure.code);
+  if (failure.kind !== 'permanent') throw failure;
+}

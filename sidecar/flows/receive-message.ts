@@ -1,0 +1,115 @@
+import { buildAck, type Answer } from '../core/ack.ts';
+import { asFailure } from '../core/failure.ts';
+import { component, segment, type Hl7Message } from '../core/hl7-message.ts';
+import type { Envelope, Outcome } from '../core/hl7-record.ts';
+import { Hl7Rejection } from '../core/hl7-rejection.ts';
+
+export interface InboundMessage {
+  readonly raw: Buffer;
+  readonly message: Hl7Message | null;
+  /** Why `message` is null. */
+  readonly problem: string | null;
+  readonly remoteAddress: string;
+}
+
+export interface ReceiveTx {
+  /**
+   * Keeps the frame with its answer; gives its id, or the acknowledgment it got when it came before. Waits for another
+   * transaction that is about to keep the same frame.
+   */
+  saveMessage(envelope: Envelope, outcome: Outcome, now: Date): Promise<{ id: string } | { acknowledgment: string }>;
+}
+
+export type Apply<Tx> = (tx: Tx, message: Hl7Message, hl7MessageId: string, now: Date) => Promise<void>;
+
+export interface ReceiveDeps<Tx extends ReceiveTx> {
+  readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+  /** By MSH-9.1. */
+  readonly apply: { readonly order: Apply<Tx>; readonly report: Apply<Tx>; readonly patient: Apply<Tx> };
+  readonly contentHash: (raw: Buffer) => string;
+  readonly newControlId: () => string;
+  readonly now: () => Date;
+  /** Told of each message answered AE or AR: ids and codes only. */
+  readonly onRefused: (refused: { controlId: string; messageType: string; answer: 'AE' | 'AR'; code: string }) => void;
+}
+
+const EVENTS: Readonly<Record<string, { apply: 'order' | 'report' | 'patient'; events: readonly string[] }>> = {
+  ORM: { apply: 'order', events: ['O01', ''] },
+  OMI: { apply: 'order', events: ['O23'] },
+  OMG: { apply: 'order', events: ['O19'] },
+  ORU: { apply: 'report', events: ['R01', ''] },
+};
+
+function route(message: Hl7Message): 'order' | 'report' | 'patient' {
+  const msh = segment(message, 'MSH');
+  const at = (field: number) => ({ segment: 'MSH', ordinal: 1, field });
+  if (component(msh, 10) === '') throw new Hl7Rejection(101, 'MSH-10 message control ID missing', at(10));
+  const type = component(msh, 9);
+  if (type === 'ADT') return 'patient';
+  const known = EVENTS[type];
+  if (known === undefined) throw new Hl7Rejection(200, 'this message type is not taken', at(9));
+  if (!known.events.includes(component(msh, 9, 2))) throw new Hl7Rejection(201, 'this event is not taken', at(9));
+  return known.apply;
+}
+
+/**
+ * Takes one HL7 message and gives the acknowledgment to send. AA only after its effects and the message itself were
+ * committed, in one transaction; AR, with the message kept and its reason stored, when it will never be applied as it
+ * is; AE when it may work later (nothing is kept: the sender has it still). A message seen before (same sender, MSH-10
+ * and content) gets the answer it got and has no second effect. Never rejects.
+ */
+export async function receiveMessage<Tx extends ReceiveTx>(
+  deps: ReceiveDeps<Tx>,
+  inbound: InboundMessage,
+): Promise<string> {
+  const now = deps.now();
+  const message = inbound.message ?? undefined;
+  const msh = message && segment(message, 'MSH');
+  const controlId = component(msh, 10);
+  const messageType = [component(msh, 9), component(msh, 9, 2)].filter((part) => part !== '').join('^');
+  const answered = (answer: Answer): string => buildAck(message, answer, now, deps.newControlId());
+  const envelope: Envelope = {
+    sendingApplication: component(msh, 3),
+    sendingFacility: component(msh, 4),
+    messageType,
+    controlId,
+    contentHash: deps.contentHash(inbound.raw),
+    raw: inbound.raw,
+    remoteAddress: inbound.remoteAddress,
+  };
+
+  const accept = (parsed: Hl7Message, apply: Apply<Tx>): Promise<string> =>
+    deps.transaction(async (tx) => {
+      const acknowledgment = answered({ code: 'AA' });
+      const saved = await tx.saveMessage(envelope, { answer: 'AA', reason: null, acknowledgment }, now);
+      if ('acknowledgment' in saved) return saved.acknowledgment;
+      await apply(tx, parsed, saved.id, now);
+      return acknowledgment;
+    });
+
+  const reject = (rejection: Hl7Rejection): Promise<string> =>
+    deps.transaction(async (tx) => {
+      const { errorCode, location, message: text } = rejection;
+      const acknowledgment = answered({ code: 'AR', text, errorCode, ...(location && { location }) });
+      const saved = await tx.saveMessage(envelope, { answer: 'AR', reason: text, acknowledgment }, now);
+      if ('acknowledgment' in saved) return saved.acknowledgment;
+      deps.onRefused({ controlId, messageType, answer: 'AR', code: String(errorCode) });
+      return acknowledgment;
+    });
+
+  try {
+    try {
+      if (message === undefined) throw new Hl7Rejection(100, inbound.problem ?? 'the message could not be read');
+      return await accept(message, deps.apply[route(message)]);
+    } catch (error) {
+      if (error instanceof Hl7Rejection) return await reject(error);
+      const failure = asFailure(error);
+      if (failure.kind !== 'permanent') throw failure;
+      return await reject(new Hl7Rejection(207, `cannot be stored: ${failure.code}`));
+    }
+  } catch (error) {
+    const failure = asFailure(error);
+    deps.onRefused({ controlId, messageType, answer: 'AE', code: failure.code });
+    return answered({ code: 'AE', text: `try again later: ${failure.code}`, errorCode: 207 });
+  }
+}

@@ -1,0 +1,34 @@
+import { ConfigError, loadConfig } from './config.ts';
+import { createLog } from './log.ts';
+import { startSidecar } from './sidecar.ts';
+
+/** Settles with the signal that asks the process to stop. */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, resolve);
+  });
+}
+
+async function main(): Promise<number> {
+  const config = loadConfig(process.env);
+  const log = createLog(config.LOG_LEVEL);
+  const stop = stopSignal();
+  try {
+    await using sidecar = await startSidecar(config, { log });
+    const reason = await Promise.race([stop, sidecar.failed]);
+    log.info({ reason }, 'stopping');
+  } catch (error) {
+    log.fatal({ err: error }, 'stopped');
+    return 1;
+  }
+  log.info('stopped');
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
