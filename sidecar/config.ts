@@ -151,7 +151,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const issues = [...(result.error?.issues ?? []), ...(TWILIO_PAIRS.safeParse(settings).error?.issues ?? [])];
   for (const { path, message } of issues) {
     const name = path.join('.');
-    problems.push(`${name}: ${name in settings ? message : settings[name] === undefined && message.startsWith('Invalid input') ? 'is not set' : message}`);
+    problems.push(
+      `${name}: ${name in settings ? message : settings[name] === undefined && message.startsWith('Invalid input') ? 'is not set' : message}`,
+    );
   }
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return result.data;

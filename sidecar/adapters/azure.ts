@@ -3,11 +3,11 @@ import { Failure, httpFailureKind } from '../core/failure.ts';
 
 export interface BlobStore {
   /** Makes the container, private, if it is not there. */
-  ensureContainer(): Promise<void>;
+  readonly ensureContainer: () => Promise<void>;
   /** Writes a JPEG over whatever has that name, and gives its URL (no SAS: the container is private). Idempotent. */
-  upload(name: string, jpeg: Buffer): Promise<string>;
+  readonly upload: (name: string, jpeg: Buffer) => Promise<string>;
   /** Answers when the container does. */
-  ping(): Promise<void>;
+  readonly ping: () => Promise<void>;
 }
 
 /** Blob names follow from Orthanc's id, but a resent instance may replace one, so that a day is the longest to keep. */

@@ -36,7 +36,10 @@ export async function startAzurite(options: { folder?: string; port?: number } =
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'axis-azurite-')));
   await mkdir(folder, { recursive: true });
   const port = options.port ?? (await freePort());
-  const program = join(dirname(createRequire(import.meta.url).resolve('azurite/package.json')), 'dist/src/blob/main.js');
+  const program = join(
+    dirname(createRequire(import.meta.url).resolve('azurite/package.json')),
+    'dist/src/blob/main.js',
+  );
   let child: Child | undefined;
 
   const start = async (): Promise<void> => {

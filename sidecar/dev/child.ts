@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptionsWithoutStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ export interface Child {
   readonly ended: Promise<void>;
   /** Ends it with `signal`, and with SIGKILL if it is still there after ten seconds. */
   stop(signal?: NodeJS.Signals): Promise<void>;
+  gone(): boolean;
   /** What it wrote last, for an error message. */
   lastOutput(): string;
 }
@@ -19,12 +20,12 @@ process.on('exit', () => {
 });
 
 /** Starts a program that ends with this process at the latest. */
-export function startChild(command: string, args: readonly string[], options: SpawnOptions = {}): Child {
-  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+export function startChild(command: string, args: readonly string[], options: SpawnOptionsWithoutStdio = {}): Child {
+  const child = spawn(command, [...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
+    stream.on('data', (chunk: Buffer) => {
       output = (output + chunk.toString()).slice(-8000);
     });
   }
@@ -40,6 +41,7 @@ export function startChild(command: string, args: readonly string[], options: Sp
   return {
     pid: child.pid ?? -1,
     ended,
+    gone: () => !running.has(child),
     lastOutput: () => output,
     async stop(signal = 'SIGTERM') {
       if (child.exitCode !== null || child.signalCode !== null) return;
@@ -53,13 +55,9 @@ export function startChild(command: string, args: readonly string[], options: Sp
 
 /** Waits until `ready` gives true; fails when the child ends first or after `limitMs`. */
 export async function untilReady(child: Child, name: string, ready: () => Promise<boolean>, limitMs = 30_000) {
-  let gone = false;
-  void child.ended.then(() => {
-    gone = true;
-  });
   const deadline = Date.now() + limitMs;
   while (!(await ready().catch(() => false))) {
-    if (gone) throw new Error(`${name} ended while starting:\n${child.lastOutput()}`);
+    if (child.gone()) throw new Error(`${name} ended while starting:\n${child.lastOutput()}`);
     if (Date.now() > deadline) {
       await child.stop('SIGKILL');
       throw new Error(`${name} was not ready after ${limitMs} ms:\n${child.lastOutput()}`);

@@ -42,10 +42,19 @@ export function runFolder(name = randomBytes(8).toString('hex')): RunFolder {
 }
 
 /** Starts a program of the Debian folder inside it, without privileges. */
-export function startInside(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
+export function startInside(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Child {
   const inside = ['--userspec', `${NOBODY}:${NOBODY}`, debianRoot(), program, ...args];
   return startChild('chroot', inside, {
-    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/tmp', LANG: 'C.UTF-8', ...env },
+    env: {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: '/tmp',
+      LANG: 'C.UTF-8',
+      ...env,
+    },
     cwd: '/',
   });
 }

@@ -19,7 +19,8 @@ const DRIVER_CODE = z.object({ code: z.string() });
 export function postgresFailure(error: unknown): Error {
   if (!(error instanceof Error)) return new Failure('transient', 'postgres-unknown', 'PostgreSQL: not an error');
   const code = DRIVER_CODE.safeParse(error).data?.code;
-  const fromDriver = error.name === 'KnexTimeoutError' || (error.name === 'Error' && CONNECTION_LOST.test(error.message));
+  const fromDriver =
+    error.name === 'KnexTimeoutError' || (error.name === 'Error' && CONNECTION_LOST.test(error.message));
   if (error instanceof Failure || (code === undefined && !fromDriver)) return error;
   const isSqlState = code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('E');
   const kind: FailureKind = isSqlState && !TRANSIENT_CLASSES.has(code.slice(0, 2)) ? 'permanent' : 'transient';

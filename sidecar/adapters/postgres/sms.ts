@@ -77,3 +77,62 @@ export function smsPlanStatements(trx: Knex.Transaction) {
     },
   };
 }
+
+const SMS_ROW = z.object({
+  state: z.string(),
+  to: z.string().nullable(),
+  body: z.string(),
+  attempts: z.number(),
+  notBefore: z.date().nullable(),
+  since: z.date().nullable(),
+});
+
+const LOCK_SMS = `
+SELECT state, to_number AS "to", body, attempts, not_before AS "notBefore", sending_since AS since
+FROM sms_messages WHERE id = :smsId FOR UPDATE`;
+
+const BEGIN_SENDING = `
+UPDATE sms_messages SET state = 'sending', reason = NULL, sending_since = :now, attempts = attempts + 1, updated_at = :now
+WHERE id = :smsId`;
+
+const MARK_SENT = `
+UPDATE sms_messages SET state = 'sent', reason = NULL, twilio_sid = :sid, sent_at = :now, updated_at = :now
+WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
+
+const MARK_FAILED = `
+UPDATE sms_messages SET state = 'failed', reason = :reason, updated_at = :now
+WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
+
+const REQUEUE = `
+UPDATE sms_messages SET state = 'queued', reason = :reason, not_before = :notBefore, updated_at = :now
+WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
+
+type Claim =
+  | { state: 'send'; to: string; body: string; since: Date; attempt: number }
+  | { state: 'settle'; to: string; body: string; since: Date }
+  | { state: 'later'; at: Date }
+  | { state: 'done' };
+
+/** The statements of sending one text; each call is a transaction of its own. */
+export function smsStatements(db: Knex) {
+  return {
+    claim: (smsId: string, now: Date, mayBegin: Date): Promise<Claim> =>
+      db.transaction(async (trx): Promise<Claim> => {
+        const [row] = await query(trx, LOCK_SMS, { smsId }, SMS_ROW);
+        if (row === undefined || row.to === null) return { state: 'done' };
+        const { to, body } = row;
+        if (row.state === 'sending' && row.since !== null) return { state: 'settle', to, body, since: row.since };
+        if (row.state !== 'queued') return { state: 'done' };
+        const due = row.notBefore !== null && row.notBefore > mayBegin ? row.notBefore : mayBegin;
+        if (due > now) return { state: 'later', at: due };
+        await execute(trx, BEGIN_SENDING, { smsId, now });
+        return { state: 'send', to, body, since: now, attempt: row.attempts + 1 };
+      }),
+    markSent: (smsId: string, since: Date, sid: string, now: Date) =>
+      execute(db, MARK_SENT, { smsId, since, sid, now }),
+    markFailed: (smsId: string, since: Date, reason: string, now: Date) =>
+      execute(db, MARK_FAILED, { smsId, since, reason, now }),
+    requeue: (smsId: string, since: Date, reason: string, notBefore: Date, now: Date) =>
+      execute(db, REQUEUE, { smsId, since, reason, notBefore, now }),
+  };
+}

@@ -1,0 +1,90 @@
+import { Worker } from 'node:worker_threads';
+import { z } from 'zod';
+import { Failure } from '../core/failure.ts';
+import type { CodecTask } from './codec-worker.ts';
+import type { RawImage } from './sharp.ts';
+
+export interface CodecOptions {
+  /** Files with more pixels a frame are refused before they are decoded: the decoder's own memory has no other bound. */
+  readonly maxPixels: number;
+  readonly timeoutMs: number;
+}
+
+export interface Codec extends AsyncDisposable {
+  /**
+   * Draws one frame (from 0) of a JPEG 2000 or HTJ2K file, windowed as the file says. One at a time, in a thread of its
+   * own that is thrown away when it crashes or takes too long: the next call gets a new one.
+   * @throws Failure permanent `too-many-pixels`, `undecodable`, `render-timeout` or `render-crashed`.
+   */
+  render(file: Buffer, frame: number): Promise<RawImage>;
+}
+
+const ANSWER = z.union([
+  z.object({ pixels: z.instanceof(ArrayBuffer), width: z.number().positive(), height: z.number().positive() }),
+  z.object({ problem: z.enum(['too-many-pixels', 'undecodable']) }),
+]);
+
+/** Megabytes of JavaScript heap; pixels and the decoder's memory lie outside of it. */
+const WORKER_HEAP_MB = 512;
+
+function refused(code: string): Failure {
+  return new Failure('permanent', code, `the image cannot be drawn: ${code}`);
+}
+
+/** Draws what Orthanc cannot decode without its GDCM plugin, with dcmjs-imaging. */
+export function createCodec(options: CodecOptions): Codec {
+  let worker: Worker | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const discard = async (): Promise<void> => {
+    const old = worker;
+    worker = undefined;
+    await old?.terminate();
+  };
+
+  const drawn = async (file: Buffer, frame: number): Promise<RawImage> => {
+    worker ??= new Worker(new URL('./codec-worker.ts', import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
+      stdout: true,
+      stderr: true,
+    });
+    const current = worker;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const timer = setTimeout(() => {
+      reject(refused('render-timeout'));
+    }, options.timeoutMs);
+    const crashed = (): void => {
+      reject(refused('render-crashed'));
+    };
+    current.once('message', resolve).once('error', crashed).once('exit', crashed);
+    try {
+      const bytes = new Uint8Array(file).buffer;
+      current.postMessage({ file: bytes, frame, maxPixels: options.maxPixels } satisfies CodecTask, [bytes]);
+      const answer = ANSWER.parse(await promise);
+      if ('problem' in answer) throw refused(answer.problem);
+      return { data: new Uint8Array(answer.pixels), width: answer.width, height: answer.height, channels: 4 };
+    } catch (error) {
+      if (!(error instanceof Failure)) throw refused('undecodable');
+      if (error.code.startsWith('render-')) await discard();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      current.removeAllListeners();
+      current.on('error', () => undefined);
+    }
+  };
+
+  return {
+    render(file, frame) {
+      const next = last.then(
+        () => drawn(file, frame),
+        () => drawn(file, frame),
+      );
+      last = next;
+      return next;
+    },
+    async [Symbol.asyncDispose]() {
+      await discard();
+    },
+  };
+}

@@ -1,0 +1,207 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { Message } from 'node-hl7-client';
+import { InboundRequest } from 'node-hl7-server';
+import { buildAck } from '../core/ack.ts';
+import { asFailure } from '../core/failure.ts';
+import { decodeHl7, encodeHl7 } from '../core/hl7-charset.ts';
+import type { Hl7Message } from '../core/hl7-message.ts';
+import { parseHl7 } from '../core/hl7-parse.ts';
+import { Hl7Rejection } from '../core/hl7-rejection.ts';
+import { createMllpDecoder, mllpFrame, type MllpEvent } from '../core/mllp.ts';
+
+export interface InboundHl7 {
+  readonly raw: Buffer;
+  readonly message: Hl7Message | null;
+  /** Why `message` is null; without patient data. */
+  readonly problem: string | null;
+  readonly remoteAddress: string;
+}
+
+export interface Hl7ListenerOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly maxFrameBytes: number;
+  readonly maxConnections: number;
+  /** A connection without a byte for so long is closed. */
+  readonly idleTimeoutMs: number;
+  /** How long an answer may take before it is AE. */
+  readonly answerTimeoutMs: number;
+  /** How long frames in work may take when the listener is closed. */
+  readonly closeTimeoutMs: number;
+  readonly now: () => Date;
+  readonly newControlId: () => string;
+  /** Gives the acknowledgment's text. Called for one frame at a time per connection, in order. */
+  readonly handle: (inbound: InboundHl7) => Promise<string>;
+  readonly log: { readonly warn: (fields: object, message: string) => void };
+}
+
+export interface Hl7Listener extends AsyncDisposable {
+  readonly port: number;
+  readonly listening: boolean;
+}
+
+/** Bytes outside frames after which a sender cannot be speaking MLLP. */
+const MAX_GARBAGE_BYTES = 4096;
+/** Frames of one connection that wait their turn before its socket is not read any more. */
+const MAX_WAITING = 16;
+
+/**
+ * What a frame's bytes say. node-hl7-server's parser judges the message as its own listener would; the fields are then
+ * read by core/hl7-parse.ts, since that parser's tree does not give a field's repetitions apart.
+ */
+export function readFrame(raw: Buffer): { message: Hl7Message } | { problem: string } {
+  try {
+    const text = decodeHl7(raw);
+    const message = parseHl7(text);
+    new InboundRequest(new Message({ text: text.trimStart() }), { type: 'message' }).getMessage();
+    return { message };
+  } catch (error) {
+    if (error instanceof Hl7Rejection) return { problem: error.message };
+    return { problem: 'the message could not be parsed' };
+  }
+}
+
+async function within<T>(work: Promise<T>, limitMs: number, late: () => T): Promise<T> {
+  const { promise, resolve } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => {
+    resolve(late());
+  }, limitMs);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+interface Connection {
+  /** Reads no more, answers what is in work, closes. */
+  finish(): Promise<void>;
+  destroy(): void;
+}
+
+function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
+  const { log, now, newControlId } = options;
+  const remoteAddress = socket.remoteAddress ?? '';
+  const decoder = createMllpDecoder(options.maxFrameBytes);
+  const waiting: MllpEvent[] = [];
+  let working: Promise<void> | undefined;
+  let garbage = 0;
+
+  const refuse = (head: Buffer): string => {
+    const read = readFrame(head);
+    const text = `larger than the ${options.maxFrameBytes} bytes that are taken`;
+    const message = 'message' in read ? read.message : undefined;
+    return buildAck(message, { code: 'AR', text, errorCode: 207 }, now(), newControlId());
+  };
+  const later = (message: Hl7Message | null, code: string): string =>
+    buildAck(
+      message ?? undefined,
+      { code: 'AE', text: `try again later: ${code}`, errorCode: 207 },
+      now(),
+      newControlId(),
+    );
+  const answer = async (raw: Buffer): Promise<string> => {
+    const read = readFrame(raw);
+    const message = 'message' in read ? read.message : null;
+    const problem = 'problem' in read ? read.problem : null;
+    const work = options.handle({ raw, message, problem, remoteAddress });
+    try {
+      return await within(work, options.answerTimeoutMs, () => later(message, 'timeout'));
+    } catch (error) {
+      return later(message, asFailure(error).code);
+    }
+  };
+  const send = async (text: string): Promise<void> => {
+    if (socket.destroyed || socket.write(mllpFrame(encodeHl7(text)))) return;
+    await within(
+      once(socket, 'drain').then(() => undefined),
+      options.answerTimeoutMs,
+      () => {
+        socket.destroy();
+      },
+    ).catch(() => undefined);
+  };
+  const work = async (): Promise<void> => {
+    for (let event = waiting.shift(); event !== undefined && !socket.destroyed; event = waiting.shift()) {
+      if (event.kind === 'frame') await send(await answer(event.bytes));
+      if (event.kind === 'too-large') await send(refuse(event.head));
+      if (waiting.length < MAX_WAITING) socket.resume();
+    }
+  };
+
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, 30_000);
+  socket.setTimeout(options.idleTimeoutMs);
+  socket.on('timeout', () => {
+    if (working === undefined) socket.destroy();
+  });
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk: Buffer) => {
+    for (const event of decoder.push(chunk)) {
+      if (event.kind === 'garbage') garbage += event.bytes;
+      else waiting.push(event);
+    }
+    if (garbage > MAX_GARBAGE_BYTES) {
+      log.warn({ remoteAddress, garbage }, 'HL7 connection closed: what it sends is not MLLP');
+      socket.destroy();
+      return;
+    }
+    if (waiting.length >= MAX_WAITING) socket.pause();
+    working ??= work().finally(() => {
+      working = undefined;
+    });
+  });
+  return {
+    async finish() {
+      socket.pause();
+      await working;
+      socket.end();
+    },
+    destroy: () => socket.destroy(),
+  };
+}
+
+/**
+ * Listens for HL7 v2 over MLLP: any number of messages on a connection, one answer a frame, in order. The parser is
+ * node-hl7-server's; its `Inbound` cannot be the listener, since it ignores the address to bind to, repeats the first
+ * message of a kept-open connection, decodes bytes before it frames them and has no limits (see the contract tests).
+ * Closing takes no new frames, answers those in work, then closes every connection.
+ */
+export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7Listener> {
+  const connections = new Map<Socket, Connection>();
+  const server = createServer((socket) => {
+    connections.set(socket, serve(socket, options));
+    socket.once('close', () => connections.delete(socket));
+  });
+  server.maxConnections = options.maxConnections;
+  server.on('drop', () => {
+    options.log.warn({ connections: connections.size }, 'HL7 connection refused: too many');
+  });
+  server.listen(options.port, options.host);
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  return {
+    port: address.port,
+    get listening() {
+      return server.listening;
+    },
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close');
+      server.close();
+      const finished = Promise.allSettled([...connections.values()].map((connection) => connection.finish()));
+      await within(
+        finished.then(() => undefined),
+        options.closeTimeoutMs,
+        () => undefined,
+      );
+      const lingering = setTimeout(() => {
+        for (const connection of connections.values()) connection.destroy();
+      }, 200);
+      await closed;
+      clearTimeout(lingering);
+    },
+  };
+}

@@ -1,0 +1,264 @@
+import { Agent } from 'node:http';
+import { Agent as SecureAgent } from 'node:https';
+import type { Readable } from 'node:stream';
+import axios, { isAxiosError, type AxiosRequestConfig } from 'axios';
+import { z } from 'zod';
+import { cleanTag, type DicomBatch } from '../core/dicom.ts';
+import { Failure, httpFailureKind } from '../core/failure.ts';
+
+/** What Orthanc made of one file (Orthanc Book, "REST API": POST /instances). */
+export type StoreResult =
+  | { readonly status: 'stored' | 'already-stored'; readonly orthancId: string; readonly orthancStudyId: string }
+  | { readonly status: 'refused'; readonly reason: string };
+
+const SYSTEM = z.object({
+  Version: z.string(),
+  DicomAet: z.string(),
+  DatabaseServerIdentifier: z.string(),
+  HasLabels: z.boolean().default(false),
+  Capabilities: z
+    .object({ HasExtendedChanges: z.boolean().default(false), HasExtendedFind: z.boolean().default(false) })
+    .prefault({}),
+});
+
+const CHANGES = z.object({
+  Changes: z.array(z.object({ Seq: z.number(), ChangeType: z.string(), ID: z.string() })),
+  Last: z.number(),
+  Done: z.boolean(),
+});
+
+const tag = z
+  .unknown()
+  .optional()
+  .transform((value) => (typeof value === 'string' ? cleanTag(value) : ''));
+const wholeNumber = (text: string): number | null => (/^[+-]?\d{1,9}$/.test(text) ? Number(text) : null);
+
+const INSTANCES = z.array(
+  z.object({
+    ID: z.string(),
+    ParentSeries: z.string(),
+    MainDicomTags: z.object({ SOPInstanceUID: tag, InstanceNumber: tag, NumberOfFrames: tag }),
+    Metadata: z.object({ SopClassUid: tag, TransferSyntax: tag }),
+  }),
+);
+const SERIES = z.array(
+  z.object({
+    ID: z.string(),
+    ParentStudy: z.string(),
+    MainDicomTags: z.object({ SeriesInstanceUID: tag, Modality: tag, SeriesDescription: tag }),
+  }),
+);
+const STUDIES = z.array(
+  z.object({
+    ID: z.string(),
+    MainDicomTags: z.object({ StudyInstanceUID: tag, AccessionNumber: tag, StudyDate: tag, StudyDescription: tag }),
+    PatientMainDicomTags: z.object({
+      PatientID: tag,
+      IssuerOfPatientID: tag,
+      PatientName: tag,
+      PatientBirthDate: tag,
+      PatientSex: tag,
+    }),
+  }),
+);
+const STORED = z.object({ ID: z.string(), ParentStudy: z.string(), Status: z.enum(['Success', 'AlreadyStored']) });
+const ERROR_BODY = z.object({ Message: z.string().default(''), Details: z.string().default('') });
+
+/** What axios or a schema threw, classified. The message names the request, never what was in it. */
+function orthancFailure(error: unknown, what: string): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof z.ZodError) {
+    return new Failure('transient', 'orthanc-answer', `Orthanc: ${what}: an answer of an unknown shape`, {
+      cause: error,
+    });
+  }
+  if (!isAxiosError(error)) return new Failure('transient', 'orthanc-unknown', `Orthanc: ${what}`, { cause: error });
+  const status = error.response?.status;
+  if (error.code === 'ERR_BAD_RESPONSE' && status === 200) {
+    return new Failure('permanent', 'too-large', `Orthanc: ${what}: larger than is taken`);
+  }
+  // Credentials and disk space are put right by a person, and what was asked for is then still wanted.
+  const mendable = status === 401 || status === 403 || status === 507;
+  const outcome = { ...(status !== undefined && { status }), ...(error.code !== undefined && { code: error.code }) };
+  const kind = mendable ? 'transient' : httpFailureKind({ ...outcome, idempotent: true });
+  const code = `orthanc-${status ?? 'unreachable'}`;
+  return new Failure(kind, code, `Orthanc: ${what}: ${status ?? error.code ?? 'no answer'}`);
+}
+
+const RESET = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
+/** Orthanc closes a connection that was idle for a second, sometimes just as it is used again: ask once more. */
+async function twice<T>(request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    const stale = isAxiosError(error) && error.response === undefined && RESET.has(error.code ?? '');
+    if (!stale || error.message.includes('timeout')) throw error;
+    return request();
+  }
+}
+
+export interface OrthancOptions {
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+  /** For each request but a file's way in or out, which has ten times as long. */
+  readonly timeoutMs: number;
+  readonly maxFileBytes: number;
+}
+
+export type Orthanc = ReturnType<typeof createOrthanc>;
+
+/** Orthanc's REST API, as far as it is needed. Every call throws a classified {@link Failure}. */
+export function createOrthanc(options: OrthancOptions) {
+  const { url, username, password, timeoutMs, maxFileBytes } = options;
+  const pool = { keepAlive: true, maxSockets: 32, agentKeepAliveTimeoutBuffer: 400 };
+  const [httpAgent, httpsAgent] = [new Agent(pool), new SecureAgent(pool)];
+  const client = axios.create({
+    baseURL: url,
+    auth: { username, password },
+    httpAgent,
+    httpsAgent,
+    proxy: false,
+    maxRedirects: 0,
+  });
+  const ask = async <T>(what: string, request: AxiosRequestConfig, schema: z.ZodType<T>): Promise<T> => {
+    try {
+      const signal = (): AbortSignal => AbortSignal.timeout(request.timeout ?? timeoutMs);
+      const answer = await twice(() => client.request<unknown>({ timeout: timeoutMs, signal: signal(), ...request }));
+      return schema.parse(answer.data);
+    } catch (error) {
+      throw orthancFailure(error, what);
+    }
+  };
+  const bytes = (what: string, request: AxiosRequestConfig): Promise<Buffer> =>
+    ask(what, { ...request, responseType: 'arraybuffer', maxContentLength: maxFileBytes }, z.instanceof(Buffer));
+  const bulk = <T>(level: string, ids: readonly string[], schema: z.ZodType<T>): Promise<T> =>
+    ask(
+      'bulk-content',
+      {
+        method: 'POST',
+        url: '/tools/bulk-content',
+        data: { Resources: ids, Level: level, Metadata: level === 'Instance' },
+      },
+      schema,
+    );
+
+  return {
+    /** @throws Failure permanent `orthanc-too-old` before 1.12.5, whose feed and bulk reads lack what is needed. */
+    async system(): Promise<{ version: string; aeTitle: string; serverId: string }> {
+      const system = await ask('system', { url: '/system' }, SYSTEM);
+      const { HasExtendedChanges, HasExtendedFind } = system.Capabilities;
+      if (!HasExtendedChanges || !HasExtendedFind || !system.HasLabels) {
+        const message = `Orthanc ${system.Version} is too old: 1.12.5 is the oldest that will do`;
+        throw new Failure('permanent', 'orthanc-too-old', message);
+      }
+      return { version: system.Version, aeTitle: system.DicomAet, serverId: system.DatabaseServerIdentifier };
+    },
+
+    /**
+     * The new instances after `since` (exclusive), at most `limit` of them, oldest first (Orthanc Book, "Tracking
+     * changes"). With the filter on NewInstance `last` is the last of them, or the feed's end where there is none.
+     */
+    async changes(since: number, limit: number) {
+      const params = { since, limit: Math.max(1, limit), type: 'NewInstance' };
+      const { Changes, Last, Done } = await ask('changes', { url: '/changes', params }, CHANGES);
+      const changes = Changes.filter(({ ChangeType }) => ChangeType === 'NewInstance');
+      return { changes: changes.map(({ Seq, ID }) => ({ seq: Seq, orthancId: ID })), last: Last, done: Done };
+    },
+
+    /** The end of the feed: the Seq of its newest change of any kind. */
+    async lastSeq(): Promise<number> {
+      return (await ask('changes', { url: '/changes?last' }, CHANGES)).Last;
+    },
+
+    /** Tags of these instances and of their parents, from Orthanc's index alone; those that are gone are left out. */
+    async readInstances(orthancIds: readonly string[]): Promise<DicomBatch> {
+      if (orthancIds.length === 0) return { instances: [], series: [], studies: [] };
+      const instances = await bulk('Instance', orthancIds, INSTANCES);
+      const series = await bulk('Series', [...new Set(instances.map(({ ParentSeries }) => ParentSeries))], SERIES);
+      const studies = await bulk('Study', [...new Set(series.map(({ ParentStudy }) => ParentStudy))], STUDIES);
+      const [seriesIds, studyIds] = [new Set(series.map(({ ID }) => ID)), new Set(studies.map(({ ID }) => ID))];
+      const complete = new Set(series.filter(({ ParentStudy }) => studyIds.has(ParentStudy)).map(({ ID }) => ID));
+      return {
+        instances: instances
+          .filter(({ ParentSeries }) => seriesIds.has(ParentSeries) && complete.has(ParentSeries))
+          .map(({ ID, ParentSeries, MainDicomTags: tags, Metadata }) => ({
+            orthancId: ID,
+            orthancSeriesId: ParentSeries,
+            sopInstanceUid: tags.SOPInstanceUID,
+            sopClassUid: Metadata.SopClassUid,
+            transferSyntaxUid: Metadata.TransferSyntax,
+            instanceNumber: wholeNumber(tags.InstanceNumber),
+            numberOfFrames: Math.max(1, wholeNumber(tags.NumberOfFrames) ?? 1),
+          })),
+        series: series
+          .filter(({ ID }) => complete.has(ID))
+          .map(({ ID, ParentStudy, MainDicomTags: tags }) => ({
+            orthancId: ID,
+            orthancStudyId: ParentStudy,
+            seriesInstanceUid: tags.SeriesInstanceUID,
+            modality: tags.Modality,
+            seriesDescription: tags.SeriesDescription,
+          })),
+        studies: studies.map(({ ID, MainDicomTags: tags, PatientMainDicomTags: patient }) => ({
+          orthancId: ID,
+          // Orthanc takes files without one; each of its studies is then one of its own.
+          studyInstanceUid: tags.StudyInstanceUID || ID,
+          accessionNumber: tags.AccessionNumber,
+          patientId: patient.PatientID,
+          issuerOfPatientId: patient.IssuerOfPatientID,
+          patientName: patient.PatientName,
+          patientBirthDate: patient.PatientBirthDate,
+          patientSex: patient.PatientSex,
+          studyDate: tags.StudyDate,
+          studyDescription: tags.StudyDescription,
+        })),
+      };
+    },
+
+    /** A frame (from 0) as JPEG with the file's own window. Permanent `orthanc-415` where Orthanc cannot decode it. */
+    rendered: (orthancId: string, frame: number): Promise<Buffer> =>
+      bytes('rendered', {
+        url: `/instances/${orthancId}/frames/${frame}/rendered`,
+        params: { quality: 90 },
+        headers: { Accept: 'image/jpeg' },
+        timeout: timeoutMs * 10,
+      }),
+
+    /** The DICOM file. Permanent `too-large` beyond the limit. */
+    file: (orthancId: string): Promise<Buffer> =>
+      bytes('file', { url: `/instances/${orthancId}/file`, timeout: timeoutMs * 10 }),
+
+    /** The ids of all instances, page by page of `limit`: fewer than that is the last page. */
+    instanceIds: (since: number, limit: number): Promise<string[]> =>
+      ask('instances', { url: '/instances', params: { since, limit } }, z.array(z.string())),
+
+    /**
+     * Streams one file into Orthanc, chunked, so that it is never whole in memory here. Idempotent: a file sent twice is
+     * `already-stored`. An error of `body` breaks the request off, and Orthanc then keeps nothing of it.
+     */
+    store: async (body: Readable, signal: AbortSignal): Promise<StoreResult> => {
+      try {
+        const headers = { 'Content-Type': 'application/dicom' };
+        const request = { method: 'POST', url: '/instances', data: body, headers, signal, maxBodyLength: Infinity };
+        const answer = await client.request<unknown>({ ...request, timeout: 0 });
+        const { ID, ParentStudy, Status } = STORED.parse(answer.data);
+        const status = Status === 'Success' ? 'stored' : 'already-stored';
+        return { status, orthancId: ID, orthancStudyId: ParentStudy };
+      } catch (error) {
+        if (isAxiosError(error) && error.response?.status === 400) {
+          const { Message, Details } = ERROR_BODY.safeParse(error.response.data).data ?? { Message: '', Details: '' };
+          return { status: 'refused', reason: cleanTag(Details || Message || 'not a DICOM file') };
+        }
+        throw orthancFailure(error, 'store');
+      }
+    },
+
+    /** Closes idle connections. */
+    close(): void {
+      httpAgent.destroy();
+      httpsAgent.destroy();
+    },
+  };
+}

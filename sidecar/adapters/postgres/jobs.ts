@@ -1,0 +1,87 @@
+import { run, Logger, type Runner } from 'graphile-worker';
+import type { Knex } from 'knex';
+import pg from 'pg';
+import { z } from 'zod';
+import { asFailure } from '../../core/failure.ts';
+import { query } from './query.ts';
+
+export interface JobHandlers {
+  /** `lastAttempt`: if it fails now, it is not tried again. */
+  readonly mirrorImage: (imageId: string, lastAttempt: boolean) => Promise<void>;
+  /** Gives when to call again, or null. */
+  readonly sendSms: (smsId: string) => Promise<{ readonly again: Date } | null>;
+}
+
+export interface JobOptions {
+  readonly databaseUrl: string;
+  readonly concurrency: number;
+  readonly log: { readonly warn: (fields: object, message: string) => void };
+}
+
+const MIRROR_PAYLOAD = z.object({ imageId: z.string() });
+const SMS_PAYLOAD = z.object({ smsId: z.string() });
+
+// A job of a process that died stays locked by it for hours; a second one under its key takes its place at once.
+export const REQUEUE_UNFINISHED = `
+WITH wanted AS (
+  SELECT 'mirror-image' AS task, json_build_object('imageId', CAST(id AS text)) AS payload, 'mirror-image:' || id AS key
+  FROM images WHERE mirror_status = 'pending'
+  UNION ALL
+  SELECT 'send-sms', json_build_object('smsId', CAST(id AS text)), 'send-sms:' || id
+  FROM sms_messages WHERE state IN ('queued', 'sending')
+)
+SELECT count(graphile_worker.add_job(task, payload, job_key := key)) AS count FROM wanted
+WHERE NOT EXISTS (
+  SELECT 1 FROM graphile_worker.jobs j WHERE j.key = wanted.key AND j.locked_at IS NULL AND j.attempts < j.max_attempts
+)`;
+
+/** Makes the jobs again that an unfinished image or text should have and has not, or that a dead process holds. */
+export async function requeueUnfinished(db: Knex): Promise<number> {
+  const [row] = await query(db, REQUEUE_UNFINISHED, {}, z.object({ count: z.coerce.number() }));
+  return row?.count ?? 0;
+}
+
+/** Runs jobs until it is disposed of, which lets those in work finish. Errors are retried by the queue, with backoff. */
+export async function startJobs(handlers: JobHandlers, options: JobOptions): Promise<AsyncDisposable> {
+  const { concurrency, databaseUrl, log } = options;
+  const pgPool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: concurrency + 2,
+    application_name: 'axis-sidecar-jobs',
+  });
+  pgPool.on('error', (error) => {
+    log.warn({ code: asFailure(error).code }, 'a connection of the job queue was lost');
+  });
+  const runner: Runner = await run({
+    pgPool,
+    concurrency,
+    noHandleSignals: true,
+    pollInterval: 1000,
+    // The queue's own log carries error texts of whatever kind; failures are told by the event below, codes only.
+    logger: new Logger(() => () => undefined),
+    taskList: {
+      'mirror-image': async (payload, { job }) => {
+        await handlers.mirrorImage(MIRROR_PAYLOAD.parse(payload).imageId, job.attempts >= job.max_attempts);
+      },
+      'send-sms': async (payload, helpers) => {
+        const { smsId } = SMS_PAYLOAD.parse(payload);
+        const outcome = await handlers.sendSms(smsId);
+        if (outcome === null) return;
+        await helpers.addJob('send-sms', { smsId }, { jobKey: `send-sms:${smsId}`, runAt: outcome.again });
+      },
+    },
+  });
+  runner.events.on('job:error', ({ job, error }) => {
+    const { code, kind } = asFailure(error);
+    log.warn(
+      { job: job.id, task: job.task_identifier, attempt: job.attempts, code, kind },
+      'a job failed and is tried again',
+    );
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      await runner.stop();
+      await pgPool.end();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
+import { HL7_NULL, repetitions, type Hl7Segment } from './hl7-message.ts';
+
+/** One repetition of PID-13 or PID-14. */
+export interface PhoneCandidate {
+  readonly text: string;
+  /** XTN-3, table 0202: CP is a mobile, FX a fax, BP a pager, MD a modem. */
+  readonly equipment: string;
+}
+
+export type ChosenPhone =
+  { readonly number: string } | { readonly reason: 'no-number' | 'no-mobile' | 'unusable-number' };
+
+/** The repetitions of PID-13 (home) and PID-14 (business), HL7 v2.5.1 chapters 3.4.2.13 and 2.A.89. */
+export function phoneCandidates(pid: Hl7Segment): PhoneCandidate[] {
+  return [...repetitions(pid, 13), ...repetitions(pid, 14)].flatMap((xtn) => {
+    const at = (number: number): string => {
+      const value = (xtn[number - 1] ?? '').trim();
+      return value === HL7_NULL ? '' : value;
+    };
+    const pieces = at(7) === '' ? '' : `${at(5) === '' ? '' : `+${at(5)} `}${at(6)} ${at(7)}`;
+    const text = at(1) || at(12) || pieces.trim();
+    return text === '' ? [] : [{ text, equipment: at(3).toUpperCase() }];
+  });
+}
+
+const NOT_A_PHONE = new Set(['FX', 'BP', 'MD', 'INTERNET', 'X.400', 'TDD', 'TTY']);
+
+// A number may carry a note ("0412 345 678 (wife)"), and (04) is how some write the national prefix.
+function candidateNumber(text: string): string {
+  return text.replace(/\(\s*(0?\d{1,4})\s*\)/g, ' $1 ').replace(/[^\d+].*?[A-Za-z].*$|\(.*$/s, '');
+}
+
+type Found = { number: string; type: string | undefined } | null;
+
+function parse(text: string, region: string): Found {
+  if (!isSupportedCountry(region)) return null;
+  const bare = candidateNumber(text).trim();
+  for (const attempt of [bare, `+${bare.replace(/\D/g, '').replace(/^00(11)?/, '')}`]) {
+    const parsed = parsePhoneNumberFromString(attempt, region);
+    if (parsed?.isValid() === true) return { number: parsed.number, type: parsed.getType() };
+  }
+  return null;
+}
+
+/** `text` as E.164, read as a number of `region` (ISO 3166) unless it says otherwise; `null` if it is no number. */
+export function toE164(text: string, region: string): string | null {
+  return parse(text, region)?.number ?? null;
+}
+
+/**
+ * The number to text: the first marked as a mobile that is one, else the first that is one by its numbering plan. A
+ * landline is never chosen, whatever it is marked as.
+ */
+export function chooseMobile(candidates: readonly PhoneCandidate[], region: string): ChosenPhone {
+  if (candidates.length === 0) return { reason: 'no-number' };
+  const phones = candidates.filter(({ equipment }) => !NOT_A_PHONE.has(equipment));
+  const parsed = phones.map(({ text, equipment }) => ({ found: parse(text, region), marked: equipment === 'CP' }));
+  const mobiles = parsed.filter(
+    ({ found }) => found !== null && (found.type === 'MOBILE' || found.type === 'FIXED_LINE_OR_MOBILE'),
+  );
+  const chosen = (mobiles.find(({ marked }) => marked) ?? mobiles[0])?.found;
+  if (chosen !== null && chosen !== undefined) return { number: chosen.number };
+  return {
+    reason: parsed.some(({ found }) => found !== null) || phones.length === 0 ? 'no-mobile' : 'unusable-number',
+  };
+}

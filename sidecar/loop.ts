@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asFailure, retryDelayMs } from './core/failure.ts';
+
+/** Runs `step` until stopped: at once again while it says so, else after `waitMs`; after failures ever later. */
+export async function loop(
+  step: () => Promise<'again' | 'wait'>,
+  options: {
+    readonly stop: AbortSignal;
+    readonly waitMs: number;
+    readonly random: () => number;
+    readonly onFailure: (error: unknown, times: number) => void;
+  },
+): Promise<void> {
+  let failures = 0;
+  while (!options.stop.aborted) {
+    let waitMs = options.waitMs;
+    try {
+      const next = await step();
+      failures = 0;
+      if (next === 'again') continue;
+    } catch (error) {
+      failures += 1;
+      options.onFailure(error, failures);
+      waitMs = retryDelayMs(failures, options.random());
+    }
+    await sleep(waitMs, undefined, { signal: options.stop }).catch(() => undefined);
+  }
+}
+
+/** Tries `step` again after transient failures, for `limitMs` at most, then lets the last one out. */
+export async function patiently<T>(
+  step: () => Promise<T>,
+  options: {
+    readonly limitMs: number;
+    readonly now: () => Date;
+    readonly random: () => number;
+    readonly onFailure: (code: string) => void;
+  },
+): Promise<T> {
+  const deadline = options.now().getTime() + options.limitMs;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await step();
+    } catch (error) {
+      const failure = asFailure(error);
+      if (failure.kind === 'permanent' || options.now().getTime() > deadline) throw error;
+      options.onFailure(failure.code);
+      await sleep(retryDelayMs(attempt, options.random(), 250, 5000));
+    }
+  }
+}

@@ -1,0 +1,305 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createBlobStore } from './adapters/azure.ts';
+import { createCodec } from './adapters/codec.ts';
+import { startHl7Listener } from './adapters/hl7.ts';
+import { startHttp, type PartReadiness } from './adapters/http.ts';
+import { createOrthanc } from './adapters/orthanc.ts';
+import { migrate, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
+import { readCursor } from './adapters/postgres/feed.ts';
+import { imageStatements } from './adapters/postgres/images.ts';
+import { requeueUnfinished, startJobs } from './adapters/postgres/jobs.ts';
+import { smsStatements } from './adapters/postgres/sms.ts';
+import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
+import { encodeJpeg, thumbnail } from './adapters/sharp.ts';
+import { startSmsSandbox } from './adapters/sms-sandbox.ts';
+import { createTwilio } from './adapters/twilio.ts';
+import type { Config } from './config.ts';
+import { asFailure, Failure } from './core/failure.ts';
+import { smsText } from './core/sms.ts';
+import { acceptUpload } from './flows/accept-upload.ts';
+import { followChanges } from './flows/follow-changes.ts';
+import { linkStudies } from './flows/link-studies.ts';
+import { mirrorImage } from './flows/mirror-image.ts';
+import { planSms } from './flows/plan-sms.ts';
+import { receiveMessage } from './flows/receive-message.ts';
+import { receiveOrder } from './flows/receive-order.ts';
+import { receivePatientUpdate } from './flows/receive-patient-update.ts';
+import { receiveReport } from './flows/receive-report.ts';
+import { sendSms } from './flows/send-sms.ts';
+import type { Log } from './log.ts';
+import { loop, patiently } from './loop.ts';
+
+export interface Sidecar extends AsyncDisposable {
+  readonly hl7Port: number;
+  readonly httpPort: number;
+  /** Settles with a reason when the sidecar cannot go on; the process should then end. */
+  readonly failed: Promise<string>;
+}
+
+export interface Overrides {
+  readonly log: Log;
+  readonly now?: () => Date;
+  readonly random?: () => number;
+}
+
+const ORTHANC_TIMEOUT_MS = 10_000;
+const BLOB_TIMEOUT_MS = 30_000;
+const TWILIO_TIMEOUT_MS = 10_000;
+const CHECK_TIMEOUT_MS = 2_000;
+const START_PATIENCE_MS = 60_000;
+const MAX_RENDER_FILE_BYTES = 512 * 1024 * 1024;
+const MAX_UPLOAD_FILES = 2000;
+const MAX_UPLOADS_AT_ONCE = 16;
+const UPLOAD_STALL_TIMEOUT_MS = 60_000;
+
+async function checked(name: string, check: () => Promise<unknown>): Promise<PartReadiness> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new Failure('transient', 'timeout', `no answer within ${CHECK_TIMEOUT_MS} ms`));
+  }, CHECK_TIMEOUT_MS);
+  try {
+    await Promise.race([check(), promise]);
+    return { name, ok: true };
+  } catch (error) {
+    return { name, ok: false, detail: asFailure(error).message };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The composition root: everything the sidecar is made of, started in order and, when disposed of, stopped in the
+ * opposite one. Rejects where a part that must be right from the start is not: an Orthanc that is too old, a database
+ * that cannot be migrated.
+ */
+export async function startSidecar(config: Config, overrides: Overrides): Promise<Sidecar> {
+  const { log, now = () => new Date(), random = Math.random } = overrides;
+  await using stack = new AsyncDisposableStack();
+  const failed = Promise.withResolvers<string>();
+
+  const db = stack.adopt(openDatabase(config.DATABASE_URL, config.DATABASE_POOL_SIZE), (pool) => pool.destroy());
+  await patiently(() => migrate(db, config.DATABASE_URL), {
+    limitMs: START_PATIENCE_MS,
+    now,
+    random,
+    onFailure: (code) => {
+      log.warn({ code }, 'waiting for the database');
+    },
+  });
+  const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => inTransaction(db, work);
+
+  const orthanc = stack.adopt(
+    createOrthanc({
+      url: config.ORTHANC_URL,
+      username: config.ORTHANC_USERNAME,
+      password: config.ORTHANC_PASSWORD,
+      timeoutMs: ORTHANC_TIMEOUT_MS,
+      maxFileBytes: MAX_RENDER_FILE_BYTES,
+    }),
+    (client) => {
+      client.close();
+    },
+  );
+  const blobs = createBlobStore(
+    config.AZURE_STORAGE_CONNECTION_STRING,
+    config.AZURE_STORAGE_CONTAINER,
+    BLOB_TIMEOUT_MS,
+  );
+  const tooOld = await orthanc.system().then(
+    () => null,
+    (error: unknown) => (asFailure(error).kind === 'permanent' ? asFailure(error) : null),
+  );
+  if (tooOld !== null) throw tooOld;
+  const codec = stack.use(createCodec({ maxPixels: config.RENDER_MAX_PIXELS, timeoutMs: config.RENDER_TIMEOUT_MS }));
+
+  const twilioAccount =
+    config.TWILIO_ACCOUNT_SID !== undefined && config.TWILIO_AUTH_TOKEN !== undefined
+      ? { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL }
+      : await (async () => {
+          const sandbox = stack.use(await startSmsSandbox({ host: '127.0.0.1', port: 0, now }));
+          log.warn('NO TEXT WILL BE SENT: there are no Twilio credentials, so a sandbox takes the messages');
+          return { accountSid: `AC${'0'.repeat(32)}`, authToken: 'sandbox', apiUrl: sandbox.url };
+        })();
+  const sms = createTwilio({
+    ...twilioAccount,
+    from: config.TWILIO_FROM ?? '+61400000000',
+    messagingServiceSid: config.TWILIO_MESSAGING_SERVICE_SID,
+    timeoutMs: TWILIO_TIMEOUT_MS,
+  });
+  if (config.API_KEYS.length === 0) log.warn('uploads are closed: API_KEYS is empty');
+
+  const planTexts = (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> =>
+    planSms(
+      {
+        body: ({ modality, accessionNumber }) =>
+          smsText({ template: config.SMS_TEMPLATE, portalUrl: config.PORTAL_URL, modality, accessionNumber }),
+      },
+      tx,
+      studyIds,
+      at,
+    );
+  const link = async (tx: Tx, dicomStudyIds: readonly string[], alsoTouched: readonly string[], at: Date) => {
+    const touched = await linkStudies(tx, dicomStudyIds, at);
+    await planTexts(tx, [...new Set([...alsoTouched, ...touched])], at);
+  };
+  const studiesChanged = async (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> => {
+    await link(tx, await tx.studiesRestingOn(studyIds), studyIds, at);
+  };
+
+  const images = imageStatements(db);
+  const texts = smsStatements(db);
+  stack.use(
+    await startJobs(
+      {
+        mirrorImage: (imageId, lastAttempt) =>
+          mirrorImage(
+            {
+              ...images,
+              now,
+              renderByOrthanc: orthanc.rendered,
+              renderHere: async (orthancId, frame) =>
+                encodeJpeg(await codec.render(await orthanc.file(orthancId), frame)),
+              thumbnail: (jpeg) => thumbnail(jpeg, config.RENDER_MAX_PIXELS),
+              upload: blobs.upload,
+            },
+            imageId,
+            lastAttempt,
+          ),
+        sendSms: (smsId) =>
+          sendSms(
+            {
+              ...texts,
+              send: sms.send,
+              find: sms.find,
+              now,
+              random,
+              hours: config.SMS_HOURS,
+              timeZone: config.PRACTICE_TIME_ZONE,
+            },
+            smsId,
+          ),
+      },
+      { databaseUrl: config.DATABASE_URL, concurrency: config.JOB_CONCURRENCY, log },
+    ),
+  );
+  const requeued = await requeueUnfinished(db);
+  if (requeued > 0) log.info({ requeued }, 'unfinished jobs taken up again');
+
+  const hl7Settings = {
+    accessionFields: config.HL7_ACCESSION_FIELDS,
+    timeZone: config.PRACTICE_TIME_ZONE,
+    phoneRegion: config.PHONE_REGION,
+  };
+  const ris = { settings: hl7Settings, studiesChanged };
+  const hl7 = stack.use(
+    await startHl7Listener({
+      host: config.HL7_HOST,
+      port: config.HL7_PORT,
+      maxFrameBytes: config.HL7_MAX_FRAME_BYTES,
+      maxConnections: config.HL7_MAX_CONNECTIONS,
+      idleTimeoutMs: config.HL7_IDLE_TIMEOUT_MS,
+      answerTimeoutMs: 30_000,
+      closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+      now,
+      newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),
+      log,
+      handle: (inbound) =>
+        receiveMessage(
+          {
+            transaction,
+            apply: {
+              order: (tx, message, _id, at) => receiveOrder(ris, tx, message, at),
+              report: (tx, message, id, at) => receiveReport(ris, tx, message, id, at),
+              patient: (tx, message, _id, at) => receivePatientUpdate(ris, tx, message, at),
+            },
+            contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
+            newControlId: () => randomBytes(10).toString('hex'),
+            now,
+            onRefused: (refused) => {
+              log.warn(refused, 'HL7 message refused');
+            },
+          },
+          inbound,
+        ),
+    }),
+  );
+
+  const feed = { readAt: now() };
+  const readiness = (): Promise<PartReadiness[]> =>
+    Promise.all([
+      checked('orthanc', async () => {
+        await orthanc.system();
+      }),
+      checked('postgres', () => pingDatabase(db)),
+      checked('blob', () => blobs.ping()),
+      checked('hl7', () =>
+        hl7.listening ? Promise.resolve() : Promise.reject(new Failure('permanent', 'closed', 'not listening')),
+      ),
+      checked('feed', () => {
+        const lagSeconds = Math.round((now().getTime() - feed.readAt.getTime()) / 1000);
+        const message = `not read to its end for ${lagSeconds} s`;
+        return lagSeconds <= config.FEED_MAX_LAG_SECONDS
+          ? Promise.resolve()
+          : Promise.reject(new Failure('transient', 'feed-lag', message));
+      }),
+    ]);
+  const http = stack.use(
+    await startHttp({
+      host: config.HTTP_HOST,
+      port: config.HTTP_PORT,
+      readiness,
+      closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+      upload: {
+        apiKeys: config.API_KEYS,
+        maxFileBytes: config.MAX_UPLOAD_BYTES,
+        maxFiles: MAX_UPLOAD_FILES,
+        maxConcurrent: MAX_UPLOADS_AT_ONCE,
+        stallTimeoutMs: UPLOAD_STALL_TIMEOUT_MS,
+        accept: (file, signal) => acceptUpload({ store: orthanc.store }, file, signal),
+        log,
+      },
+    }),
+  );
+
+  const stop = new AbortController();
+  const following = loop(
+    async () => {
+      const { instances, newImages, done, restarted } = await followChanges({
+        feed: { ...orthanc, serverId: async () => (await orthanc.system()).serverId },
+        readCursor: () => readCursor(db),
+        transaction,
+        linkStudies: (tx, dicomStudyIds) => link(tx, dicomStudyIds, [], now()),
+        batchSize: config.FEED_BATCH_SIZE,
+        now,
+      });
+      if (restarted) log.warn('another Orthanc database than before: its feed is read from the start');
+      if (instances > 0) log.info({ instances, newImages }, 'feed followed');
+      if (!done) return 'again';
+      feed.readAt = now();
+      return 'wait';
+    },
+    {
+      stop: stop.signal,
+      waitMs: config.POLL_INTERVAL_MS,
+      random,
+      onFailure: (error, times) => {
+        const { code, kind, message } = asFailure(error);
+        log.warn({ code, kind, times }, 'the feed could not be followed and is tried again');
+        if (code === 'orthanc-too-old') failed.resolve(message);
+      },
+    },
+  );
+  stack.defer(async () => {
+    stop.abort();
+    await following;
+  });
+
+  log.info({ hl7Port: hl7.port, httpPort: http.port }, 'listening');
+  const running = stack.move();
+  return {
+    hl7Port: hl7.port,
+    httpPort: http.port,
+    failed: failed.promise,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
