@@ -59,6 +59,7 @@ export default tseslint.config(
       ],
     },
   },
+  { files: ['**/*.d.ts'], rules: { 'import-x/no-default-export': 'off' } },
   {
     files: ['sidecar/test/**/*.ts'],
     rules: {

@@ -179,7 +179,13 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
             smsId,
           ),
       },
-      { databaseUrl: config.DATABASE_URL, concurrency: config.JOB_CONCURRENCY, log },
+      {
+        databaseUrl: config.DATABASE_URL,
+        concurrency: config.JOB_CONCURRENCY,
+        closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+        onStopped: failed.resolve,
+        log,
+      },
     ),
   );
   const requeued = await requeueUnfinished(db);

@@ -2,11 +2,12 @@ import { BlobServiceClient, RestError } from '@azure/storage-blob';
 import { Failure, httpFailureKind } from '../core/failure.ts';
 
 export interface BlobStore {
-  /** Makes the container, private, if it is not there. */
-  readonly ensureContainer: () => Promise<void>;
-  /** Writes a JPEG over whatever has that name, and gives its URL (no SAS: the container is private). Idempotent. */
+  /**
+   * Writes a JPEG over whatever has that name, and gives its URL (no SAS: the container is private). Idempotent. Makes
+   * the container, private, if it is not there.
+   */
   readonly upload: (name: string, jpeg: Buffer) => Promise<string>;
-  /** Answers when the container does. */
+  /** Answers when the container does; makes it, private, if it is not there. */
   readonly ping: () => Promise<void>;
 }
 
@@ -44,23 +45,26 @@ export function createBlobStore(connectionString: string, containerName: string,
   });
   const container = service.getContainerClient(containerName);
   const options = () => ({ abortSignal: AbortSignal.timeout(timeoutMs) });
+  const inContainer = async <T>(call: () => Promise<T>): Promise<T> => {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof RestError) || error.code !== 'ContainerNotFound') throw error;
+      await container.createIfNotExists(options());
+      return await call();
+    }
+  };
   return {
-    ensureContainer: () =>
-      classified(async () => {
-        await container.createIfNotExists(options());
-      }),
     upload: (name, jpeg) =>
       classified(async () => {
         const blob = container.getBlockBlobClient(name);
-        await blob.uploadData(jpeg, {
-          ...options(),
-          blobHTTPHeaders: { blobContentType: 'image/jpeg', blobCacheControl: CACHE_CONTROL },
-        });
+        const headers = { blobContentType: 'image/jpeg', blobCacheControl: CACHE_CONTROL };
+        await inContainer(() => blob.uploadData(jpeg, { ...options(), blobHTTPHeaders: headers }));
         return blob.url;
       }),
     ping: () =>
       classified(async () => {
-        await container.getProperties(options());
+        await inContainer(() => container.getProperties(options()));
       }),
   };
 }

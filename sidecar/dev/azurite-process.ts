@@ -45,7 +45,7 @@ export async function startAzurite(options: { folder?: string; port?: number } =
   const start = async (): Promise<void> => {
     const place = ['--location', folder, '--blobHost', '127.0.0.1', '--blobPort', String(port)];
     const args = [program, ...place, '--disableTelemetry', '--skipApiVersionCheck', '--silent'];
-    child = startChild(process.execPath, args, { cwd: folder });
+    child = startChild('setpriv', ['--pdeathsig', 'KILL', process.execPath, ...args], { cwd: folder });
     await untilReady(child, 'Azurite', () => accepts(port));
   };
   const stop = async (signal?: NodeJS.Signals): Promise<void> => {

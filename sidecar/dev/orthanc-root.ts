@@ -47,7 +47,9 @@ export function startInside(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Child {
-  const inside = ['--userspec', `${NOBODY}:${NOBODY}`, debianRoot(), program, ...args];
+  // It is killed with this process, even where this one is killed: the kernel sees to it.
+  const bound = ['/usr/bin/setpriv', '--pdeathsig', 'KILL', program, ...args];
+  const inside = ['--userspec', `${NOBODY}:${NOBODY}`, debianRoot(), ...bound];
   return startChild('chroot', inside, {
     env: {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',

@@ -15,6 +15,10 @@ export interface JobHandlers {
 export interface JobOptions {
   readonly databaseUrl: string;
   readonly concurrency: number;
+  /** How long jobs in work may take when the queue is closed; then they are handed back to it. */
+  readonly closeTimeoutMs: number;
+  /** The queue has stopped by itself. */
+  readonly onStopped: (reason: string) => void;
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
@@ -41,7 +45,7 @@ export async function requeueUnfinished(db: Knex): Promise<number> {
   return row?.count ?? 0;
 }
 
-/** Runs jobs until it is disposed of, which lets those in work finish. Errors are retried by the queue, with backoff. */
+/** Runs jobs until it is disposed of, which lets those in work finish or hands them back. Errors are retried by the queue, with backoff. */
 export async function startJobs(handlers: JobHandlers, options: JobOptions): Promise<AsyncDisposable> {
   const { concurrency, databaseUrl, log } = options;
   const pgPool = new pg.Pool({
@@ -49,9 +53,10 @@ export async function startJobs(handlers: JobHandlers, options: JobOptions): Pro
     max: concurrency + 2,
     application_name: 'axis-sidecar-jobs',
   });
-  pgPool.on('error', (error) => {
-    log.warn({ code: asFailure(error).code }, 'a connection of the job queue was lost');
-  });
+  const lost = (): void => {
+    log.warn({}, 'a connection of the job queue was lost');
+  };
+  pgPool.on('error', lost).on('connect', (client) => client.on('error', lost));
   const runner: Runner = await run({
     pgPool,
     concurrency,
@@ -78,9 +83,23 @@ export async function startJobs(handlers: JobHandlers, options: JobOptions): Pro
       'a job failed and is tried again',
     );
   });
+  let closing = false;
+  void runner.promise.then(
+    () => {
+      if (!closing) options.onStopped('the job queue ended');
+    },
+    () => {
+      options.onStopped('the job queue failed');
+    },
+  );
   return {
     async [Symbol.asyncDispose]() {
+      closing = true;
+      const late = setTimeout(() => {
+        void runner.kill();
+      }, options.closeTimeoutMs);
       await runner.stop();
+      clearTimeout(late);
       await pgPool.end();
     },
   };

@@ -41,7 +41,7 @@ const STUDY_ROW = z.object({
 // The RIS studies that core/match.ts asks for, per DICOM study: one index look-up for each rule.
 export const LOAD_RIS_STUDIES = `
 WITH tags AS MATERIALIZED (
-  SELECT d.id AS dicom_study_id, d.study_instance_uid, t.*
+  SELECT d.study_instance_uid, t.*
   FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
   WHERE d.id = ANY (CAST(:ids AS bigint[]))
 ), found AS (
