@@ -1,0 +1,29 @@
+import { existsSync, readFileSync } from 'node:fs';
+
+const SHARED = new URL('../../../../shared/', import.meta.url);
+
+export interface RealDicom {
+  readonly file: string;
+  readonly bytes: Buffer;
+}
+
+/** Skips the suite, saying so, where the real test data is not beside the project. */
+export function needsRealData(context: Mocha.Context, kind: 'dicom' | 'hl7'): void {
+  if (existsSync(new URL(`${kind}/`, SHARED))) return;
+  process.stdout.write(`      skipped: ../shared/${kind} with the real test data is not there\n`);
+  context.skip();
+}
+
+/** Every file of ../shared/dicom, as its INDEX.tsv lists them. */
+export function realDicomFiles(): RealDicom[] {
+  const [, ...lines] = readFileSync(new URL('dicom/INDEX.tsv', SHARED), 'utf8').trimEnd().split('\n');
+  return lines.map((line) => {
+    const [file = ''] = line.split('\t');
+    return { file, bytes: readFileSync(new URL(`dicom/${file.split('/').map(encodeURIComponent).join('/')}`, SHARED)) };
+  });
+}
+
+/** One message of ../shared/hl7/dcm4che. */
+export function realHl7(name: string): Buffer {
+  return readFileSync(new URL(`hl7/dcm4che/${name}`, SHARED));
+}

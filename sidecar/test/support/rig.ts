@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import pino from 'pino';
+import { z } from 'zod';
+import { newApiKey } from '../../adapters/api-keys.ts';
+import { startSmsSandbox, type SmsSandbox } from '../../adapters/sms-sandbox.ts';
+import { loadConfig, type Config } from '../../config.ts';
+import { cStore } from '../../dev/modality.ts';
+import { startOrthanc, type OrthancProcess } from '../../dev/orthanc-process.ts';
+import { connectRis, type Ris } from '../../dev/ris.ts';
+import type { MessageHead } from '../../dev/ris-messages.ts';
+import { environmentFor } from '../../dev/stack.ts';
+import { startSidecar, type Sidecar } from '../../sidecar.ts';
+import { azurite, postgres } from './services.ts';
+
+/** A sidecar between servers of its own: an Orthanc, a database, a container and an SMS sandbox nobody else uses. */
+export interface Rig extends AsyncDisposable {
+  readonly orthanc: OrthancProcess;
+  readonly sandbox: SmsSandbox;
+  readonly config: Config;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly apiKey: string;
+  readonly ris: Ris;
+  readonly sidecar: Sidecar;
+  /** What the sidecar logged, a line each. */
+  readonly logged: readonly string[];
+  /** Rows of a query, each checked. */
+  rows<T>(sql: string, row: z.ZodType<T>, values?: readonly unknown[]): Promise<T[]>;
+  execute(sql: string, values?: readonly unknown[]): Promise<void>;
+  /** Waits until the query gives a first column of `t`. */
+  until(what: string, sql: string, values?: readonly unknown[]): Promise<void>;
+  /** C-STORE; fails the test when a file was not stored. */
+  store(...files: readonly Buffer[]): Promise<void>;
+  /** A head with a control id of its own. */
+  head(): MessageHead;
+  /** Waits until the sidecar has read all of Orthanc's feed and no job is left that could run. */
+  settled(): Promise<void>;
+  stopSidecar(): Promise<void>;
+  startSidecar(): Promise<void>;
+}
+
+const DEADLINE_MS = 40_000;
+
+/** Polls until `done`; fails with what it was waiting for. */
+export async function eventually(what: string, done: () => Promise<boolean>, limitMs = DEADLINE_MS): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  while (!(await done())) {
+    if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for: ${what}`);
+    await sleep(50);
+  }
+}
+
+const CHANGES = z.object({ Last: z.number() });
+
+/** Starts a {@link Rig}; `settings` go over those that lead to its servers. */
+export async function startRig(settings: Readonly<Record<string, string>> = {}): Promise<Rig> {
+  await using stack = new AsyncDisposableStack();
+  const sandbox = stack.use(await startSmsSandbox({ host: '127.0.0.1', port: 0, now: () => new Date() }));
+  const [archive, server, blobs] = await Promise.all([
+    startOrthanc().then((process) => stack.use(process)),
+    postgres(),
+    azurite(),
+  ]);
+  const databaseUrl = await server.createDatabase();
+  const { key, entry } = newApiKey('test', randomBytes(32));
+  const environment = {
+    ...environmentFor({ orthanc: archive, databaseUrl, azurite: blobs, sandbox }),
+    AZURE_STORAGE_CONTAINER: `test-${randomBytes(6).toString('hex')}`,
+    API_KEYS: entry,
+    POLL_INTERVAL_MS: '50',
+    ...settings,
+  };
+  const config = loadConfig(environment);
+  const logged: string[] = [];
+  const log = pino({ level: 'info', base: null }, { write: (line: string) => void logged.push(line) });
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+  pool.on('error', () => undefined);
+  stack.defer(() => pool.end());
+
+  let sidecar = await startSidecar(config, { log });
+  let ris: Ris | undefined;
+  const connected = async (): Promise<Ris> => (ris ??= await connectRis(sidecar.hl7Port));
+  await connected();
+  const stopSidecar = async (): Promise<void> => {
+    await ris?.[Symbol.asyncDispose]();
+    ris = undefined;
+    await sidecar[Symbol.asyncDispose]();
+  };
+  stack.defer(() => stopSidecar());
+
+  const rows = async <T>(sql: string, row: z.ZodType<T>, values: readonly unknown[] = []): Promise<T[]> =>
+    z.array(row).parse((await pool.query(sql, [...values])).rows);
+  let controlIds = 0;
+  const until = (what: string, sql: string, values: readonly unknown[] = []): Promise<void> =>
+    eventually(what, async () => {
+      const [first] = await rows(sql, z.record(z.string(), z.unknown()), values);
+      return first !== undefined && Object.values(first)[0] === true;
+    });
+  const running = stack.move();
+  return {
+    orthanc: archive,
+    sandbox,
+    config,
+    environment,
+    apiKey: key,
+    logged,
+    get ris() {
+      if (ris === undefined) throw new Error('the sidecar is stopped');
+      return ris;
+    },
+    get sidecar() {
+      return sidecar;
+    },
+    rows,
+    async execute(sql, values = []) {
+      await pool.query(sql, [...values]);
+    },
+    until,
+    async store(...files) {
+      const { ok, output } = await cStore(files, { port: archive.dicomPort, calledAeTitle: archive.aeTitle });
+      if (!ok) throw new Error(`C-STORE failed:\n${output}`);
+    },
+    head: () => ({ now: new Date(), controlId: `M${(controlIds += 1)}` }),
+    async settled() {
+      const auth = Buffer.from(`${archive.username}:${archive.password}`).toString('base64');
+      const answer = await fetch(`${archive.url}/changes?since=0&limit=1000000&type=NewInstance`, {
+        headers: { Authorization: `Basic ${auth}` },
+      });
+      const { Last } = CHANGES.parse(await answer.json());
+      const read = `SELECT $1 = 0 OR EXISTS (SELECT 1 FROM feed_cursor WHERE seq >= $1)`;
+      await until('the feed to be read', read, [Last]);
+      const done = `SELECT NOT EXISTS (SELECT 1 FROM graphile_worker.jobs WHERE attempts < max_attempts AND run_at <= now())`;
+      await until('the jobs to be done', done);
+    },
+    stopSidecar,
+    async startSidecar() {
+      sidecar = await startSidecar(config, { log });
+      await connected();
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
