@@ -31,6 +31,18 @@ function refused(code: string): Failure {
   return new Failure('permanent', code, `the image cannot be drawn: ${code}`);
 }
 
+function start(): Worker {
+  const worker = new Worker(new URL('./codec-worker.ts', import.meta.url), {
+    resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
+    stdout: true,
+    stderr: true,
+  });
+  // What the decoder prints is read and dropped, else it would pile up.
+  worker.stdout.resume();
+  worker.stderr.resume();
+  return worker.on('error', () => undefined);
+}
+
 /** Draws what Orthanc cannot decode without its GDCM plugin, with dcmjs-imaging. */
 export function createCodec(options: CodecOptions): Codec {
   let worker: Worker | undefined;
@@ -43,11 +55,7 @@ export function createCodec(options: CodecOptions): Codec {
   };
 
   const drawn = async (file: Buffer, frame: number): Promise<RawImage> => {
-    worker ??= new Worker(new URL('./codec-worker.ts', import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
-      stdout: true,
-      stderr: true,
-    });
+    worker ??= start();
     const current = worker;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const timer = setTimeout(() => {
@@ -69,8 +77,8 @@ export function createCodec(options: CodecOptions): Codec {
       throw error;
     } finally {
       clearTimeout(timer);
-      current.removeAllListeners();
-      current.on('error', () => undefined);
+      // One by one: removeAllListeners() takes the thread's own too, and then no later message is ever heard.
+      current.off('message', resolve).off('error', crashed).off('exit', crashed);
     }
   };
 

@@ -88,6 +88,7 @@ function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
   const waiting: MllpEvent[] = [];
   let working: Promise<void> | undefined;
   let garbage = 0;
+  let finishing = false;
 
   const refuse = (head: Buffer): string => {
     const read = readFrame(head);
@@ -106,8 +107,8 @@ function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
     const read = readFrame(raw);
     const message = 'message' in read ? read.message : null;
     const problem = 'problem' in read ? read.problem : null;
-    const work = options.handle({ raw, message, problem, remoteAddress });
     try {
+      const work = options.handle({ raw, message, problem, remoteAddress });
       return await within(work, options.answerTimeoutMs, () => later(message, 'timeout'));
     } catch (error) {
       return later(message, asFailure(error).code);
@@ -139,6 +140,7 @@ function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
   });
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
+    if (finishing) return;
     for (const event of decoder.push(chunk)) {
       if (event.kind === 'garbage') garbage += event.bytes;
       else waiting.push(event);
@@ -155,8 +157,9 @@ function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
   });
   return {
     async finish() {
-      socket.pause();
+      finishing = true;
       await working;
+      socket.resume();
       socket.end();
     },
     destroy: () => socket.destroy(),

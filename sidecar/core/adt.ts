@@ -64,11 +64,15 @@ function readPhone(pid: Hl7Segment, region: string): Pick<PatientFacts, 'phoneNu
 
 /**
  * Reads PID (HL7 v2.5.1 chapter 3.4.2) for a practice whose national numbers are of `region`.
- * @throws Hl7Rejection 101 where there is no PID or no patient identifier in PID-3.
+ * @throws Hl7Rejection 100 where there is no PID, or a second one, whose orders and reports would become the first
+ * patient's; 101 where PID-3 has no patient identifier.
  */
 export function readPatient(message: Hl7Message, region: string): PatientFacts {
   const pid = segment(message, 'PID');
   if (pid === undefined) throw new Hl7Rejection(100, 'PID segment missing', { segment: 'PID' });
+  if (message.segments.filter(({ name }) => name === 'PID').length > 1) {
+    throw new Hl7Rejection(100, 'more than one PID segment', { segment: 'PID', ordinal: 2 });
+  }
   const identifier = patientIdentifier(pid, 3);
   if (identifier === null) {
     throw new Hl7Rejection(101, 'PID-3 has no patient identifier', { segment: 'PID', ordinal: 1, field: 3 });

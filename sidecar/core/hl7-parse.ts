@@ -9,8 +9,13 @@ interface Separators {
   readonly subcomponent: string;
 }
 
+/** NULs say nothing, and no database text can hold one. */
+function withoutNuls(text: string): string {
+  return text.replaceAll('\0', '');
+}
+
 function hexText(hex: string): string {
-  return Buffer.from(hex, 'hex').toString('latin1');
+  return withoutNuls(Buffer.from(hex, 'hex').toString('latin1'));
 }
 
 // HL7 v2.5.1 chapter 2.7: a sequence that is not known stays as it is, so that nothing is lost.
@@ -77,11 +82,13 @@ function parseSegment(line: string, separators: Separators): Hl7Segment {
 
 /**
  * An HL7 v2 message (v2.5.1 chapter 2.6) as plain data: its own separators, segments ended by CR, LF or both, escapes
- * resolved (`\.br\` is a line end, `\X..\` the named bytes as 8859/1).
+ * resolved (`\.br\` is a line end, `\X..\` the named bytes as 8859/1), NULs left out.
  * @throws Hl7Rejection 100 where it does not begin with an MSH segment or a segment has no name.
  */
 export function parseHl7(text: string): Hl7Message {
-  const lines = text.split(/\r\n?|\n/).filter((line) => line.trim() !== '');
+  const lines = withoutNuls(text)
+    .split(/\r\n?|\n/)
+    .filter((line) => line.trim() !== '');
   const header = lines[0]?.replace(/^\uFEFF/, '').trimStart() ?? '';
   const field = header.charAt(3);
   if (!header.startsWith('MSH') || field === '' || /[A-Za-z0-9\s]/.test(field)) {

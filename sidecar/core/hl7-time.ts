@@ -6,6 +6,8 @@ export interface PracticeTime {
 
 const TS = /^(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})?(\d{2})?(?:\.\d{1,4})?)?([+-]\d{4})?$/;
 
+const DAY_MS = 86_400_000;
+
 /** The offset of `timeZone` from UTC at `instant`, in milliseconds. */
 function zoneOffsetMs(instant: Date, timeZone: string): number {
   const parts = Object.fromEntries(
@@ -29,7 +31,7 @@ function zoneOffsetMs(instant: Date, timeZone: string): number {
 /**
  * An HL7 TS or DTM (v2.5.1 chapter 2.A.77) with at least a day: without an offset it is the practice's local time (of
  * the hour that a change of summer time repeats, the first; of the one it skips, the hour after). `null` if it is not
- * a time.
+ * a time, or one of no year that a practice could mean.
  */
 export function parseHl7Time(text: string, timeZone: string): PracticeTime | null {
   const match = TS.exec(text.trim());
@@ -37,10 +39,14 @@ export function parseHl7Time(text: string, timeZone: string): PracticeTime | nul
   const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', offset] = match;
   const asUtc = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
   if (Number.isNaN(asUtc) || new Date(asUtc).getUTCDate() !== Number(day)) return null;
+  if (Number(year) <= 1850 || Number(year) >= 9999) return null;
   if (offset === undefined) {
-    const guess = asUtc - zoneOffsetMs(new Date(asUtc), timeZone);
-    const instant = new Date(asUtc - zoneOffsetMs(new Date(guess), timeZone));
-    return { instant, localDate: `${year}-${month}-${day}` };
+    // The offsets of the day before and the day after: they differ around a change of summer time only.
+    const offsets = [asUtc - DAY_MS, asUtc + DAY_MS].map((near) => zoneOffsetMs(new Date(near), timeZone));
+    const instants = offsets.map((near) => new Date(asUtc - near));
+    const exact = instants.find((at) => at.getTime() + zoneOffsetMs(at, timeZone) === asUtc);
+    const [skipped = new Date(asUtc)] = instants;
+    return { instant: exact ?? skipped, localDate: `${year}-${month}-${day}` };
   }
   const sign = offset.startsWith('-') ? -1 : 1;
   const offsetMs = sign * (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(3, 5))) * 60_000;

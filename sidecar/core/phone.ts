@@ -1,4 +1,4 @@
-import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
+import { getCountryCallingCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import { HL7_NULL, repetitions, type Hl7Segment } from './hl7-message.ts';
 
 /** One repetition of PID-13 or PID-14. */
@@ -26,17 +26,26 @@ export function phoneCandidates(pid: Hl7Segment): PhoneCandidate[] {
 
 const NOT_A_PHONE = new Set(['FX', 'BP', 'MD', 'INTERNET', 'X.400', 'TDD', 'TTY']);
 
-// A number may carry a note ("0412 345 678 (wife)"), and (04) is how some write the national prefix.
-function candidateNumber(text: string): string {
-  return text.replace(/\(\s*(0?\d{1,4})\s*\)/g, ' $1 ').replace(/[^\d+].*?[A-Za-z].*$|\(.*$/s, '');
+const MAX_TEXT_LENGTH = 100;
+
+// A number may carry a note ("Mob 0412 345 678 (wife)"), and (04) is how some write the area code.
+function candidateNumbers(text: string): string[] {
+  const plain = text.slice(0, MAX_TEXT_LENGTH).replace(/\(\s*(\d{1,4})\s*\)/g, ' $1 ');
+  return [...plain.matchAll(/\+?\d[\d\s.-]*/g)].map(([number]) => number.replace(/[^\d+]/g, ''));
+}
+
+/** Also as an international number without its `+`, but only where it begins as one: 00, or the region's own code. */
+function readings(number: string, callingCode: string): string[] {
+  if (number.startsWith('00')) return [number, `+${number.replace(/^00(11)?/, '')}`];
+  return number.startsWith(callingCode) ? [number, `+${number}`] : [number];
 }
 
 type Found = { number: string; type: string | undefined } | null;
 
 function parse(text: string, region: string): Found {
   if (!isSupportedCountry(region)) return null;
-  const bare = candidateNumber(text).trim();
-  for (const attempt of [bare, `+${bare.replace(/\D/g, '').replace(/^00(11)?/, '')}`]) {
+  const callingCode = getCountryCallingCode(region);
+  for (const attempt of candidateNumbers(text).flatMap((number) => readings(number, callingCode))) {
     const parsed = parsePhoneNumberFromString(attempt, region);
     if (parsed?.isValid() === true) return { number: parsed.number, type: parsed.getType() };
   }
