@@ -91,7 +91,10 @@ export function createMllpDecoder(maxFrameBytes: number): MllpDecoder {
           from = at;
         }
       }
-      if (inside && !afterSeparator) append(Buffer.from(chunk.subarray(from)));
+      if (inside && !afterSeparator) {
+        const rest = chunk.subarray(from);
+        append(tooLarge ? rest : Buffer.from(rest));
+      }
       reportGarbage();
       return events;
     },

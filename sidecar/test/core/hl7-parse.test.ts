@@ -1,0 +1,125 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { component, repetitions, segment } from '../../core/hl7-message.ts';
+import { parseHl7 } from '../../core/hl7-parse.ts';
+import { Hl7Rejection } from '../../core/hl7-rejection.ts';
+
+const MSH = 'MSH|^~\\&|RIS|CLINIC|AXIS|AXIS|20260401||ADT^A08|42|P|2.5.1';
+const pid = (fields: string) => segment(parseHl7(`${MSH}\rPID|${fields}\r`), 'PID');
+
+describe('HL7 parsing', () => {
+  it('numbers the fields of MSH as the standard does: MSH-1 is the separator, MSH-2 the others', () => {
+    const msh = segment(parseHl7(`${MSH}\r`), 'MSH');
+    expect([1, 2, 3, 10, 12].map((field) => component(msh, field))).to.deep.equal(['|', '^~\\&', 'RIS', '42', '2.5.1']);
+    expect(component(msh, 9, 2)).to.equal('A08');
+  });
+
+  it('takes repetitions, components and subcomponents apart', () => {
+    expect(repetitions(pid('||A^^^HOSP&1.2&ISO^MR~B'), 3)).to.deep.equal([['A', '', '', 'HOSP', 'MR'], ['B']]);
+  });
+
+  it('gives empty text for what is absent', () => {
+    expect(component(pid('1'), 30, 2, 5)).to.equal('');
+    expect(component(undefined, 1)).to.equal('');
+    expect(repetitions(pid('1'), 3)).to.deep.equal([]);
+  });
+
+  for (const [what, end] of [
+    ['CR', '\r'],
+    ['LF', '\n'],
+    ['CR LF', '\r\n'],
+  ] as const) {
+    it(`takes segments ended by ${what}`, () => {
+      const { segments } = parseHl7([MSH, 'PID|1', 'OBX|1', ''].join(end));
+      expect(segments.map(({ name }) => name)).to.deep.equal(['MSH', 'PID', 'OBX']);
+    });
+  }
+
+  it('reads the separators that the message itself names', () => {
+    const message = parseHl7('MSH$*%/+$RIS$CLINIC\rPID$$$7*x%8$$O/F/Brien*Ann+e');
+    expect(repetitions(segment(message, 'PID'), 3)).to.deep.equal([['7', 'x'], ['8']]);
+    expect(repetitions(segment(message, 'PID'), 5)).to.deep.equal([['O$Brien', 'Ann']]);
+  });
+
+  it('resolves the escapes of the separators', () => {
+    expect(component(pid('||||a\\F\\b\\S\\c\\T\\d\\R\\e\\E\\f'), 5)).to.equal('a|b^c&d~e\\f');
+  });
+
+  it('resolves line ends, hexadecimal bytes and highlighting', () => {
+    expect(component(pid('||||one\\.br\\two\\X0D0A\\\\H\\bold\\N\\\\XE9\\'), 5)).to.equal('one\ntwo\r\nboldé');
+  });
+
+  it('keeps an escape that it does not know, and one that is not closed', () => {
+    expect(component(pid('||||a\\Zx\\b'), 5)).to.equal('a\\Zx\\b');
+    expect(component(pid('||||C:\\temp'), 5)).to.equal('C:\\temp');
+    expect(component(pid('||||a\\XZZ\\b\\F\\c'), 5)).to.equal('a\\XZZ\\b|c');
+  });
+
+  it('keeps the HL7 null as its two quotes', () => {
+    expect(component(pid('||||""'), 5)).to.equal('""');
+  });
+
+  it('takes blank lines and a byte order mark before MSH', () => {
+    expect(parseHl7(`\uFEFF${MSH}\r`).segments).to.have.length(1);
+    expect(parseHl7(`\r\n \r${MSH}\r\rPID|1\r`).segments).to.have.length(2);
+  });
+
+  it('leaves out NULs, plain or escaped, which no database text can hold', () => {
+    expect(component(pid('||||DO\0E\\X004100\\'), 5)).to.equal('DOEA');
+  });
+
+  for (const [what, text] of [
+    ['an empty text', ''],
+    ['what does not begin with MSH', 'PID|1\rMSH|^~\\&|'],
+    ['MSH without separators', 'MSH'],
+    ['a letter as the separator', 'MSHa^~\\&aRIS'],
+    ['an empty MSH-2', 'MSH||RIS'],
+    ['a line that is no segment', `${MSH}\rOBX|1|TX\rthis line has no name`],
+    ['a segment name in lower case', `${MSH}\rpid|1`],
+  ] as const) {
+    it(`refuses ${what}`, () => {
+      expect(() => parseHl7(text)).to.throw(Hl7Rejection);
+    });
+  }
+
+  it('gives a message or an Hl7Rejection for any text, without NULs and well-formed', () => {
+    const letters = fc.string({
+      unit: fc.constantFrom('|', '^', '~', '\\', '&', '\r', '\n', '\0', 'X', '0', 'F', '.br', 'PID', 'é'),
+    });
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          letters,
+          letters.map((rest) => `${MSH}|${rest}`),
+          fc.string(),
+        ),
+        (text) => {
+          try {
+            const { segments } = parseHl7(text);
+            expect(segments[0]?.name).to.equal('MSH');
+            expect(JSON.stringify(segments)).not.to.include('\\u0000');
+          } catch (error) {
+            expect(error).to.be.instanceOf(Hl7Rejection);
+          }
+        },
+      ),
+    );
+  });
+
+  it('gives any text back that was escaped as the standard says', () => {
+    const escapes: Readonly<Record<string, string>> = {
+      '|': '\\F\\',
+      '^': '\\S\\',
+      '&': '\\T\\',
+      '~': '\\R\\',
+      '\\': '\\E\\',
+    };
+    const value = fc.string({ minLength: 1, unit: fc.constantFrom('|', '^', '&', '~', '\\', 'a', 'é', '"', ' ') });
+    fc.assert(
+      fc.property(value, (text) => {
+        const escaped = text.replace(/[|^&~\\]/g, (letter) => escapes[letter] ?? letter);
+        expect(component(pid(`||||${escaped}|x`), 5)).to.equal(text);
+      }),
+    );
+  });
+});
