@@ -85,6 +85,9 @@ function orthancFailure(error: unknown, what: string): Failure {
   return new Failure(kind, code, `Orthanc: ${what}: ${status ?? error.code ?? 'no answer'}`);
 }
 
+/** What Orthanc answers to a file that it will never store; 404 is "Inexistent tag". */
+const REFUSALS = new Set([400, 404, 415]);
+
 const RESET = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 
 /** Orthanc closes a connection that was idle for a second, sometimes just as it is used again: ask once more. */
@@ -247,9 +250,11 @@ export function createOrthanc(options: OrthancOptions) {
         const status = Status === 'Success' ? 'stored' : 'already-stored';
         return { status, orthancId: ID, orthancStudyId: ParentStudy };
       } catch (error) {
-        if (isAxiosError(error) && error.response?.status === 400) {
-          const { Message, Details } = ERROR_BODY.safeParse(error.response.data).data ?? { Message: '', Details: '' };
-          return { status: 'refused', reason: cleanTag(Details || Message || 'not a DICOM file') };
+        const refusal = isAxiosError(error) ? error.response : undefined;
+        if (refusal !== undefined && REFUSALS.has(refusal.status)) {
+          const { Message, Details } = ERROR_BODY.safeParse(refusal.data).data ?? { Message: '', Details: '' };
+          const missing = refusal.status === 404 ? 'an identifier that DICOM requires is missing: ' : '';
+          return { status: 'refused', reason: missing + cleanTag(Details || Message || 'not a DICOM file') };
         }
         throw orthancFailure(error, 'store');
       }

@@ -1,6 +1,11 @@
-/** Who draws an image's JPEG; `frame` counts from 0. */
-export type RenderingPlan =
-  { readonly by: 'orthanc' | 'sidecar'; readonly frame: number } | { readonly by: 'nobody'; readonly reason: string };
+/** Who is to draw an image's JPEG; `frame` counts from 0. */
+export interface Drawing {
+  readonly by: 'orthanc' | 'sidecar';
+  readonly frame: number;
+}
+
+/** What to try, the best first; or why there is nothing to draw. */
+export type RenderingPlan = { readonly drawings: readonly Drawing[] } | { readonly nothing: string };
 
 // PS3.6 annex A: JPEG 2000 and HTJ2K, which Orthanc cannot decode without its GDCM plugin.
 const JPEG_2000 = new Set([
@@ -47,8 +52,10 @@ function kindWithoutPixels(sopClassUid: string): string | undefined {
 }
 
 /**
- * Who draws an image and which frame stands for it: of several the middle one. What has no pixels by its SOP class gets
- * a reason (`no-pixels:sr`) instead; whatever is unknown is given to Orthanc to try.
+ * Who draws an image and which frame stands for it: of several the middle one. JPEG 2000 is the sidecar's; all else is
+ * Orthanc's, and what that cannot draw (palette colour, uncompressed YBR, one-bit segmentations) the sidecar's, then
+ * the first frame, which can often be found where fragments without an offset table hide the others. What has no pixels
+ * by its SOP class gets a reason (`no-pixels:sr`) instead; whatever is unknown is tried.
  */
 export function planRendering(image: {
   readonly sopClassUid: string;
@@ -56,10 +63,15 @@ export function planRendering(image: {
   readonly numberOfFrames: number;
 }): RenderingPlan {
   const kind = kindWithoutPixels(image.sopClassUid);
-  if (kind !== undefined) return { by: 'nobody', reason: `no-pixels:${kind}` };
-  if (VIDEO.test(image.transferSyntaxUid)) return { by: 'nobody', reason: 'video' };
+  if (kind !== undefined) return { nothing: `no-pixels:${kind}` };
+  if (VIDEO.test(image.transferSyntaxUid)) return { nothing: 'video' };
   const frame = Math.floor(image.numberOfFrames / 2);
-  return { by: JPEG_2000.has(image.transferSyntaxUid) ? 'sidecar' : 'orthanc', frame };
+  if (JPEG_2000.has(image.transferSyntaxUid)) return { drawings: [{ by: 'sidecar', frame }] };
+  const drawings: readonly Drawing[] = [
+    { by: 'orthanc', frame },
+    { by: 'sidecar', frame },
+  ];
+  return { drawings: frame === 0 ? drawings : [...drawings, { by: 'orthanc', frame: 0 }] };
 }
 
 const ORTHANC_ID = /^[0-9a-f]{8}(-[0-9a-f]{8}){4}$/;

@@ -1,6 +1,5 @@
-import type { Failure } from '../core/failure.ts';
-import { asFailure } from '../core/failure.ts';
-import { blobNames, planRendering } from '../core/rendering.ts';
+import { asFailure, Failure } from '../core/failure.ts';
+import { blobNames, planRendering, type Drawing } from '../core/rendering.ts';
 
 export interface ImageToMirror {
   readonly orthancId: string;
@@ -23,10 +22,21 @@ export interface MirrorDeps {
   readonly now: () => Date;
 }
 
-async function render(deps: MirrorDeps, image: ImageToMirror, plan: { by: 'orthanc' | 'sidecar'; frame: number }) {
-  const draw = plan.by === 'orthanc' ? deps.renderByOrthanc : deps.renderHere;
-  const jpeg = await draw(image.orthancId, plan.frame);
-  return { jpeg, thumbnail: await deps.thumbnail(jpeg) };
+/** The first drawing that works; a transient failure ends it, since a later try may still find the better one. */
+async function render(deps: MirrorDeps, orthancId: string, drawings: readonly Drawing[]) {
+  const failures: Failure[] = [];
+  for (const { by, frame } of drawings) {
+    try {
+      const jpeg = await (by === 'orthanc' ? deps.renderByOrthanc : deps.renderHere)(orthancId, frame);
+      return { jpeg, thumbnail: await deps.thumbnail(jpeg) };
+    } catch (error) {
+      const failure = asFailure(error);
+      if (failure.kind !== 'permanent') throw failure;
+      failures.push(failure);
+    }
+  }
+  const codes = [...new Set(failures.map(({ code }) => code))].join(', ');
+  throw new Failure('permanent', codes, `cannot be drawn: ${codes}`);
 }
 
 /**
@@ -38,13 +48,13 @@ export async function mirrorImage(deps: MirrorDeps, imageId: string, lastAttempt
   const image = await deps.load(imageId);
   if (image === null || image.mirrorStatus === 'mirrored') return;
   const plan = planRendering(image);
-  if (plan.by === 'nobody') {
-    await deps.markUnrenderable(imageId, 'no-pixels', plan.reason);
+  if ('nothing' in plan) {
+    await deps.markUnrenderable(imageId, 'no-pixels', plan.nothing);
     return;
   }
   let failure: Failure;
   try {
-    const { jpeg, thumbnail } = await render(deps, image, plan);
+    const { jpeg, thumbnail } = await render(deps, image.orthancId, plan.drawings);
     const names = blobNames(image.orthancId);
     const imageUrl = await deps.upload(names.image, jpeg);
     const thumbnailUrl = await deps.upload(names.thumbnail, thumbnail);
