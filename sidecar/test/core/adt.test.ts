@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+import { readPatient, readPatientMessage } from '../../core/adt.ts';
+import { hl7, PID, rejection, seg } from '../support/hl7-messages.ts';
+
+const patient = (fields: Readonly<Record<number, string>>) =>
+  readPatient(hl7('ADT^A08', seg('PID', { 3: 'P1', ...fields })), 'AU');
+const message = (event: string, ...segments: string[]) => readPatientMessage(hl7(`ADT^${event}`, ...segments), 'AU');
+
+describe('reading a patient', () => {
+  it('reads number, issuer, name, birth date, sex and mobile', () => {
+    expect(readPatient(hl7('ADT^A08', PID), 'AU')).to.deep.equal({
+      externalId: 'P1',
+      issuer: 'CLINIC',
+      name: 'Doe^Jane',
+      birthDate: '1980-02-03',
+      sex: 'F',
+      phoneNumber: '+61412345678',
+      phoneProblem: null,
+    });
+  });
+
+  it('tells what is not said from what is deleted', () => {
+    expect(patient({})).to.include({
+      name: undefined,
+      birthDate: undefined,
+      sex: undefined,
+      phoneNumber: undefined,
+      phoneProblem: undefined,
+    });
+    expect(patient({ 5: '""', 7: '""', 8: '""', 13: '""' })).to.include({
+      name: null,
+      birthDate: null,
+      sex: null,
+      phoneNumber: null,
+      phoneProblem: 'no-number',
+    });
+  });
+
+  it('takes the medical record number before others, never a Medicare number', () => {
+    expect(patient({ 3: '2123456701^^^AUSHIC^MC~P7^^^CLINIC^PI~M7^^^CLINIC^MR' })).to.include({
+      externalId: 'M7',
+      issuer: 'CLINIC',
+    });
+    expect(patient({ 3: '2123456701^^^AUSHIC^MC~P7^^^CLINIC^PI' })).to.include({ externalId: 'P7' });
+    expect(patient({ 3: '2123456701^^^AUSHIC^MC~ X7 ' })).to.include({ externalId: 'X7', issuer: '' });
+    const refused = rejection(() => patient({ 3: '2123456701^^^AUSHIC^MC' }));
+    expect(refused).to.deep.include({ errorCode: 101, location: { segment: 'PID', ordinal: 1, field: 3 } });
+  });
+
+  it('reads a birth date with a time behind it, and takes none that is no day', () => {
+    expect(patient({ 7: '198002031200' }).birthDate).to.equal('1980-02-03');
+    for (const text of ['1980', '198013', '19800230', '00000000'])
+      expect(patient({ 7: text }).birthDate).to.equal(undefined);
+  });
+
+  it('says why no number takes a text', () => {
+    expect(patient({ 13: '0398765432^PRN^PH' })).to.include({ phoneNumber: null, phoneProblem: 'no-mobile' });
+    expect(patient({ 13: 'unlisted' })).to.include({ phoneNumber: null, phoneProblem: 'unusable-number' });
+  });
+});
+
+describe('reading ADT messages', () => {
+  for (const event of ['A01', 'A04', 'A05', 'A08', 'A28', 'A31']) {
+    it(`reads ${event} as an update`, () => {
+      expect(message(event, PID))
+        .to.deep.include({ kind: 'update' })
+        .and.have.nested.property('patient.externalId', 'P1');
+    });
+  }
+
+  it('reads A40 as a merge of the prior number into the patient', () => {
+    const merge = message('A40', PID, seg('MRG', { 1: 'OLD^^^CLINIC^MR' }));
+    expect(merge).to.deep.include({ kind: 'merge', prior: { externalId: 'OLD', issuer: 'CLINIC' } });
+  });
+
+  it('refuses A40 without a prior number', () => {
+    for (const segments of [[PID], [PID, seg('MRG', { 1: '""' })]]) {
+      expect(rejection(() => message('A40', ...segments))).to.deep.include({
+        errorCode: 101,
+        location: { segment: 'MRG', ordinal: 1, field: 1 },
+      });
+    }
+  });
+
+  it('refuses A40 with several pairs, since only the first would be merged', () => {
+    const mrg = seg('MRG', { 1: 'OLD' });
+    expect(rejection(() => message('A40', PID, mrg, PID, mrg))).to.include({ errorCode: 100 });
+  });
+
+  it('refuses other events', () => {
+    for (const event of ['A02', 'A23', '']) {
+      expect(rejection(() => message(event, PID))).to.deep.include({
+        errorCode: 201,
+        location: { segment: 'MSH', ordinal: 1, field: 9 },
+      });
+    }
+  });
+});

@@ -1,0 +1,172 @@
+import { expect } from 'chai';
+import { readOrderMessage } from '../../core/order.ts';
+import { hl7, PID, rejection, seg, SETTINGS } from '../support/hl7-messages.ts';
+
+const read = (...segments: string[]) => readOrderMessage(hl7('ORM^O01', PID, ...segments), SETTINGS);
+const study = (...segments: string[]) => read(...segments).orders[0]?.study;
+const NEW = seg('ORC', { 1: 'NW' });
+
+describe('reading orders', () => {
+  it('reads patient, study and schedule of a whole order', () => {
+    const orc = seg('ORC', { 1: 'NW', 2: 'PL1', 3: 'FI1', 5: 'SC' });
+    const obr = seg('OBR', { 4: 'CTHEAD^CT Head', 18: ' ACC1 ', 24: 'CT', 36: '202604021430' });
+    const { patient, orders } = read(orc, obr, seg('ZDS', { 1: '1.2.3^^Application^DICOM' }));
+    expect(patient).to.include({ externalId: 'P1', issuer: 'CLINIC', phoneNumber: '+61412345678' });
+    expect(orders).to.deep.equal([
+      {
+        status: 'active',
+        study: {
+          accessionNumber: 'ACC1',
+          placerOrderNumber: 'PL1',
+          fillerOrderNumber: 'FI1',
+          studyInstanceUid: '1.2.3',
+          modality: 'CT',
+          procedureCode: 'CTHEAD',
+          procedureDescription: 'CT Head',
+          scheduled: { instant: new Date('2026-04-02T03:30:00Z'), localDate: '2026-04-02' },
+        },
+      },
+    ]);
+  });
+
+  it('takes the accession number from the first of the configured fields that has one', () => {
+    const all = [seg('ORC', { 1: 'NW', 3: 'FROM-ORC' }), seg('OBR', { 3: 'FROM-OBR3', 18: 'FROM-OBR18' })];
+    expect(study(...all)?.accessionNumber).to.equal('FROM-OBR18');
+    expect(study(NEW, seg('OBR', { 3: 'FROM-OBR3' }), seg('IPC', { 1: 'FROM-IPC' }))?.accessionNumber).to.equal(
+      'FROM-IPC',
+    );
+    expect(study(seg('ORC', { 1: 'NW', 3: 'FROM-ORC' }), seg('OBR', { 3: 'X' }))?.accessionNumber).to.equal('X');
+    expect(study(seg('ORC', { 1: 'NW', 3: 'FROM-ORC' }), seg('OBR', { 1: '1' }))?.accessionNumber).to.equal('FROM-ORC');
+    const other = { ...SETTINGS, accessionFields: [{ segment: 'ORC', field: 3 }] };
+    expect(readOrderMessage(hl7('ORM^O01', PID, ...all), other).orders[0]?.study.accessionNumber).to.equal('FROM-ORC');
+  });
+
+  it('does not take an HL7 null or blanks for an accession number', () => {
+    expect(study(NEW, seg('OBR', { 3: 'FILLER', 18: '""' }))?.accessionNumber).to.equal('FILLER');
+    expect(study(NEW, seg('OBR', { 3: 'FILLER', 18: '  ' }))?.accessionNumber).to.equal('FILLER');
+  });
+
+  it('reads several orders of one message, each with its own fields', () => {
+    const { orders } = read(
+      seg('ORC', { 1: 'NW', 2: 'A' }),
+      seg('OBR', { 18: 'ACC1', 24: 'CT' }),
+      seg('ORC', { 1: 'CA', 2: 'B' }),
+      seg('OBR', { 18: 'ACC2', 24: 'MR' }),
+      seg('IPC', { 3: '1.2.4' }),
+    );
+    expect(
+      orders.map(({ status, study: { accessionNumber, placerOrderNumber, modality, studyInstanceUid } }) => [
+        status,
+        accessionNumber,
+        placerOrderNumber,
+        modality,
+        studyInstanceUid,
+      ]),
+    ).to.deep.equal([
+      ['active', 'ACC1', 'A', 'CT', undefined],
+      ['cancelled', 'ACC2', 'B', 'MR', '1.2.4'],
+    ]);
+  });
+
+  for (const [control, orderStatus, status] of [
+    ['NW', '', 'active'],
+    ['XO', 'IP', 'active'],
+    ['SC', 'CM', 'completed'],
+    ['SC', 'CA', 'cancelled'],
+    ['CA', '', 'cancelled'],
+    ['OC', 'IP', 'cancelled'],
+    ['DC', '', 'cancelled'],
+    ['HD', '', 'held'],
+    ['nw', 'hd', 'held'],
+  ] as const) {
+    it(`reads order control ${control} with order status "${orderStatus}" as ${status}`, () => {
+      expect(read(seg('ORC', { 1: control, 5: orderStatus }), seg('OBR', { 18: 'ACC1' })).orders[0]?.status).to.equal(
+        status,
+      );
+    });
+  }
+
+  it('tells what is not said from what is deleted', () => {
+    const silent = study(NEW, seg('OBR', { 18: 'ACC1' }));
+    expect(silent).to.include({ modality: undefined, studyInstanceUid: undefined, scheduled: undefined });
+    const deleting = study(NEW, seg('OBR', { 18: 'ACC1', 24: '""', 36: '""' }), seg('ZDS', { 1: '""' }));
+    expect(deleting).to.include({ modality: null, studyInstanceUid: null, scheduled: null });
+  });
+
+  it('takes the modality from IPC-5 before OBR-24, and no department for one', () => {
+    const obr = seg('OBR', { 18: 'ACC1', 24: 'RAD' });
+    expect(study(NEW, obr)?.modality).to.equal(undefined);
+    expect(study(NEW, obr, seg('IPC', { 5: 'mr' }))?.modality).to.equal('MR');
+  });
+
+  it('looks for the schedule in OBR-36, TQ1-7, ORC-7.4, OBR-27.4 and OBR-7, in that order', () => {
+    const places: [string, number, string][] = [
+      ['OBR', 36, '20260401'],
+      ['TQ1', 7, '20260402'],
+      ['ORC', 7, '^^^20260403'],
+      ['OBR', 27, '^^^20260404'],
+      ['OBR', 7, '20260405'],
+    ];
+    for (const [index, [, , expected]] of places.entries()) {
+      const given = places.slice(index);
+      const fields = (name: string) =>
+        Object.fromEntries(given.filter(([one]) => one === name).map(([, field, value]) => [field, value]));
+      const found = study(
+        seg('ORC', { 1: 'NW', ...fields('ORC') }),
+        seg('TQ1', fields('TQ1')),
+        seg('OBR', { 18: 'ACC1', ...fields('OBR') }),
+      );
+      expect(found?.scheduled?.localDate.replaceAll('-', '')).to.equal(expected.replaceAll('^', ''));
+    }
+  });
+
+  it('does not take what is no time for one', () => {
+    expect(study(NEW, seg('OBR', { 18: 'ACC1', 36: 'tomorrow', 7: '20260405' }))?.scheduled?.localDate).to.equal(
+      '2026-04-05',
+    );
+  });
+});
+
+describe('refusing orders', () => {
+  it('refuses one without an accession number anywhere, pointing at OBR-18 of that order', () => {
+    const second = rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), NEW, seg('OBR', { 4: 'CT' })));
+    expect(second).to.deep.include({ errorCode: 101, location: { segment: 'OBR', ordinal: 2, field: 18 } });
+  });
+
+  it('refuses an order control it does not know', () => {
+    const refused = rejection(() => read(seg('ORC', { 1: 'ZZ' }), seg('OBR', { 18: 'ACC1' })));
+    expect(refused).to.deep.include({ errorCode: 103, location: { segment: 'ORC', ordinal: 1, field: 1 } });
+  });
+
+  it('refuses a message without an ORC, and an OBR without its own', () => {
+    expect(rejection(() => read(seg('OBR', { 18: 'ACC1' })))).to.deep.include({ errorCode: 100 });
+    expect(rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), seg('OBR', { 18: 'ACC2' })))).to.include({
+      errorCode: 103,
+    });
+  });
+
+  it('refuses a message without a patient, without a patient number, or of two patients', () => {
+    const segments = [NEW, seg('OBR', { 18: 'ACC1' })];
+    const refused = (...patients: string[]) =>
+      rejection(() => readOrderMessage(hl7('ORM^O01', ...patients, ...segments), SETTINGS));
+    expect(refused()).to.deep.include({ errorCode: 100, location: { segment: 'PID' } });
+    expect(refused(seg('PID', { 5: 'Doe^Jane' }))).to.deep.include({
+      errorCode: 101,
+      location: { segment: 'PID', ordinal: 1, field: 3 },
+    });
+    expect(refused(PID, seg('PID', { 3: 'P2' }))).to.deep.include({
+      errorCode: 100,
+      location: { segment: 'PID', ordinal: 2 },
+    });
+  });
+
+  it('never names what a field holds in its reason', () => {
+    const secret = 'SECRET';
+    for (const segments of [
+      [seg('ORC', { 1: secret }), seg('OBR', { 18: secret })],
+      [seg('ORC', { 1: 'NW' }), seg('OBR', { 4: secret })],
+    ]) {
+      expect(rejection(() => read(...segments)).message).not.to.include(secret);
+    }
+  });
+});
