@@ -91,7 +91,8 @@ function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
   let finishing = false;
 
   const refuse = (head: Buffer): string => {
-    const read = readFrame(head);
+    const wholeSegments = head.subarray(0, head.lastIndexOf('\r') + 1);
+    const read = readFrame(wholeSegments.length === 0 ? head : wholeSegments);
     const text = `larger than the ${options.maxFrameBytes} bytes that are taken`;
     const message = 'message' in read ? read.message : undefined;
     return buildAck(message, { code: 'AR', text, errorCode: 207 }, now(), newControlId());

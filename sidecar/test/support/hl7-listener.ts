@@ -1,0 +1,57 @@
+import { startHl7Listener, type Hl7Listener, type Hl7ListenerOptions, type InboundHl7 } from '../../adapters/hl7.ts';
+import { buildAck } from '../../core/ack.ts';
+import { component, segment } from '../../core/hl7-message.ts';
+import { parseHl7 } from '../../core/hl7-parse.ts';
+
+export interface TestListener extends AsyncDisposable {
+  readonly listener: Hl7Listener;
+  readonly port: number;
+  readonly inbound: readonly InboundHl7[];
+  readonly warnings: readonly string[];
+}
+
+const NOW = new Date('2026-04-01T00:00:00Z');
+
+/** Takes what can be read, refuses what cannot. */
+export function acknowledge({ message, problem }: InboundHl7): string {
+  return message === null
+    ? buildAck(undefined, { code: 'AR', text: problem ?? 'no reason', errorCode: 100 }, NOW, 'n')
+    : buildAck(message, { code: 'AA' }, NOW, 'n');
+}
+
+/** The real listener on a free port of 127.0.0.1, with small limits and a handler that remembers what came. */
+export async function listen(changed: Partial<Hl7ListenerOptions> = {}): Promise<TestListener> {
+  const inbound: InboundHl7[] = [];
+  const warnings: string[] = [];
+  const { handle = (one: InboundHl7) => Promise.resolve(acknowledge(one)), ...rest } = changed;
+  const listener = await startHl7Listener({
+    host: '127.0.0.1',
+    port: 0,
+    maxFrameBytes: 100_000,
+    maxConnections: 10,
+    idleTimeoutMs: 10_000,
+    answerTimeoutMs: 2000,
+    closeTimeoutMs: 1000,
+    now: () => NOW,
+    newControlId: () => 'n',
+    log: { warn: (_, message) => void warnings.push(message) },
+    ...rest,
+    handle: (one) => {
+      inbound.push(one);
+      return handle(one);
+    },
+  });
+  return {
+    listener,
+    port: listener.port,
+    inbound,
+    warnings,
+    [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
+  };
+}
+
+/** MSA-1 and MSA-2 of an acknowledgment: `AA 42`. */
+export function verdict(ack: string): string {
+  const msa = segment(parseHl7(ack), 'MSA');
+  return `${component(msa, 1)} ${component(msa, 2)}`.trim();
+}

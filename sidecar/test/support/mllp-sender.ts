@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { createMllpDecoder } from '../../core/mllp.ts';
+
+/** A plain TCP client that sends what bytes it is told and collects the frames it gets. */
+export interface MllpSender extends Disposable {
+  readonly socket: Socket;
+  readonly frames: readonly string[];
+  /** All bytes received, also those that belong to no frame. */
+  readonly received: () => Buffer;
+  readonly closed: boolean;
+  write(bytes: Buffer | string): Promise<void>;
+  /** Waits until `count` frames came in all; rejects when the connection closes before or `limitMs` pass. */
+  answers(count: number, limitMs?: number): Promise<readonly string[]>;
+  /** Waits until the other side has closed. */
+  untilClosed(limitMs?: number): Promise<void>;
+}
+
+export const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+
+async function until(what: string, condition: () => boolean, limitMs: number): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await pause(5);
+  }
+}
+
+export async function connectSender(port: number, host = '127.0.0.1'): Promise<MllpSender> {
+  const socket = connect({ port, host, noDelay: true });
+  const decoder = createMllpDecoder(10_000_000);
+  const frames: string[] = [];
+  const chunks: Buffer[] = [];
+  let closed = false;
+  socket.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    for (const event of decoder.push(chunk)) if (event.kind === 'frame') frames.push(event.bytes.toString('utf8'));
+  });
+  socket.on('close', () => {
+    closed = true;
+  });
+  await once(socket, 'connect');
+  socket.on('error', () => undefined);
+  return {
+    socket,
+    frames,
+    received: () => Buffer.concat(chunks),
+    get closed() {
+      return closed;
+    },
+    async write(bytes) {
+      if (socket.write(bytes) || closed) return;
+      const settled = new AbortController();
+      const { signal } = settled;
+      try {
+        await Promise.race([once(socket, 'drain', { signal }), once(socket, 'close', { signal })]);
+      } finally {
+        settled.abort();
+      }
+    },
+    async answers(count, limitMs = 3000) {
+      await until(`${count} answers`, () => frames.length >= count || closed, limitMs);
+      if (frames.length < count) throw new Error(`closed after ${frames.length} of ${count} answers`);
+      return frames;
+    },
+    async untilClosed(limitMs = 3000) {
+      await until('the connection closed', () => closed, limitMs);
+    },
+    [Symbol.dispose]() {
+      socket.destroy();
+    },
+  };
+}
