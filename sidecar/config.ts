@@ -92,6 +92,9 @@ const SETTINGS = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
+/** The name of every setting. */
+export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS.shape);
+
 const TWILIO_PAIRS = z
   .object({
     TWILIO_ACCOUNT_SID: z.string().optional(),
@@ -125,7 +128,7 @@ export class ConfigError extends Error {
 
 function withSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): Record<string, string> {
   const settings: Record<string, string> = {};
-  for (const name of Object.keys(SETTINGS.shape)) {
+  for (const name of SETTING_NAMES) {
     const [value, file] = [environment[name], environment[`${name}_FILE`]];
     if (value !== undefined && value !== '') settings[name] = value;
     if (file === undefined || file === '') continue;
