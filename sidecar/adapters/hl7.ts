@@ -12,8 +12,9 @@ import { createMllpDecoder, mllpFrame, type MllpEvent } from '../core/mllp.ts';
 
 export interface InboundHl7 {
   readonly raw: Buffer;
+  /** Of a message that could not be read at most its MSH. */
   readonly message: Hl7Message | null;
-  /** Why `message` is null; without patient data. */
+  /** Why it could not be read; without patient data. */
   readonly problem: string | null;
   readonly remoteAddress: string;
 }
@@ -44,6 +45,7 @@ export interface Hl7Listener extends AsyncDisposable {
 
 /** Bytes outside frames after which a sender cannot be speaking MLLP. */
 const MAX_GARBAGE_BYTES = 4096;
+const MAX_HEADER_BYTES = 4096;
 /** Frames of one connection that wait their turn before its socket is not read any more. */
 const MAX_WAITING = 16;
 
@@ -51,15 +53,29 @@ const MAX_WAITING = 16;
  * What a frame's bytes say. node-hl7-server's parser judges the message as its own listener would; the fields are then
  * read by core/hl7-parse.ts, since that parser's tree does not give a field's repetitions apart.
  */
-export function readFrame(raw: Buffer): { message: Hl7Message } | { problem: string } {
+export function readFrame(raw: Buffer): Pick<InboundHl7, 'message' | 'problem'> {
   try {
     const text = decodeHl7(raw);
     const message = parseHl7(text);
     new InboundRequest(new Message({ text: text.trimStart() }), { type: 'message' }).getMessage();
-    return { message };
+    return { message, problem: null };
   } catch (error) {
-    if (error instanceof Hl7Rejection) return { problem: error.message };
-    return { problem: 'the message could not be parsed' };
+    const problem = error instanceof Hl7Rejection ? error.message : 'the message could not be parsed';
+    return { message: readHeader(raw), problem };
+  }
+}
+
+/** Whom to answer, of a message that cannot be read whole. */
+function readHeader(raw: Buffer): Hl7Message | null {
+  try {
+    const [header = ''] = raw
+      .subarray(0, MAX_HEADER_BYTES)
+      .toString('latin1')
+      .trimStart()
+      .split(/[\r\n]/, 1);
+    return parseHl7(header);
+  } catch {
+    return null;
   }
 }
 
@@ -91,11 +107,8 @@ function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
   let finishing = false;
 
   const refuse = (head: Buffer): string => {
-    const wholeSegments = head.subarray(0, head.lastIndexOf('\r') + 1);
-    const read = readFrame(wholeSegments.length === 0 ? head : wholeSegments);
     const text = `larger than the ${options.maxFrameBytes} bytes that are taken`;
-    const message = 'message' in read ? read.message : undefined;
-    return buildAck(message, { code: 'AR', text, errorCode: 207 }, now(), newControlId());
+    return buildAck(readHeader(head) ?? undefined, { code: 'AR', text, errorCode: 207 }, now(), newControlId());
   };
   const later = (message: Hl7Message | null, code: string): string =>
     buildAck(
@@ -105,9 +118,7 @@ function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
       newControlId(),
     );
   const answer = async (raw: Buffer): Promise<string> => {
-    const read = readFrame(raw);
-    const message = 'message' in read ? read.message : null;
-    const problem = 'problem' in read ? read.problem : null;
+    const { message, problem } = readFrame(raw);
     try {
       const work = options.handle({ raw, message, problem, remoteAddress });
       return await within(work, options.answerTimeoutMs, () => later(message, 'timeout'));

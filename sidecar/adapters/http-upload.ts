@@ -39,6 +39,19 @@ const fileName = (name = ''): string => cleanTag(name.replace(/\p{Cc}/gu, '')).s
 const tooLarge = (limit: number): Failure =>
   new Failure('permanent', 'too-large', `larger than the ${limit} bytes that are taken`);
 
+/** How long what is left of a body that was answered early is read and thrown away. */
+const LINGER_MS = 3000;
+
+const brokenOff = (cause: unknown): Failure =>
+  new Failure('transient', 'upload-broken-off', 'the upload broke off', { cause });
+
+/** What was wrong with the sender's own bytes, where that is why a file could not be stored. */
+function bodyFailure(stream: Readable): Failure | null {
+  if (stream.errored === null) return null;
+  if (stream.errored instanceof Failure) return stream.errored;
+  return new Failure('permanent', 'body-cut-short', 'the body ends before the file does');
+}
+
 interface Collected {
   readonly files: FileAnswer[];
   failure: Failure | null;
@@ -60,7 +73,8 @@ async function take(
   try {
     collected.files.push(await options.accept(file, signal));
   } catch (error) {
-    collected.failure = asFailure(error);
+    if (signal.aborted) throw brokenOff(error);
+    collected.failure = bodyFailure(stream) ?? asFailure(error);
     collected.files.push({ name, status: 'not-taken', reason: collected.failure.message });
     stream.resume();
   }
@@ -90,7 +104,7 @@ async function takeMultipart(request: Request, options: UploadOptions, signal: A
   } catch (error) {
     request.unpipe(parser);
     parser.destroy();
-    if (signal.aborted) throw new Failure('transient', 'upload-broken-off', 'the upload broke off', { cause: error });
+    if (signal.aborted) throw brokenOff(error);
     collected.failure ??= new Failure('permanent', 'not-multipart', 'the body is not complete multipart/form-data');
   }
   await last;
@@ -101,7 +115,7 @@ async function takeBody(request: Request, options: UploadOptions, signal: AbortS
   const collected: Collected = { files: [], failure: null };
   let size = 0;
   const limited = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of request) {
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       if (!Buffer.isBuffer(chunk)) continue;
       size += chunk.length;
       if (size > options.maxFileBytes) throw tooLarge(options.maxFileBytes);
@@ -114,7 +128,7 @@ async function takeBody(request: Request, options: UploadOptions, signal: AbortS
 
 function statusOf({ files, failure }: Collected): number {
   if (failure?.code === 'too-large') return 413;
-  if (failure?.code === 'not-multipart') return 422;
+  if (failure?.code === 'not-multipart' || failure?.code === 'body-cut-short') return 422;
   if (failure !== null) return 503;
   return files.some(({ status }) => status !== 'refused') ? 200 : 422;
 }
@@ -123,8 +137,15 @@ function answer(response: Response, status: number, body: object): void {
   if (response.headersSent || response.destroyed) return;
   if (status === 503 || status === 429) response.set('Retry-After', '30');
   if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="axis-portal"');
-  // What is left of the body is not waited for.
-  if (!response.req.complete) response.set('Connection', 'close');
+  const { req: request } = response;
+  if (!request.complete) {
+    // A sender that is still sending would not see the answer on a connection closed at once.
+    const linger = setTimeout(() => request.socket.destroy(), LINGER_MS);
+    request.once('close', () => {
+      clearTimeout(linger);
+    });
+    request.resume();
+  }
   response.status(status).json(body);
 }
 
@@ -160,7 +181,8 @@ export function uploadHandler(options: UploadOptions): Handler {
     const breakOff = (): void => {
       if (!request.complete) broken.abort();
     };
-    request.socket.setTimeout(options.stallTimeoutMs, breakOff);
+    const { socket } = request;
+    socket.setTimeout(options.stallTimeoutMs, breakOff);
     request.once('close', breakOff);
     try {
       const taken = await (isMultipart ? takeMultipart : takeBody)(request, options, broken.signal);
@@ -178,7 +200,7 @@ export function uploadHandler(options: UploadOptions): Handler {
       answer(response, code === 'upload-broken-off' ? 408 : 503, { error: code, detail: 'the upload broke off' });
     } finally {
       uploading -= 1;
-      request.socket.setTimeout(0).off('timeout', breakOff);
+      socket.setTimeout(0).off('timeout', breakOff);
       request.off('close', breakOff);
     }
   };

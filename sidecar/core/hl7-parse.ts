@@ -80,15 +80,33 @@ function parseSegment(line: string, separators: Separators): Hl7Segment {
   };
 }
 
+const SEGMENT = /^[A-Z][A-Z0-9]{2}(?![A-Za-z0-9])/;
+
+/** Segments that carry text or data, which senders break into lines although chapter 2.7 forbids it. */
+const TEXT_SEGMENT = /^(?:OBX|NTE)/;
+
+/** The lines of the segments; a line that begins none belongs to the text segment before it, if one is. */
+function segmentLines(text: string): string[] {
+  const lines: string[] = [];
+  for (const line of text.split(/\r\n?|\n/).filter((one) => one.trim() !== '')) {
+    const before = lines.at(-1);
+    if (before !== undefined && TEXT_SEGMENT.test(before) && !SEGMENT.test(line)) {
+      lines[lines.length - 1] = `${before}\n${line}`;
+    } else {
+      lines.push(line);
+    }
+  }
+  return lines;
+}
+
 /**
- * An HL7 v2 message (v2.5.1 chapter 2.6) as plain data: its own separators, segments ended by CR, LF or both, escapes
- * resolved (`\.br\` is a line end, `\X..\` the named bytes as 8859/1), NULs left out.
+ * An HL7 v2 message (v2.5.1 chapter 2.6) as plain data: its own separators, segments ended by CR, LF or both (such a
+ * line end within an OBX or NTE is put up with), escapes resolved (`\.br\` is a line end, `\X..\` the named bytes as
+ * 8859/1), NULs left out.
  * @throws Hl7Rejection 100 where it does not begin with an MSH segment or a segment has no name.
  */
 export function parseHl7(text: string): Hl7Message {
-  const lines = withoutNuls(text)
-    .split(/\r\n?|\n/)
-    .filter((line) => line.trim() !== '');
+  const lines = segmentLines(withoutNuls(text));
   const header = lines[0]?.replace(/^\uFEFF/, '').trimStart() ?? '';
   const field = header.charAt(3);
   if (!header.startsWith('MSH') || field === '' || /[A-Za-z0-9\s]/.test(field)) {

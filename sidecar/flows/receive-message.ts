@@ -6,8 +6,9 @@ import { Hl7Rejection } from '../core/hl7-rejection.ts';
 
 export interface InboundMessage {
   readonly raw: Buffer;
+  /** Of a message that could not be read at most its MSH. */
   readonly message: Hl7Message | null;
-  /** Why `message` is null. */
+  /** Why it could not be read. */
   readonly problem: string | null;
   readonly remoteAddress: string;
 }
@@ -99,7 +100,9 @@ export async function receiveMessage<Tx extends ReceiveTx>(
 
   try {
     try {
-      if (message === undefined) throw new Hl7Rejection(100, inbound.problem ?? 'the message could not be read');
+      if (message === undefined || inbound.problem !== null) {
+        throw new Hl7Rejection(100, inbound.problem ?? 'the message could not be read');
+      }
       return await accept(message, deps.apply[route(message)]);
     } catch (error) {
       if (error instanceof Hl7Rejection) return await reject(error);
