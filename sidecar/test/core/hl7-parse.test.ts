@@ -74,7 +74,7 @@ describe('HL7 parsing', () => {
     ['MSH without separators', 'MSH'],
     ['a letter as the separator', 'MSHa^~\\&aRIS'],
     ['an empty MSH-2', 'MSH||RIS'],
-    ['a line that is no segment', `${MSH}\rOBX|1|TX\rthis line has no name`],
+    ['a line that is no segment', `${MSH}\rPID|1\rthis line has no name`],
     ['a segment name in lower case', `${MSH}\rpid|1`],
   ] as const) {
     it(`refuses ${what}`, () => {

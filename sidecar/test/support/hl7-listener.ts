@@ -14,8 +14,8 @@ const NOW = new Date('2026-04-01T00:00:00Z');
 
 /** Takes what can be read, refuses what cannot. */
 export function acknowledge({ message, problem }: InboundHl7): string {
-  return message === null
-    ? buildAck(undefined, { code: 'AR', text: problem ?? 'no reason', errorCode: 100 }, NOW, 'n')
+  return message === null || problem !== null
+    ? buildAck(message ?? undefined, { code: 'AR', text: problem ?? 'no reason', errorCode: 100 }, NOW, 'n')
     : buildAck(message, { code: 'AA' }, NOW, 'n');
 }
 
