@@ -3,8 +3,11 @@ import { z } from 'zod';
 import { parseApiKeys, type ApiKey } from './core/api-key.ts';
 import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './core/sms.ts';
 
-const port = z.coerce.number().int().min(0).max(65_535);
-const count = (lowest: number, highest: number) => z.coerce.number().int().min(lowest).max(highest);
+const count = (lowest: number, highest: number) => {
+  const error = `must be a whole number from ${lowest} to ${highest}`;
+  return z.coerce.number({ error }).int({ error }).min(lowest, { error }).max(highest, { error });
+};
+const port = count(0, 65_535);
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
 
 function isTimeZone(zone: string): boolean {

@@ -4,6 +4,9 @@ export interface ApiKey {
   readonly sha256: string;
 }
 
+/** What a key may be called. */
+export const API_KEY_NAME = /^[A-Za-z0-9._-]{1,64}$/;
+
 const ENTRY = /^([A-Za-z0-9._-]{1,64}):([0-9a-fA-F]{64})$/;
 
 /**
@@ -19,7 +22,7 @@ export function parseApiKeys(setting: string): { keys: readonly ApiKey[]; proble
     .entries()) {
     const [, name, sha256] = ENTRY.exec(entry) ?? [];
     if (name === undefined || sha256 === undefined) {
-      problems.push(`entry ${index + 1} is not name:sha256 (npm run api-key -- NAME makes one)`);
+      problems.push(`entry ${index + 1} is not name:sha256 (npx axis api-key NAME makes one)`);
     } else if (keys.some((key) => key.name === name)) {
       problems.push(`entry ${index + 1} has the name of an earlier one`);
     } else {

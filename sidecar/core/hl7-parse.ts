@@ -80,17 +80,24 @@ function parseSegment(line: string, separators: Separators): Hl7Segment {
   };
 }
 
-const SEGMENT = /^[A-Z][A-Z0-9]{2}(?![A-Za-z0-9])/;
+/** Whether a line begins a segment: a name and the message's field separator, which `MRI shows …` does not have. */
+function beginsSegment(line: string, separator: string): boolean {
+  return /^[A-Z][A-Z0-9]{2}/.test(line) && line.charAt(3) === separator;
+}
 
 /** Segments that carry text or data, which senders break into lines although chapter 2.7 forbids it. */
 const TEXT_SEGMENT = /^(?:OBX|NTE)/;
 
 /** The lines of the segments; a line that begins none belongs to the text segment before it, if one is. */
 function segmentLines(text: string): string[] {
+  const separator = text
+    .replace(/^\uFEFF/, '')
+    .trimStart()
+    .charAt(3);
   const lines: string[] = [];
   for (const line of text.split(/\r\n?|\n/).filter((one) => one.trim() !== '')) {
     const before = lines.at(-1);
-    if (before !== undefined && TEXT_SEGMENT.test(before) && !SEGMENT.test(line)) {
+    if (before !== undefined && TEXT_SEGMENT.test(before) && !beginsSegment(line, separator)) {
       lines[lines.length - 1] = `${before}\n${line}`;
     } else {
       lines.push(line);

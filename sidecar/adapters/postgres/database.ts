@@ -24,6 +24,8 @@ const SQL_MIGRATIONS = {
   },
 };
 
+const ignore = (): void => undefined;
+
 /** A pool of at most `poolSize` connections; opens none until the first query. `destroy()` closes it. */
 export function openDatabase(databaseUrl: string, poolSize: number): Knex {
   return knex({
@@ -36,6 +38,8 @@ export function openDatabase(databaseUrl: string, poolSize: number): Knex {
       idle_in_transaction_session_timeout: 60_000,
       keepAlive: true,
     },
+    // What goes wrong is thrown, and told where it is caught.
+    log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },
     pool: { min: 0, max: poolSize },
     acquireConnectionTimeout: 10_000,
   });

@@ -25,19 +25,19 @@ export interface JobOptions {
 const MIRROR_PAYLOAD = z.object({ imageId: z.string() });
 const SMS_PAYLOAD = z.object({ smsId: z.string() });
 
-// A job of a process that died stays locked by it for hours; a second one under its key takes its place at once.
+// A job of a process that died stays locked by it for hours; a second one under its key takes its place at once. A text
+// that waits is looked at again: the hours it waits for may be set otherwise now.
 export const REQUEUE_UNFINISHED = `
 WITH wanted AS (
   SELECT 'mirror-image' AS task, json_build_object('imageId', CAST(id AS text)) AS payload, 'mirror-image:' || id AS key
-  FROM images WHERE mirror_status = 'pending'
+  FROM images WHERE mirror_status = 'pending' AND NOT EXISTS (
+    SELECT 1 FROM graphile_worker.jobs j
+    WHERE j.key = 'mirror-image:' || images.id AND j.locked_at IS NULL AND j.attempts < j.max_attempts)
   UNION ALL
   SELECT 'send-sms', json_build_object('smsId', CAST(id AS text)), 'send-sms:' || id
   FROM sms_messages WHERE state IN ('queued', 'sending')
 )
-SELECT count(graphile_worker.add_job(task, payload, job_key := key)) AS count FROM wanted
-WHERE NOT EXISTS (
-  SELECT 1 FROM graphile_worker.jobs j WHERE j.key = wanted.key AND j.locked_at IS NULL AND j.attempts < j.max_attempts
-)`;
+SELECT count(graphile_worker.add_job(task, payload, job_key := key)) AS count FROM wanted`;
 
 /** Makes the jobs again that an unfinished image or text should have and has not, or that a dead process holds. */
 export async function requeueUnfinished(db: Knex): Promise<number> {
@@ -53,10 +53,11 @@ export async function startJobs(handlers: JobHandlers, options: JobOptions): Pro
     max: concurrency + 2,
     application_name: 'axis-sidecar-jobs',
   });
-  const lost = (): void => {
+  pgPool.on('error', () => {
     log.warn({}, 'a connection of the job queue was lost');
-  };
-  pgPool.on('error', lost).on('connect', (client) => client.on('error', lost));
+  });
+  // One in use fails what uses it, which is told there.
+  pgPool.on('connect', (client) => client.on('error', () => undefined));
   const runner: Runner = await run({
     pgPool,
     concurrency,

@@ -80,6 +80,14 @@ describe('HL7 listener: frames', () => {
     });
   });
 
+  it('answers AR to whom it may concern where only the header can be read', async () => {
+    await using server = await listen();
+    using sender = await connectSender(server.port);
+    await sender.write(mllpFrame(Buffer.from(adt(1).replace('UNICODE UTF-8', 'KLINGON'))));
+    await sender.write(mllpFrame(Buffer.from(`${adt(2)}no segment\r`)));
+    expect(verdicts(await sender.answers(2))).to.deep.equal(['AR 1', 'AR 2']);
+  });
+
   it('answers each of several connections on its own', async () => {
     await using server = await listen();
     const senders = await Promise.all(numbers(5).map(() => connectSender(server.port)));

@@ -64,6 +64,19 @@ describe('HL7 parsing', () => {
     expect(parseHl7(`\r\n \r${MSH}\r\rPID|1\r`).segments).to.have.length(2);
   });
 
+  it('takes the lines of a text that a sender broke as one, whatever they begin with', () => {
+    const lines = ['one', 'MRI shows no fracture', 'NAD', 'T2', 'see OBX|2', 'last|F'];
+    const { segments } = parseHl7(`${MSH}\rOBX|1|TX|||${lines.join('\n')}\rNTE|1||a\r\nb\rOBX|2`);
+    expect(segments.map(({ name }) => name)).to.deep.equal(['MSH', 'OBX', 'NTE', 'OBX']);
+    expect(component(segments[1], 5)).to.equal('one\nMRI shows no fracture\nNAD\nT2\nsee OBX');
+    expect(component(segments[2], 3)).to.equal('a\nb');
+  });
+
+  it('takes them by the separator of the message itself', () => {
+    const { segments } = parseHl7('MSH$^~\\&$RIS\rOBX$1$TX$$$one\nOBX|two\nOBX$2');
+    expect(segments.map((one) => component(one, 1))).to.deep.equal(['$', '1', '2']);
+  });
+
   it('leaves out NULs, plain or escaped, which no database text can hold', () => {
     expect(component(pid('||||DO\0E\\X004100\\'), 5)).to.equal('DOEA');
   });
