@@ -14,7 +14,8 @@ export interface Codec extends AsyncDisposable {
   /**
    * Draws one frame (from 0) of a JPEG 2000 or HTJ2K file, windowed as the file says. One at a time, in a thread of its
    * own that is thrown away when it crashes or takes too long: the next call gets a new one.
-   * @throws Failure permanent `too-many-pixels`, `undecodable`, `render-timeout` or `render-crashed`.
+   * @throws Failure permanent `too-many-pixels`, `undecodable`, `render-timeout` or `render-crashed`; transient
+   * `render-stopped` once it is disposed of.
    */
   render(file: Buffer, frame: number): Promise<RawImage>;
 }
@@ -29,6 +30,10 @@ const WORKER_HEAP_MB = 512;
 
 function refused(code: string): Failure {
   return new Failure('permanent', code, `the image cannot be drawn: ${code}`);
+}
+
+function stopping(): Failure {
+  return new Failure('transient', 'render-stopped', 'the image was not drawn: the sidecar is stopping');
 }
 
 function start(): Worker {
@@ -46,6 +51,7 @@ function start(): Worker {
 /** Draws what Orthanc cannot decode without its GDCM plugin, with dcmjs-imaging. */
 export function createCodec(options: CodecOptions): Codec {
   let worker: Worker | undefined;
+  let stopped = false;
   let last: Promise<unknown> = Promise.resolve();
 
   const discard = async (): Promise<void> => {
@@ -55,6 +61,7 @@ export function createCodec(options: CodecOptions): Codec {
   };
 
   const drawn = async (file: Buffer, frame: number): Promise<RawImage> => {
+    if (stopped) throw stopping();
     worker ??= start();
     const current = worker;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -62,7 +69,7 @@ export function createCodec(options: CodecOptions): Codec {
       reject(refused('render-timeout'));
     }, options.timeoutMs);
     const crashed = (): void => {
-      reject(refused('render-crashed'));
+      reject(stopped ? stopping() : refused('render-crashed'));
     };
     current.once('message', resolve).once('error', crashed).once('exit', crashed);
     try {
@@ -92,6 +99,7 @@ export function createCodec(options: CodecOptions): Codec {
       return next;
     },
     async [Symbol.asyncDispose]() {
+      stopped = true;
       await discard();
     },
   };

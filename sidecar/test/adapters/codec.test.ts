@@ -121,6 +121,16 @@ describe('drawing JPEG 2000 in a thread', () => {
     expect(await next).to.include({ width: 64 });
   });
 
+  it('calls what its own end keeps from being drawn transient, and starts no thread any more', async function () {
+    const file = dicomFile(this, SMALL);
+    const ended = createCodec({ maxPixels: 2_000_000, timeoutMs: 20_000 });
+    const calls = [memoryBomb(40_000_000), file].map((bytes) => refusal(ended.render(bytes, 0)));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await ended[Symbol.asyncDispose]();
+    expect(await Promise.all(calls)).to.deep.equal(['transient render-stopped', 'transient render-stopped']);
+    expect(await refusal(ended.render(file, 0))).to.equal('transient render-stopped');
+  });
+
   it('draws the next image after one that took too long', async function () {
     const file = dicomFile(this, SMALL);
     await using hasty = createCodec({ maxPixels: 2_000_000, timeoutMs: 1500 });
