@@ -39,6 +39,7 @@ describe('person names', () => {
 
   different('DOE^JOHN', 'DOE^JANE');
   different('DOE^JOHN', 'ROE^JOHN');
+  different('DOE', 'DOE^JOHN');
   different('Doe^Anna', 'Doe^Anne');
   different('Doe^Ann', 'Doe^Anna');
   different('Doe^Liam^James', 'Doe^Liam^John');
