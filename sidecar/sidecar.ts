@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createBlobStore } from './adapters/azure.ts';
 import { createCodec } from './adapters/codec.ts';
 import { startHl7Listener } from './adapters/hl7.ts';
@@ -9,25 +9,18 @@ import { readCursor } from './adapters/postgres/feed.ts';
 import { imageStatements } from './adapters/postgres/images.ts';
 import { requeueUnfinished, startJobs } from './adapters/postgres/jobs.ts';
 import { smsStatements } from './adapters/postgres/sms.ts';
-import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
 import { encodeJpeg, thumbnail } from './adapters/sharp.ts';
 import { startSmsSandbox } from './adapters/sms-sandbox.ts';
 import { createTwilio } from './adapters/twilio.ts';
 import type { Config } from './config.ts';
 import { asFailure, Failure } from './core/failure.ts';
-import { smsText } from './core/sms.ts';
 import { acceptUpload } from './flows/accept-upload.ts';
 import { followChanges } from './flows/follow-changes.ts';
-import { linkStudies } from './flows/link-studies.ts';
 import { mirrorImage } from './flows/mirror-image.ts';
-import { planSms } from './flows/plan-sms.ts';
-import { receiveMessage } from './flows/receive-message.ts';
-import { receiveOrder } from './flows/receive-order.ts';
-import { receivePatientUpdate } from './flows/receive-patient-update.ts';
-import { receiveReport } from './flows/receive-report.ts';
 import { sendSms } from './flows/send-sms.ts';
 import type { Log } from './log.ts';
 import { loop, patiently } from './loop.ts';
+import { createOperations } from './operations.ts';
 
 export interface Sidecar extends AsyncDisposable {
   readonly hl7Port: number;
@@ -86,7 +79,6 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       log.warn({ code }, 'waiting for the database');
     },
   });
-  const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => inTransaction(db, work);
 
   const orthanc = stack.adopt(
     createOrthanc({
@@ -128,23 +120,14 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   });
   if (config.API_KEYS.length === 0) log.warn('uploads are closed: API_KEYS is empty');
 
-  const planTexts = (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> =>
-    planSms(
-      {
-        body: ({ modality, accessionNumber }) =>
-          smsText({ template: config.SMS_TEMPLATE, portalUrl: config.PORTAL_URL, modality, accessionNumber }),
-      },
-      tx,
-      studyIds,
-      at,
-    );
-  const link = async (tx: Tx, dicomStudyIds: readonly string[], alsoTouched: readonly string[], at: Date) => {
-    const touched = await linkStudies(tx, dicomStudyIds, at);
-    await planTexts(tx, [...new Set([...alsoTouched, ...touched])], at);
-  };
-  const studiesChanged = async (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> => {
-    await link(tx, await tx.studiesRestingOn(studyIds), studyIds, at);
-  };
+  const operations = createOperations({
+    config,
+    db,
+    now,
+    onRefused: (refused) => {
+      log.warn(refused, 'HL7 message refused');
+    },
+  });
 
   const images = imageStatements(db);
   const texts = smsStatements(db);
@@ -191,12 +174,6 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   const requeued = await requeueUnfinished(db);
   if (requeued > 0) log.info({ requeued }, 'unfinished jobs taken up again');
 
-  const hl7Settings = {
-    accessionFields: config.HL7_ACCESSION_FIELDS,
-    timeZone: config.PRACTICE_TIME_ZONE,
-    phoneRegion: config.PHONE_REGION,
-  };
-  const ris = { settings: hl7Settings, studiesChanged };
   const hl7 = stack.use(
     await startHl7Listener({
       host: config.HL7_HOST,
@@ -209,24 +186,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       now,
       newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),
       log,
-      handle: (inbound) =>
-        receiveMessage(
-          {
-            transaction,
-            apply: {
-              order: (tx, message, _id, at) => receiveOrder(ris, tx, message, at),
-              report: (tx, message, id, at) => receiveReport(ris, tx, message, id, at),
-              patient: (tx, message, _id, at) => receivePatientUpdate(ris, tx, message, at),
-            },
-            contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
-            newControlId: () => randomBytes(10).toString('hex'),
-            now,
-            onRefused: (refused) => {
-              log.warn(refused, 'HL7 message refused');
-            },
-          },
-          inbound,
-        ),
+      handle: operations.receive,
     }),
   );
 
@@ -273,8 +233,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       const { instances, newImages, done, restarted } = await followChanges({
         feed: { ...orthanc, serverId: async () => (await orthanc.system()).serverId },
         readCursor: () => readCursor(db),
-        transaction,
-        linkStudies: (tx, dicomStudyIds) => link(tx, dicomStudyIds, [], now()),
+        transaction: operations.transaction,
+        linkStudies: (tx, dicomStudyIds) => operations.link(tx, dicomStudyIds, [], now()),
         batchSize: config.FEED_BATCH_SIZE,
         now,
       });

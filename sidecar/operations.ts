@@ -1,0 +1,75 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Knex } from 'knex';
+import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
+import type { Config } from './config.ts';
+import { smsText } from './core/sms.ts';
+import { linkStudies } from './flows/link-studies.ts';
+import { planSms } from './flows/plan-sms.ts';
+import { receiveMessage, type InboundMessage, type ReceiveDeps } from './flows/receive-message.ts';
+import { receiveOrder } from './flows/receive-order.ts';
+import { receivePatientUpdate } from './flows/receive-patient-update.ts';
+import { receiveReport } from './flows/receive-report.ts';
+
+export type Operations = ReturnType<typeof createOperations>;
+
+/**
+ * The flows that need nothing but the database, wired once for both who runs them: the sidecar's listeners and the
+ * operators' command line.
+ */
+export function createOperations(parts: {
+  readonly config: Config;
+  readonly db: Knex;
+  readonly now: () => Date;
+  readonly onRefused: ReceiveDeps<Tx>['onRefused'];
+}) {
+  const { config, db, now, onRefused } = parts;
+  const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => inTransaction(db, work);
+  const planTexts = (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> =>
+    planSms(
+      {
+        body: ({ modality, accessionNumber }) =>
+          smsText({ template: config.SMS_TEMPLATE, portalUrl: config.PORTAL_URL, modality, accessionNumber }),
+      },
+      tx,
+      studyIds,
+      at,
+    );
+
+  /** Decides these DICOM studies, then the texts of every RIS study that this or the caller touched. */
+  const link = async (tx: Tx, dicomStudyIds: readonly string[], alsoTouched: readonly string[], at: Date) => {
+    const touched = await linkStudies(tx, dicomStudyIds, at);
+    await planTexts(tx, [...new Set([...alsoTouched, ...touched])], at);
+  };
+  const studiesChanged = async (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> => {
+    await link(tx, await tx.studiesRestingOn(studyIds), studyIds, at);
+  };
+  const ris = {
+    settings: {
+      accessionFields: config.HL7_ACCESSION_FIELDS,
+      timeZone: config.PRACTICE_TIME_ZONE,
+      phoneRegion: config.PHONE_REGION,
+    },
+    studiesChanged,
+  };
+
+  return {
+    transaction,
+    link,
+    receive: (inbound: InboundMessage): Promise<string> =>
+      receiveMessage(
+        {
+          transaction,
+          apply: {
+            order: (tx, message, _id, at) => receiveOrder(ris, tx, message, at),
+            report: (tx, message, id, at) => receiveReport(ris, tx, message, id, at),
+            patient: (tx, message, _id, at) => receivePatientUpdate(ris, tx, message, at),
+          },
+          contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
+          newControlId: () => randomBytes(10).toString('hex'),
+          now,
+          onRefused,
+        },
+        inbound,
+      ),
+  };
+}
