@@ -60,9 +60,9 @@ export function createOperations(parts: {
         {
           transaction,
           apply: {
-            order: (tx, message, _id, at) => receiveOrder(ris, tx, message, at),
+            order: (tx, message, id, at) => receiveOrder(ris, tx, message, id, at),
             report: (tx, message, id, at) => receiveReport(ris, tx, message, id, at),
-            patient: (tx, message, _id, at) => receivePatientUpdate(ris, tx, message, at),
+            patient: (tx, message, id, at) => receivePatientUpdate(ris, tx, message, id, at),
           },
           contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
           newControlId: () => randomBytes(10).toString('hex'),

@@ -2,8 +2,10 @@ import { isFinal, type ReportStatus } from './report.ts';
 
 /** All that decides whether a study's text may go out; see design of `sms_messages`. */
 export interface SmsFacts {
-  /** Newest report of the study. */
+  /** Of the study's report that was said last. */
   readonly reportStatus: ReportStatus;
+  /** Why that report must not be shown, as `patient-differs`. */
+  readonly withheld: string | null;
   /** When the study's first final report came. */
   readonly firstFinalAt: Date;
   readonly phoneNumber: string | null;
@@ -32,11 +34,13 @@ export const MAX_HOLD_MS = 7 * 86_400_000;
 export function planSms(facts: SmsFacts, now: Date): SmsPlan {
   const reason = !isFinal(facts.reportStatus)
     ? `report-${facts.reportStatus}`
-    : facts.inReview
-      ? 'study-in-review'
-      : facts.phoneNumber === null
-        ? (facts.phoneProblem ?? 'no-number')
-        : null;
+    : facts.withheld !== null
+      ? `report-${facts.withheld}`
+      : facts.inReview
+        ? 'study-in-review'
+        : facts.phoneNumber === null
+          ? (facts.phoneProblem ?? 'no-number')
+          : null;
   if (reason === null && facts.phoneNumber !== null) {
     return now.getTime() - facts.firstFinalAt.getTime() > MAX_HOLD_MS
       ? { state: 'failed', reason: 'held-too-long' }

@@ -1,15 +1,11 @@
-import type { PatientFacts } from '../core/adt.ts';
 import type { Hl7Message } from '../core/hl7-message.ts';
-import { readOrderMessage, type Hl7Settings, type OrderStatus, type StudyFacts } from '../core/order.ts';
+import { readOrderMessage, type Hl7Settings } from '../core/order.ts';
+import { saidAt, type MessageFacts } from '../core/ris-facts.ts';
 
 export interface RisTx {
   lockLinking(): Promise<void>;
-  /** Makes or changes the RIS patient of that identifier (a merged one: whom it was merged into); gives the row's id. */
-  savePatient(patient: PatientFacts, now: Date): Promise<string>;
-  /** Makes or changes the RIS study of that accession number; `status` undefined keeps the order's. */
-  saveStudy(study: StudyFacts, patientId: string, status: OrderStatus | undefined, now: Date): Promise<string>;
-  /** The patient's studies, all of which a changed name or number concerns. */
-  studiesOfPatient(patientId: string): Promise<string[]>;
+  /** Keeps what the message says and folds what it bears on anew; gives the ids of those RIS studies. */
+  keepFacts(hl7MessageId: string, facts: MessageFacts, now: Date): Promise<string[]>;
 }
 
 export interface RisDeps<Tx extends RisTx> {
@@ -20,19 +16,24 @@ export interface RisDeps<Tx extends RisTx> {
 
 /**
  * Applies ORM^O01 or OMI^O23 in the caller's transaction: patient and studies as the RIS says, then every link and text
- * that rests on them. A cancelled order lets go of nothing.
+ * that rests on them. A cancelled order lets go of nothing. Idempotent; what was said later holds, whenever it comes.
  * @throws Hl7Rejection before anything is written.
  */
 export async function receiveOrder<Tx extends RisTx>(
   deps: RisDeps<Tx>,
   tx: Tx,
   message: Hl7Message,
+  hl7MessageId: string,
   now: Date,
 ): Promise<void> {
   const { patient, orders } = readOrderMessage(message, deps.settings);
   await tx.lockLinking();
-  const patientId = await tx.savePatient(patient, now);
-  const studyIds: string[] = [];
-  for (const { study, status } of orders) studyIds.push(await tx.saveStudy(study, patientId, status, now));
-  await deps.studiesChanged(tx, [...new Set([...studyIds, ...(await tx.studiesOfPatient(patientId))])], now);
+  const facts = {
+    saidAt: saidAt(message, now, deps.settings.timeZone),
+    patients: [patient],
+    merges: [],
+    orders: orders.map((order) => ({ patient: 0, ...order })),
+    reports: [],
+  };
+  await deps.studiesChanged(tx, await tx.keepFacts(hl7MessageId, facts, now), now);
 }

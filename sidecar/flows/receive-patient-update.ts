@@ -1,13 +1,12 @@
-import { readPatientMessage, type PatientFacts } from '../core/adt.ts';
+import { readPatientMessage } from '../core/adt.ts';
 import type { Hl7Message } from '../core/hl7-message.ts';
 import type { Hl7Settings } from '../core/order.ts';
+import { saidAt, type MessageFacts } from '../core/ris-facts.ts';
 
 export interface PatientTx {
   lockLinking(): Promise<void>;
-  savePatient(patient: PatientFacts, now: Date): Promise<string>;
-  /** Everything of the prior patient, known or not, becomes `patientId`'s, now and for every later message. */
-  mergePatients(prior: { externalId: string; issuer: string }, patientId: string, now: Date): Promise<void>;
-  studiesOfPatient(patientId: string): Promise<string[]>;
+  /** Keeps what the message says and folds what it bears on anew; gives the ids of those RIS studies. */
+  keepFacts(hl7MessageId: string, facts: MessageFacts, now: Date): Promise<string[]>;
 }
 
 export interface PatientDeps<Tx extends PatientTx> {
@@ -17,18 +16,25 @@ export interface PatientDeps<Tx extends PatientTx> {
 
 /**
  * Applies ADT^A08, A31 (and A01, A04, A05, A28) and the merge A40 in the caller's transaction, then decides anew every
- * link and text of the patient.
+ * link and text of the patient. Everything of a merged patient, known or not, is the survivor's, now and for whatever
+ * comes later.
  * @throws Hl7Rejection before anything is written.
  */
 export async function receivePatientUpdate<Tx extends PatientTx>(
   deps: PatientDeps<Tx>,
   tx: Tx,
   message: Hl7Message,
+  hl7MessageId: string,
   now: Date,
 ): Promise<void> {
   const update = readPatientMessage(message, deps.settings.phoneRegion);
   await tx.lockLinking();
-  const patientId = await tx.savePatient(update.patient, now);
-  if (update.kind === 'merge') await tx.mergePatients(update.prior, patientId, now);
-  await deps.studiesChanged(tx, await tx.studiesOfPatient(patientId), now);
+  const facts = {
+    saidAt: saidAt(message, now, deps.settings.timeZone),
+    patients: update.kind === 'merge' ? [update.patient, update.prior] : [update.patient],
+    merges: update.kind === 'merge' ? [{ prior: 1, survivor: 0 }] : [],
+    orders: [],
+    reports: [],
+  };
+  await deps.studiesChanged(tx, await tx.keepFacts(hl7MessageId, facts, now), now);
 }

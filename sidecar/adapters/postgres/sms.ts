@@ -7,7 +7,7 @@ import { execute, query } from './query.ts';
 // images were read is then not known.
 export const LOAD_SMS_SUBJECTS = `
 SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_number, p.phone_problem, f.first_final_at,
-       (SELECT r.status FROM reports r WHERE r.study_id = s.id ORDER BY r.version DESC LIMIT 1) AS report_status,
+       current.status AS report_status, current.withheld,
        EXISTS (SELECT 1 FROM dicom_studies d
                WHERE d.status = 'review' AND d.candidate_ids @> ARRAY[s.id]) AS in_review
 FROM studies s
@@ -15,6 +15,9 @@ JOIN patients p ON p.id = s.patient_id
 JOIN LATERAL (
   SELECT min(r.created_at) AS first_final_at FROM reports r WHERE r.study_id = s.id AND r.status IN ('final', 'corrected')
 ) f ON f.first_final_at IS NOT NULL
+JOIN LATERAL (
+  SELECT r.status, r.withheld FROM reports r WHERE r.study_id = s.id ORDER BY r.said_at DESC, r.hl7_message_id DESC LIMIT 1
+) current ON true
 WHERE s.id = ANY (CAST(:ids AS bigint[])) AND s.source = 'ris'
   AND NOT EXISTS (SELECT 1 FROM sms_messages m WHERE m.study_id = s.id AND m.state NOT IN ('held', 'queued'))
 ORDER BY s.id`;
@@ -27,6 +30,7 @@ const SUBJECT_ROW = z.object({
   phone_problem: z.string().nullable(),
   first_final_at: z.date(),
   report_status: z.enum(['preliminary', 'final', 'corrected', 'cancelled']),
+  withheld: z.string().nullable(),
   in_review: z.boolean(),
 });
 
@@ -58,6 +62,7 @@ export function smsPlanStatements(trx: Knex.Transaction) {
           firstFinalAt: row.first_final_at,
           phoneNumber: row.phone_number,
           phoneProblem: row.phone_problem,
+          withheld: row.withheld,
           inReview: row.in_review,
         },
       }));

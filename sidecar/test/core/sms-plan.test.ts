@@ -8,6 +8,7 @@ const facts = (changed: Partial<SmsFacts> = {}): SmsFacts => ({
   firstFinalAt: new Date('2026-04-07T23:00:00Z'),
   phoneNumber: '+61412345678',
   phoneProblem: null,
+  withheld: null,
   inReview: false,
   ...changed,
 });
@@ -49,12 +50,14 @@ describe('planning a text', () => {
       firstFinalAt: fc.date({ min: new Date('2026-03-20'), max: NOW, noInvalidDate: true }),
       phoneNumber: fc.constantFrom(null, '+61412345678'),
       phoneProblem: fc.constantFrom(null, 'no-mobile'),
+      withheld: fc.constantFrom(null, 'patient-differs'),
       inReview: fc.boolean(),
     });
     fc.assert(
       fc.property(any, (given) => {
         const fit =
           (given.reportStatus === 'final' || given.reportStatus === 'corrected') &&
+          given.withheld === null &&
           !given.inReview &&
           given.phoneNumber !== null &&
           NOW.getTime() - given.firstFinalAt.getTime() <= MAX_HOLD_MS;
