@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseApiKeys, type ApiKey } from './core/api-key.ts';
+import { parseFieldPlaces, parseIdTypes, parseSenders, type SenderSettings } from './core/hl7-settings.ts';
 import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './core/sms.ts';
 
 const count = (lowest: number, highest: number) => {
@@ -18,15 +19,25 @@ function isTimeZone(zone: string): boolean {
   }
 }
 
-const FIELD = /^(PID|PV1|ORC|OBR|IPC|ZDS|TQ1)-(\d{1,2})$/;
-const hl7Fields = z.string().transform((text, context) =>
-  text.split(',').flatMap((place) => {
-    const [, segment, field] = FIELD.exec(place.trim()) ?? [];
-    if (segment !== undefined && field !== undefined) return [{ segment, field: Number(field) }];
-    context.addIssue({ code: 'custom', message: 'must be a list of fields such as OBR-18,IPC-1,OBR-3,ORC-3' });
-    return [];
-  }),
-);
+const hl7Fields = z.string().transform((text, context) => {
+  const places = parseFieldPlaces(text);
+  if (places !== null) return places;
+  context.addIssue({ code: 'custom', message: 'must be a list of fields such as OBR-18,IPC-1,OBR-3.1' });
+  return z.NEVER;
+});
+
+const hl7IdTypes = z.string().transform((text, context) => {
+  const types = parseIdTypes(text);
+  if (types !== null) return types;
+  context.addIssue({ code: 'custom', message: 'must be a list of identifier types such as MR,PI,PT' });
+  return z.NEVER;
+});
+
+const hl7Senders = z.string().transform((text, context): readonly SenderSettings[] => {
+  const { senders, problems } = parseSenders(text);
+  for (const message of problems) context.addIssue({ code: 'custom', message });
+  return senders;
+});
 
 const smsHours = z.string().transform((text, context) => {
   const hours = parseSmsHours(text);
@@ -65,6 +76,9 @@ const SETTINGS = z.object({
   HL7_MAX_CONNECTIONS: count(1, 10_000).default(500),
   HL7_IDLE_TIMEOUT_MS: count(1000, 86_400_000).default(600_000),
   HL7_ACCESSION_FIELDS: hl7Fields.prefault('OBR-18,IPC-1,OBR-3,ORC-3'),
+  HL7_MODALITY_FIELDS: hl7Fields.prefault('IPC-5,OBR-24'),
+  HL7_PATIENT_ID_TYPES: hl7IdTypes.prefault('MR,PI,PT'),
+  HL7_SENDERS: hl7Senders.prefault(''),
   HTTP_HOST: z.string().default('0.0.0.0'),
   HTTP_PORT: port.default(8080),
   API_KEYS: apiKeys.prefault(''),
@@ -154,12 +168,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const problems: string[] = [];
   const settings = withSecretFiles(environment, problems);
   const result = SETTINGS.safeParse(settings);
-  const issues = [...(result.error?.issues ?? []), ...(TWILIO_PAIRS.safeParse(settings).error?.issues ?? [])];
-  for (const { path, message } of issues) {
+  for (const { path, message } of result.error?.issues ?? []) {
     const name = path.join('.');
-    problems.push(
-      `${name}: ${name in settings ? message : settings[name] === undefined && message.startsWith('Invalid input') ? 'is not set' : message}`,
-    );
+    problems.push(`${name}: ${settings[name] === undefined ? 'is not set' : message}`);
+  }
+  for (const { path, message } of TWILIO_PAIRS.safeParse(settings).error?.issues ?? []) {
+    problems.push(`${path.join('.')}: ${message}`);
   }
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return result.data;

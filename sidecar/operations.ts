@@ -46,6 +46,9 @@ export function createOperations(parts: {
   const ris = {
     settings: {
       accessionFields: config.HL7_ACCESSION_FIELDS,
+      modalityFields: config.HL7_MODALITY_FIELDS,
+      patientIdTypes: config.HL7_PATIENT_ID_TYPES,
+      senders: config.HL7_SENDERS,
       timeZone: config.PRACTICE_TIME_ZONE,
       phoneRegion: config.PHONE_REGION,
     },

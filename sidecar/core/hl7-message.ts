@@ -20,12 +20,37 @@ export function component(segment: Hl7Segment | undefined, field: number, compon
   return segment?.fields[field]?.[repetition]?.[component - 1]?.[0] ?? '';
 }
 
+/** As {@link component}, of a text that has no subcomponents: what a bare `&` parted is put together again. */
+export function wholeComponent(segment: Hl7Segment | undefined, field: number, component = 1, repetition = 0): string {
+  return (segment?.fields[field]?.[repetition]?.[component - 1] ?? []).join('&');
+}
+
+/** As {@link wholeComponent}, but a field that is `""` as a whole has `""` for each of its components. */
+export function componentOrNull(segment: Hl7Segment | undefined, field: number, component = 1): string {
+  const repetitions = segment?.fields[field] ?? [];
+  const nulled =
+    repetitions.length === 1 && repetitions[0]?.length === 1 && wholeComponent(segment, field) === HL7_NULL;
+  return nulled ? HL7_NULL : wholeComponent(segment, field, component);
+}
+
 /** The repetitions of a field, each a list of components (first subcomponents only). */
 export function repetitions(segment: Hl7Segment | undefined, field: number): readonly (readonly string[])[] {
   return (segment?.fields[field] ?? []).map((components) => components.map((sub) => sub[0] ?? ''));
 }
 
+/** The repetitions of a field that is text: what bare separators parted is put together again, as it was written. */
+export function textRepetitions(message: Hl7Message, segment: Hl7Segment | undefined, field: number): string[] {
+  const encoding = component(message.segments[0], 2);
+  const [between = '^', within = '&'] = [encoding.charAt(0), encoding.charAt(3)].map((one) => one || undefined);
+  return (segment?.fields[field] ?? []).map((components) => components.map((sub) => sub.join(within)).join(between));
+}
+
 /** The first segment named `name`. */
 export function segment(message: Hl7Message, name: string): Hl7Segment | undefined {
   return message.segments.find((candidate) => candidate.name === name);
+}
+
+/** Which one of its name a segment of the message is, from 1, as ERR-2 counts them. */
+export function ordinal(message: Hl7Message, segment: Hl7Segment): number {
+  return message.segments.filter(({ name }) => name === segment.name).indexOf(segment) + 1;
 }

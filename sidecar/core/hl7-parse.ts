@@ -7,6 +7,8 @@ interface Separators {
   readonly repetition: string;
   readonly escape: string;
   readonly subcomponent: string;
+  /** HL7 2.7 and later. */
+  readonly truncation: string;
 }
 
 /** NULs say nothing, and no database text can hold one. */
@@ -50,6 +52,8 @@ function meaningOf(sequence: string, separators: Separators): string | null {
       return separators.escape;
     case 'T':
       return separators.subcomponent;
+    case 'P':
+      return separators.truncation === '' ? null : separators.truncation;
     case 'H':
     case 'N':
       return '';
@@ -119,11 +123,12 @@ export function parseHl7(text: string): Hl7Message {
   if (!header.startsWith('MSH') || field === '' || /[A-Za-z0-9\s]/.test(field)) {
     throw new Hl7Rejection(100, 'the message does not begin with an MSH segment', { segment: 'MSH' });
   }
-  const [component = '', repetition = '', escape = '', subcomponent = ''] = header.slice(4).split(field, 1)[0] ?? '';
+  const [component = '', repetition = '', escape = '', subcomponent = '', truncation = ''] =
+    header.slice(4).split(field, 1)[0] ?? '';
   if (component === '') {
     throw new Hl7Rejection(101, 'MSH-2 has no separators', { segment: 'MSH', ordinal: 1, field: 2 });
   }
-  const separators = { field, component, repetition, escape, subcomponent };
+  const separators = { field, component, repetition, escape, subcomponent, truncation };
   const segments = [header, ...lines.slice(1)].map((line) => parseSegment(line, separators));
   const nameless = segments.find(({ name }) => !/^[A-Z][A-Z0-9]{2}$/.test(name));
   if (nameless !== undefined) throw new Hl7Rejection(100, 'a line of the message is not a segment');

@@ -4,7 +4,8 @@ export interface PracticeTime {
   readonly localDate: string;
 }
 
-const TS = /^(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})?(\d{2})?(?:\.\d{1,4})?)?([+-]\d{4})?$/;
+// Senders write more digits of a second than the four of the standard, without the point too, and `Z` for +0000.
+const TS = /^(\d{4})(\d{2})(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.?\d{1,9})?)?)?)?(?:([+-]\d{2}):?(\d{2})|(Z))?$/;
 
 const DAY_MS = 86_400_000;
 
@@ -36,10 +37,12 @@ function zoneOffsetMs(instant: Date, timeZone: string): number {
 export function parseHl7Time(text: string, timeZone: string): PracticeTime | null {
   const match = TS.exec(text.trim());
   if (match === null) return null;
-  const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', offset] = match;
+  const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', hours, minutes = '00', utc] =
+    match;
   const asUtc = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
   if (Number.isNaN(asUtc) || new Date(asUtc).getUTCDate() !== Number(day)) return null;
   if (Number(year) <= 1850 || Number(year) >= 9999) return null;
+  const offset = utc === undefined ? hours : '+00';
   if (offset === undefined) {
     // The offsets of the day before and the day after: they differ around a change of summer time only.
     const offsets = [asUtc - DAY_MS, asUtc + DAY_MS].map((near) => zoneOffsetMs(new Date(near), timeZone));
@@ -49,7 +52,7 @@ export function parseHl7Time(text: string, timeZone: string): PracticeTime | nul
     return { instant: exact ?? skipped, localDate: `${year}-${month}-${day}` };
   }
   const sign = offset.startsWith('-') ? -1 : 1;
-  const offsetMs = sign * (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(3, 5))) * 60_000;
+  const offsetMs = sign * (Number(offset.slice(1, 3)) * 60 + Number(minutes)) * 60_000;
   const instant = new Date(asUtc - offsetMs);
   const local = new Date(instant.getTime() + zoneOffsetMs(instant, timeZone));
   return { instant, localDate: local.toISOString().slice(0, 10) };

@@ -1,16 +1,18 @@
 import { cleanAccession } from './accession.ts';
 import { readPatient, said, type PatientFacts, type Said } from './adt.ts';
-import { component, HL7_NULL, segment, type Hl7Message, type Hl7Segment } from './hl7-message.ts';
+import {
+  component,
+  componentOrNull,
+  HL7_NULL,
+  ordinal,
+  segment,
+  wholeComponent,
+  type Hl7Message,
+  type Hl7Segment,
+} from './hl7-message.ts';
 import { Hl7Rejection } from './hl7-rejection.ts';
+import { settingsFor, type Hl7Settings } from './hl7-settings.ts';
 import { parseHl7Time, type PracticeTime } from './hl7-time.ts';
-
-/** Where a practice's RIS puts things, and how its texts are read. */
-export interface Hl7Settings {
-  /** Fields that may hold the accession number, the first that has one wins: `OBR-18`. */
-  readonly accessionFields: readonly { readonly segment: string; readonly field: number }[];
-  readonly timeZone: string;
-  readonly phoneRegion: string;
-}
 
 export type OrderStatus = 'active' | 'held' | 'cancelled' | 'completed';
 
@@ -36,21 +38,34 @@ export interface OrderMessage {
   readonly orders: readonly Order[];
 }
 
-/** One ORC/OBR group with what follows it, by segment name. `ordinal` counts OBRs from 1, as ERR-2 does. */
+/** One ORC/OBR group with what follows it. */
 export interface OrderGroup {
-  readonly ordinal: number;
+  readonly message: Hl7Message;
+  /** From 1. */
+  readonly number: number;
   readonly segments: readonly Hl7Segment[];
 }
 
-// Order controls of HL7 table 0119.
-const STATUS_BY_CONTROL: Readonly<Record<string, OrderStatus>> = {
-  ...Object.fromEntries(['NW', 'SN', 'NA', 'OK', 'XO', 'XX', 'XR', 'RP', 'RO', 'RU', 'SC', 'SR', 'PA', 'CH', 'RL', 'OE', 'OR', 'RE', 'RF', 'AF'].map((control) => [control, 'active'])),
-  ...Object.fromEntries(['CA', 'OC', 'CR', 'DC', 'OD', 'DR'].map((control) => [control, 'cancelled'])),
-  ...Object.fromEntries(['HD', 'OH', 'HR'].map((control) => [control, 'held'])),
-}; // prettier-ignore
+const byControl = (status: OrderStatus | 'replaced' | 'released', controls: string) =>
+  Object.fromEntries(controls.split(' ').map((control) => [control, status]));
+
+/**
+ * Order controls, HL7 table 0119 (v2.5.1 chapter 4.5.1.1; of later versions too) by what they leave of the order. What
+ * was asked of a filler (`CA`) and what it did (`OC`) is one: no RIS is asked by this side. `replaced`: an order that an
+ * `RO` of the same message stands in for. `released`: active, whatever ORC-5 still says of a hold.
+ */
+const BY_CONTROL: Readonly<Record<string, OrderStatus | 'replaced' | 'released'>> = {
+  ...byControl('active', 'NW SN NA OK XO XX XR RO SC SR SS PA CH RE RF AF RR OF DE DF FU CN LI UN MC OP PR PY'),
+  // What could not be done leaves the order as it was.
+  ...byControl('active', 'UC UD UF UH UM UX'),
+  ...byControl('released', 'RL OR OE'),
+  ...byControl('cancelled', 'CA OC CR DC OD DR UA RQ RU'),
+  ...byControl('replaced', 'RP'),
+  ...byControl('held', 'HD OH HR UR'),
+};
 
 // Order status (ORC-5, table 0038) as far as it says more than an active control does.
-const STATUS_BY_ORC5: Readonly<Record<string, OrderStatus>> = {
+const BY_ORC5: Readonly<Record<string, OrderStatus>> = {
   CA: 'cancelled',
   DC: 'cancelled',
   RP: 'cancelled',
@@ -67,14 +82,26 @@ export function orderGroups(message: Hl7Message): OrderGroup[] {
     if (opens) groups.push([next]);
     else current?.push(next);
   }
-  return groups.map((segments, index) => ({ ordinal: index + 1, segments }));
+  return groups.map((segments, index) => ({ message, number: index + 1, segments }));
 }
 
 const find = (group: OrderGroup, name: string): Hl7Segment | undefined =>
   group.segments.find((candidate) => candidate.name === name);
 
-const MODALITY =
-  /^(CT|MR|US|CR|DX|DR|XR|RG|MG|NM|PT|XA|RF|BMD|BDUS|OT|IO|PX|ES|XC|ECG|IVUS|OCT|OP|US|RTIMAGE|MRI|PET)$/;
+/** A rejection that points at a field of the group's segment of that name. */
+export function rejectionAt(
+  group: OrderGroup,
+  name: string,
+  field: number,
+  code: 101 | 102 | 103,
+  reason: string,
+): Hl7Rejection {
+  const at = find(group, name);
+  const which = at === undefined ? group.number : ordinal(group.message, at);
+  return new Hl7Rejection(code, reason, { segment: name, ordinal: which, field });
+}
+
+const MODALITY = /^(CT|MR|US|CR|DX|DR|XR|RG|MG|NM|PT|XA|RF|BMD|BDUS|OT|IO|PX|ES|XC|ECG|IVUS|OCT|OP|RTIMAGE|MRI|PET)$/;
 
 const text = (value: string): string | null =>
   value
@@ -87,41 +114,53 @@ function firstSaid<T>(...values: readonly Said<T>[]): Said<T> {
   return values.find((value) => value !== undefined);
 }
 
+/** The segment of that name in the group, else among what the message says before its groups (PID, PV1). */
+function findForGroup(group: OrderGroup, name: string): Hl7Segment | undefined {
+  const { segments } = group.message;
+  const first = segments.findIndex((one) => one.name === 'ORC' || one.name === 'OBR');
+  return find(group, name) ?? segments.slice(0, first).find((one) => one.name === name);
+}
+
 /**
- * What one ORC/OBR group says of its study: accession number where the settings look for it, modality from IPC-5 else
- * OBR-24, Study Instance UID from IPC-3 else ZDS-1, schedule from OBR-36, TQ1-7, ORC-7.4, OBR-27.4, else OBR-7.
- * @throws Hl7Rejection 101 where no field has an accession number, pointing at OBR-18.
+ * What one ORC/OBR group says of its study: accession number and modality where the settings look for them (where the
+ * modality is none that is known, the next place counts), Study Instance UID from IPC-3 else ZDS-1, schedule from
+ * OBR-36, TQ1-7, ORC-7.4, OBR-27.4, else OBR-7.
+ * @throws Hl7Rejection 101 where no field has an accession number, pointing at the first of its places.
  */
 export function readStudy(group: OrderGroup, settings: Hl7Settings): StudyFacts {
   const [obr, orc, ipc, zds, tq1] = ['OBR', 'ORC', 'IPC', 'ZDS', 'TQ1'].map((name) => find(group, name));
-  const accessionNumber = settings.accessionFields
-    .map((place) => component(find(group, place.segment), place.field))
-    .filter((value) => value !== HL7_NULL)
+  const { accessionFields, modalityFields } = settings;
+  const accessionNumber = accessionFields
+    .map((place) => wholeComponent(findForGroup(group, place.segment), place.field, place.component))
+    .filter((value) => value.trim() !== HL7_NULL)
     .map(cleanAccession)
     .find((value) => value !== '');
   if (accessionNumber === undefined) {
-    throw new Hl7Rejection(101, 'no accession number in any of its fields', {
-      segment: 'OBR',
-      ordinal: group.ordinal,
-      field: 18,
-    });
+    const { segment: name, field } = accessionFields[0] ?? { segment: 'OBR', field: 18 };
+    throw rejectionAt(group, name, field, 101, 'no accession number in any of its fields');
   }
   const time = (value: string): Said<PracticeTime> => said(value, (raw) => parseHl7Time(raw, settings.timeZone));
   const modality = (value: string): Said<string> =>
     said(value, (raw) => (MODALITY.test(raw.trim().toUpperCase()) ? raw.trim().toUpperCase() : null));
+  const words = (from: Hl7Segment | undefined, field: number, part = 1): Said<string> =>
+    said(componentOrNull(from, field, part), text);
   return {
     accessionNumber,
-    placerOrderNumber: firstSaid(said(component(orc, 2), text), said(component(obr, 2), text)),
-    fillerOrderNumber: firstSaid(said(component(orc, 3), text), said(component(obr, 3), text)),
-    studyInstanceUid: firstSaid(said(component(ipc, 3), text), said(component(zds, 1), text)),
-    modality: firstSaid(modality(component(ipc, 5)), modality(component(obr, 24))),
-    procedureCode: said(component(obr, 4), text),
-    procedureDescription: firstSaid(said(component(obr, 4, 2), text), said(component(obr, 4, 5), text)),
+    placerOrderNumber: firstSaid(words(orc, 2), words(obr, 2)),
+    fillerOrderNumber: firstSaid(words(orc, 3), words(obr, 3)),
+    studyInstanceUid: firstSaid(words(ipc, 3), words(zds, 1)),
+    modality: firstSaid(
+      ...modalityFields.map((place) =>
+        modality(componentOrNull(findForGroup(group, place.segment), place.field, place.component)),
+      ),
+    ),
+    procedureCode: words(obr, 4),
+    procedureDescription: firstSaid(words(obr, 4, 2), words(obr, 4, 5)),
     scheduled: firstSaid(
       time(component(obr, 36)),
       time(component(tq1, 7)),
-      time(component(orc, 7, 4)),
-      time(component(obr, 27, 4)),
+      time(componentOrNull(orc, 7, 4)),
+      time(componentOrNull(obr, 27, 4)),
       time(component(obr, 7)),
     ),
   };
@@ -130,23 +169,28 @@ export function readStudy(group: OrderGroup, settings: Hl7Settings): StudyFacts 
 function readStatus(group: OrderGroup): OrderStatus {
   const orc = find(group, 'ORC');
   const control = component(orc, 1).trim().toUpperCase();
-  const status = STATUS_BY_CONTROL[control];
+  const status = Object.hasOwn(BY_CONTROL, control) ? BY_CONTROL[control] : undefined;
   if (status === undefined) {
-    throw new Hl7Rejection(103, 'ORC-1 is not an order control of table 0119', {
-      segment: 'ORC',
-      ordinal: group.ordinal,
-      field: 1,
-    });
+    const missing = control === '' || control === HL7_NULL;
+    throw rejectionAt(group, 'ORC', 1, missing ? 101 : 103, 'ORC-1 is not an order control of table 0119');
   }
-  return status === 'active' ? (STATUS_BY_ORC5[component(orc, 5).trim().toUpperCase()] ?? status) : status;
+  const replacedHere = group.message.segments.some(
+    (one) => one.name === 'ORC' && component(one, 1).trim().toUpperCase() === 'RO',
+  );
+  if (status === 'replaced' && replacedHere) return 'cancelled';
+  if (status === 'cancelled' || status === 'held') return status;
+  const orc5 = component(orc, 5).trim().toUpperCase();
+  const said = (Object.hasOwn(BY_ORC5, orc5) ? BY_ORC5[orc5] : undefined) ?? 'active';
+  return status === 'released' && said === 'held' ? 'active' : said;
 }
 
 /**
- * Reads ORM^O01 (HL7 v2.5.1 chapter 4.4.1) or OMI^O23 (4.4.12): all of its orders or none.
+ * Reads ORM^O01 (HL7 v2.5.1 chapter 4.4.1), OMG^O19 (4.4.2) or OMI^O23 (4.4.12): all of its orders or none.
  * @throws Hl7Rejection pointing at the first thing that keeps it from being applied.
  */
-export function readOrderMessage(message: Hl7Message, settings: Hl7Settings): OrderMessage {
-  const patient = readPatient(message, settings.phoneRegion);
+export function readOrderMessage(message: Hl7Message, allSettings: Hl7Settings): OrderMessage {
+  const settings = settingsFor(message, allSettings);
+  const patient = readPatient(message, settings);
   const groups = orderGroups(message);
   if (segment(message, 'ORC') === undefined) throw new Hl7Rejection(100, 'ORC segment missing', { segment: 'ORC' });
   return { patient, orders: groups.map((group) => ({ study: readStudy(group, settings), status: readStatus(group) })) };

@@ -1,16 +1,13 @@
 import { accessionKey } from './accession.ts';
 import { readPatient, type PatientFacts } from './adt.ts';
-import { component, HL7_NULL, repetitions, segment, type Hl7Message, type Hl7Segment } from './hl7-message.ts';
+import { component, HL7_NULL, segment, type Hl7Message } from './hl7-message.ts';
 import { Hl7Rejection } from './hl7-rejection.ts';
+import { settingsFor, type Hl7Settings } from './hl7-settings.ts';
 import { parseHl7Time } from './hl7-time.ts';
-import { orderGroups, readStudy, type Hl7Settings, type OrderGroup, type StudyFacts } from './order.ts';
+import { orderGroups, readStudy, rejectionAt, type OrderGroup, type StudyFacts } from './order.ts';
+import { reportRows, type Attachment, type ReportRows } from './report-text.ts';
 
 export type ReportStatus = 'preliminary' | 'final' | 'corrected' | 'cancelled';
-
-export interface Attachment {
-  readonly contentType: string;
-  readonly base64: string;
-}
 
 export interface Report {
   readonly study: StudyFacts;
@@ -25,76 +22,95 @@ export interface ReportMessage {
   readonly reports: readonly Report[];
 }
 
-// OBR-25, table 0123.
-const STATUS_BY_OBR25: Readonly<Record<string, ReportStatus>> = {
-  ...Object.fromEntries(['O', 'I', 'S', 'A', 'P', 'R', 'Y', 'Z'].map((status) => [status, 'preliminary'])),
+// OBR-25, table 0123; M (corrected, not final) and N (procedure done, results pending) of later versions.
+const BY_OBR25: Readonly<Record<string, ReportStatus>> = {
+  ...Object.fromEntries('OISAPRYZMN'.split('').map((status) => [status, 'preliminary'])),
   F: 'final',
   C: 'corrected',
   X: 'cancelled',
-}; // prettier-ignore
+};
+
+// OBX-11, table 0085, of rows that were not taken back, as far as it says whether the result is ready (O and N do not).
+const BY_OBX11: Readonly<Record<string, ReportStatus>> = {
+  ...Object.fromEntries('PRSI'.split('').map((status) => [status, 'preliminary'])),
+  ...Object.fromEntries('FUABV'.split('').map((status) => [status, 'final'])),
+  C: 'corrected',
+};
 
 /** Whether a report of this status is one that the patient may read: the first such sends the text. */
 export function isFinal(status: ReportStatus): boolean {
   return status === 'final' || status === 'corrected';
 }
 
-const TEXT_TYPES = new Set(['TX', 'FT', 'ST']);
-const PDF_SUBTYPES = new Set(['PDF', 'APPLICATION/PDF']);
-
-function bodyLines(obx: Hl7Segment): string[] {
-  if (!TEXT_TYPES.has(component(obx, 2))) return [];
-  return repetitions(obx, 5)
-    .map((value) => value.join('^'))
-    .filter((line) => line !== HL7_NULL);
-}
-
-// ED (v2.5.1 chapter 2.A.24): source, type, subtype, encoding, data.
-function attachment(obx: Hl7Segment): Attachment[] {
-  const [encoding, data] = [component(obx, 5, 4), component(obx, 5, 5)];
-  if (component(obx, 2) !== 'ED' || data === '' || encoding.toUpperCase() !== 'BASE64') return [];
-  const subtype = component(obx, 5, 3).trim().toUpperCase();
-  const contentType = PDF_SUBTYPES.has(subtype) ? 'application/pdf' : 'application/octet-stream';
-  return [{ contentType, base64: data.replace(/\s/g, '') }];
+/**
+ * OBR-25 by the rows: a report with a row that is not final yet is not either, one whose rows were all taken back is
+ * cancelled. Without an OBR-25 the rows alone decide.
+ */
+function readStatus(group: OrderGroup, { observations, removed }: ReportRows): ReportStatus {
+  const obr = group.segments.find(({ name }) => name === 'OBR');
+  const obr25 = component(obr, 25).trim().toUpperCase();
+  const missing = obr25 === '' || obr25 === HL7_NULL;
+  const said = Object.hasOwn(BY_OBR25, obr25) ? BY_OBR25[obr25] : undefined;
+  const rows = observations.flatMap(({ status }) => (Object.hasOwn(BY_OBX11, status) ? [BY_OBX11[status]] : []));
+  if (!missing && said === undefined) {
+    throw rejectionAt(group, 'OBR', 25, 103, 'OBR-25 is not a result status of table 0123');
+  }
+  if (said === 'cancelled' || said === 'preliminary') return said;
+  if (removed > 0 && observations.length === 0) return 'cancelled';
+  if (rows.includes('preliminary')) return 'preliminary';
+  if (said !== undefined) return said;
+  if (rows.length === 0) throw rejectionAt(group, 'OBR', 25, 101, 'neither OBR-25 nor OBX-11 says a status');
+  return rows.includes('corrected') ? 'corrected' : 'final';
 }
 
 function readGroup(group: OrderGroup, settings: Hl7Settings): Report {
   const obr = group.segments.find(({ name }) => name === 'OBR');
-  const status = STATUS_BY_OBR25[component(obr, 25).trim().toUpperCase()];
-  if (status === undefined) {
-    throw new Hl7Rejection(component(obr, 25) === '' ? 101 : 103, 'OBR-25 is not a result status of table 0123', {
-      segment: 'OBR',
-      ordinal: group.ordinal,
-      field: 25,
-    });
-  }
-  const observations = group.segments.filter(({ name }) => name === 'OBX');
+  const study = readStudy(group, settings);
+  const rows = reportRows(group.message, group.segments);
+  const [uid, another] = rows.studyUids;
   return {
-    study: readStudy(group, settings),
-    status,
-    body: observations.flatMap(bodyLines).join('\n'),
-    attachments: observations.flatMap(attachment),
+    // Rows that tell several studies do not say which is meant.
+    study: study.studyInstanceUid === undefined && another === undefined ? { ...study, studyInstanceUid: uid } : study,
+    status: readStatus(group, rows),
+    body: rows.observations.flatMap(({ lines }) => lines).join('\n'),
+    attachments: rows.observations.flatMap(({ attachments }) => attachments),
     reportedAt: parseHl7Time(component(obr, 22), settings.timeZone)?.instant ?? null,
   };
 }
 
+/** The least final of these. */
 function combinedStatus(statuses: readonly ReportStatus[]): ReportStatus {
-  const live = statuses.filter((status) => status !== 'cancelled');
-  if (live.length === 0) return 'cancelled';
-  return live.find((status) => status === 'preliminary') ?? live.find((status) => status === 'corrected') ?? 'final';
+  const order: readonly ReportStatus[] = ['preliminary', 'corrected', 'final', 'cancelled'];
+  return order.find((status) => statuses.includes(status)) ?? 'cancelled';
 }
 
-/** Several OBRs of one accession number are one report, as final as the least final of those not cancelled. */
+const withoutUnsaid = (study: StudyFacts): Partial<StudyFacts> =>
+  Object.fromEntries(Object.entries(study).filter(([, value]) => value !== undefined));
+
+const latest = (a: Date | null, b: Date | null): Date | null => (a === null || (b !== null && b > a) ? b : a);
+
+/**
+ * Several OBRs of one accession number are one report, as final as the least final of those not cancelled, with the
+ * text of those; of its study what the first says that says it.
+ */
 function combine(reports: readonly Report[]): Report[] {
   const byAccession = Map.groupBy(reports, ({ study }) => accessionKey(study.accessionNumber));
   return [...byAccession.values()].flatMap((parts) => {
-    const [first] = parts;
+    const live = parts.filter(({ status }) => status !== 'cancelled');
+    const shown = live.length > 0 ? live : parts;
+    const [first] = shown;
     if (first === undefined) return [];
     return [
       {
         ...first,
-        status: combinedStatus(parts.map(({ status }) => status)),
-        body: parts.map(({ body }) => body).join('\n'),
-        attachments: parts.flatMap(({ attachments }) => attachments),
+        study: shown.map(({ study }) => study).reduceRight((rest, study) => ({ ...rest, ...withoutUnsaid(study) })),
+        status: combinedStatus(shown.map(({ status }) => status)),
+        body: shown
+          .map(({ body }) => body)
+          .filter((body) => body !== '')
+          .join('\n'),
+        attachments: shown.flatMap(({ attachments }) => attachments),
+        reportedAt: shown.map(({ reportedAt }) => reportedAt).reduce(latest),
       },
     ];
   });
@@ -104,8 +120,9 @@ function combine(reports: readonly Report[]): Report[] {
  * Reads ORU^R01 (HL7 v2.5.1 chapter 7.3.1): one report per accession number, all of them or none.
  * @throws Hl7Rejection pointing at the first thing that keeps it from being applied.
  */
-export function readReportMessage(message: Hl7Message, settings: Hl7Settings): ReportMessage {
-  const patient = readPatient(message, settings.phoneRegion);
+export function readReportMessage(message: Hl7Message, allSettings: Hl7Settings): ReportMessage {
+  const settings = settingsFor(message, allSettings);
+  const patient = readPatient(message, settings);
   if (segment(message, 'OBR') === undefined) throw new Hl7Rejection(100, 'OBR segment missing', { segment: 'OBR' });
   return { patient, reports: combine(orderGroups(message).map((group) => readGroup(group, settings))) };
 }

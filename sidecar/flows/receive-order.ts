@@ -1,5 +1,6 @@
 import type { Hl7Message } from '../core/hl7-message.ts';
-import { readOrderMessage, type Hl7Settings } from '../core/order.ts';
+import type { Hl7Settings } from '../core/hl7-settings.ts';
+import { readOrderMessage } from '../core/order.ts';
 import { saidAt, type MessageFacts } from '../core/ris-facts.ts';
 
 export interface RisTx {

@@ -1,6 +1,6 @@
 import { readPatientMessage } from '../core/adt.ts';
 import type { Hl7Message } from '../core/hl7-message.ts';
-import type { Hl7Settings } from '../core/order.ts';
+import type { Hl7Settings } from '../core/hl7-settings.ts';
 import { saidAt, type MessageFacts } from '../core/ris-facts.ts';
 
 export interface PatientTx {
@@ -15,7 +15,7 @@ export interface PatientDeps<Tx extends PatientTx> {
 }
 
 /**
- * Applies ADT^A08, A31 (and A01, A04, A05, A28) and the merge A40 in the caller's transaction, then decides anew every
+ * Applies ADT^A08, A31 (and A01, A04, A05, A28) and the merges of A40 in the caller's transaction, then decides anew every
  * link and text of the patient. Everything of a merged patient, known or not, is the survivor's, now and for whatever
  * comes later.
  * @throws Hl7Rejection before anything is written.
@@ -27,12 +27,13 @@ export async function receivePatientUpdate<Tx extends PatientTx>(
   hl7MessageId: string,
   now: Date,
 ): Promise<void> {
-  const update = readPatientMessage(message, deps.settings.phoneRegion);
+  const update = readPatientMessage(message, deps.settings);
+  const merges = update.kind === 'merge' ? update.merges : [];
   await tx.lockLinking();
   const facts = {
     saidAt: saidAt(message, now, deps.settings.timeZone),
-    patients: update.kind === 'merge' ? [update.patient, update.prior] : [update.patient],
-    merges: update.kind === 'merge' ? [{ prior: 1, survivor: 0 }] : [],
+    patients: update.kind === 'merge' ? merges.flatMap(({ patient, prior }) => [patient, prior]) : [update.patient],
+    merges: merges.map((_, index) => ({ prior: index * 2 + 1, survivor: index * 2 })),
     orders: [],
     reports: [],
   };

@@ -1,5 +1,5 @@
 import type { Hl7Message } from '../core/hl7-message.ts';
-import type { Hl7Settings } from '../core/order.ts';
+import type { Hl7Settings } from '../core/hl7-settings.ts';
 import { readReportMessage } from '../core/report.ts';
 import { saidAt, type MessageFacts } from '../core/ris-facts.ts';
 

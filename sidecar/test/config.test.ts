@@ -35,10 +35,10 @@ describe('settings', () => {
       SMS_HOURS: { from: 480, to: 1200 },
       API_KEYS: [],
       HL7_ACCESSION_FIELDS: [
-        { segment: 'OBR', field: 18 },
-        { segment: 'IPC', field: 1 },
-        { segment: 'OBR', field: 3 },
-        { segment: 'ORC', field: 3 },
+        { segment: 'OBR', field: 18, component: 1 },
+        { segment: 'IPC', field: 1, component: 1 },
+        { segment: 'OBR', field: 3, component: 1 },
+        { segment: 'ORC', field: 3, component: 1 },
       ],
     });
     expect(config.TWILIO_ACCOUNT_SID).to.equal(undefined);
@@ -55,8 +55,8 @@ describe('settings', () => {
       HTTP_PORT: 0,
       SMS_HOURS: { from: 0, to: 1440 },
       HL7_ACCESSION_FIELDS: [
-        { segment: 'ORC', field: 3 },
-        { segment: 'ZDS', field: 1 },
+        { segment: 'ORC', field: 3, component: 1 },
+        { segment: 'ZDS', field: 1, component: 1 },
       ],
     });
   });
@@ -80,6 +80,9 @@ describe('settings', () => {
     HL7_PORT: '70000',
     HL7_MAX_FRAME_BYTES: '1.5',
     HL7_ACCESSION_FIELDS: 'SECRET',
+    HL7_MODALITY_FIELDS: 'OBR-0',
+    HL7_PATIENT_ID_TYPES: 'MR,SECRET',
+    HL7_SENDERS: 'SECRET',
     HTTP_PORT: '-1',
     API_KEYS: 'SECRET',
     PORTAL_URL: 'SECRET',

@@ -1,14 +1,15 @@
 import { expect } from 'chai';
 import { readPatient, readPatientMessage } from '../../core/adt.ts';
-import { hl7, PID, rejection, seg } from '../support/hl7-messages.ts';
+import { hl7, PID, rejection, seg, SETTINGS } from '../support/hl7-messages.ts';
 
 const patient = (fields: Readonly<Record<number, string>>) =>
-  readPatient(hl7('ADT^A08', seg('PID', { 3: 'P1', ...fields })), 'AU');
-const message = (event: string, ...segments: string[]) => readPatientMessage(hl7(`ADT^${event}`, ...segments), 'AU');
+  readPatient(hl7('ADT^A08', seg('PID', { 3: 'P1', ...fields })), SETTINGS);
+const message = (event: string, ...segments: string[]) =>
+  readPatientMessage(hl7(`ADT^${event}`, ...segments), SETTINGS);
 
 describe('reading a patient', () => {
   it('reads number, issuer, name, birth date, sex and mobile', () => {
-    expect(readPatient(hl7('ADT^A08', PID), 'AU')).to.deep.equal({
+    expect(readPatient(hl7('ADT^A08', PID), SETTINGS)).to.deep.equal({
       externalId: 'P1',
       issuer: 'CLINIC',
       name: 'Doe^Jane',
@@ -70,11 +71,16 @@ describe('reading ADT messages', () => {
 
   it('reads A40 as a merge of the prior number into the patient', () => {
     const merge = message('A40', PID, seg('MRG', { 1: 'OLD^^^CLINIC^MR' }));
-    expect(merge).to.deep.include({ kind: 'merge', prior: { externalId: 'OLD', issuer: 'CLINIC' } });
+    expect(merge).to.deep.include({ kind: 'merge' });
+    expect(merge).to.have.deep.nested.property('merges[0].prior', { externalId: 'OLD', issuer: 'CLINIC' });
+    expect(merge).to.have.nested.property('merges[0].patient.externalId', 'P1');
   });
 
   it('refuses A40 without a prior number', () => {
-    for (const segments of [[PID], [PID, seg('MRG', { 1: '""' })]]) {
+    for (const segments of [
+      [PID, seg('MRG', { 1: '' })],
+      [PID, seg('MRG', { 1: '""' })],
+    ]) {
       expect(rejection(() => message('A40', ...segments))).to.deep.include({
         errorCode: 101,
         location: { segment: 'MRG', ordinal: 1, field: 1 },
@@ -82,9 +88,28 @@ describe('reading ADT messages', () => {
     }
   });
 
-  it('refuses A40 with several pairs, since only the first would be merged', () => {
-    const mrg = seg('MRG', { 1: 'OLD' });
-    expect(rejection(() => message('A40', PID, mrg, PID, mrg))).to.include({ errorCode: 100 });
+  it('reads A40 with several pairs, each MRG with the PID before it', () => {
+    const pair = (id: string, ...prior: string[]) => [
+      seg('PID', { 3: id }),
+      ...prior.map((one) => seg('MRG', { 1: one })),
+    ];
+    const read = message('A40', ...pair('A', 'B'), seg('PV1', { 2: 'O' }), ...pair('C', 'D', 'E'));
+    expect(read.kind === 'merge' && read.merges.map(({ patient: { externalId }, prior }) => [prior.externalId, externalId]))
+      .to.deep.equal([['B', 'A'], ['D', 'C'], ['E', 'C']]); // prettier-ignore
+  });
+
+  it('refuses A40 whole where one of its pairs is not one, pointing at it', () => {
+    const [first, prior] = [seg('PID', { 3: 'A' }), seg('MRG', { 1: 'B' })];
+    for (const [segments, errorCode, location] of [
+      [[first, prior, first], 100, { segment: 'MRG', ordinal: 2 }],
+      [[first, first, prior], 100, { segment: 'MRG', ordinal: 1 }],
+      [[prior, first], 100, { segment: 'PID' }],
+      [[], 100, { segment: 'PID' }],
+      [[first, prior, seg('PID', { 5: 'X' }), prior], 101, { segment: 'PID', ordinal: 2, field: 3 }],
+      [[first, prior, first, seg('MRG', { 1: '7^^^^MC' })], 101, { segment: 'MRG', ordinal: 2, field: 1 }],
+    ] as const) {
+      expect(rejection(() => message('A40', ...segments))).to.deep.include({ errorCode, location });
+    }
   });
 
   it('refuses other events', () => {

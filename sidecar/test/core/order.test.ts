@@ -37,7 +37,7 @@ describe('reading orders', () => {
     );
     expect(study(seg('ORC', { 1: 'NW', 3: 'FROM-ORC' }), seg('OBR', { 3: 'X' }))?.accessionNumber).to.equal('X');
     expect(study(seg('ORC', { 1: 'NW', 3: 'FROM-ORC' }), seg('OBR', { 1: '1' }))?.accessionNumber).to.equal('FROM-ORC');
-    const other = { ...SETTINGS, accessionFields: [{ segment: 'ORC', field: 3 }] };
+    const other = { ...SETTINGS, accessionFields: [{ segment: 'ORC', field: 3, component: 1 }] };
     expect(readOrderMessage(hl7('ORM^O01', PID, ...all), other).orders[0]?.study.accessionNumber).to.equal('FROM-ORC');
   });
 
@@ -140,8 +140,9 @@ describe('refusing orders', () => {
 
   it('refuses a message without an ORC, and an OBR without its own', () => {
     expect(rejection(() => read(seg('OBR', { 18: 'ACC1' })))).to.deep.include({ errorCode: 100 });
-    expect(rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), seg('OBR', { 18: 'ACC2' })))).to.include({
-      errorCode: 103,
+    expect(rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), seg('OBR', { 18: 'ACC2' })))).to.deep.include({
+      errorCode: 101,
+      location: { segment: 'ORC', ordinal: 2, field: 1 },
     });
   });
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { parseHl7 } from '../../core/hl7-parse.ts';
 import { chooseMobile, phoneCandidates, toE164, type PhoneCandidate } from '../../core/phone.ts';
 
-const candidate = (text: string, equipment = ''): PhoneCandidate => ({ text, equipment });
+const candidate = (text: string, equipment = '', use = ''): PhoneCandidate => ({ text, use, equipment });
 const choose = (...candidates: PhoneCandidate[]) => chooseMobile(candidates, 'AU');
 const candidatesOf = (fields: string): PhoneCandidate[] => {
   const pid = parseHl7(`MSH|^~\\&|RIS\rPID|${'|'.repeat(11)}|${fields}\r`).segments[1];
@@ -103,6 +103,7 @@ describe('phone numbers', () => {
         fc.string({ unit: 'binary' }),
         fc.string({ unit: fc.constantFrom('0', '4', '+', '(', ')', ' ', 'x', '6', '1') }),
       ),
+      use: fc.string(),
       equipment: fc.string(),
     });
     fc.assert(
@@ -127,19 +128,19 @@ describe('phone numbers', () => {
 describe('phone fields of PID', () => {
   it('are those of PID-13 and then PID-14, with their equipment', () => {
     expect(candidatesOf('0398765432^PRN^PH~0412345678^PRN^CP|0498765432^WPN^cp')).to.deep.equal([
-      candidate('0398765432', 'PH'),
-      candidate('0412345678', 'CP'),
-      candidate('0498765432', 'CP'),
+      candidate('0398765432', 'PH', 'PRN'),
+      candidate('0412345678', 'CP', 'PRN'),
+      candidate('0498765432', 'CP', 'WPN'),
     ]);
   });
 
   it('are put together from country, area and local number where the first component is empty', () => {
-    expect(candidatesOf('^PRN^CP^^61^4^12345678')).to.deep.equal([candidate('+61 4 12345678', 'CP')]);
-    expect(candidatesOf('^PRN^PH^^^03^98765432')).to.deep.equal([candidate('03 98765432', 'PH')]);
+    expect(candidatesOf('^PRN^CP^^61^4^12345678')).to.deep.equal([candidate('+61 4 12345678', 'CP', 'PRN')]);
+    expect(candidatesOf('^PRN^PH^^^03^98765432')).to.deep.equal([candidate('03 98765432', 'PH', 'PRN')]);
   });
 
   it('are taken from the unformatted number where nothing else is given', () => {
-    expect(candidatesOf('^PRN^CP^^^^^^^^^0412345678')).to.deep.equal([candidate('0412345678', 'CP')]);
+    expect(candidatesOf('^PRN^CP^^^^^^^^^0412345678')).to.deep.equal([candidate('0412345678', 'CP', 'PRN')]);
   });
 
   it('are none where the fields are empty, null, or hold a mail address only', () => {

@@ -63,18 +63,22 @@ describe('the real HL7 messages, on one connection', () => {
       [2, 'final'],
       [3, 'final'],
     ]);
-    expect(reports[0]?.body).to.contain('\nThe right kidney is slightly enlarged, but otherwise normal\n');
+    const lines = reports[0]?.body.split('\n') ?? [];
+    expect(lines[0]).to.equal('The right kidney is slightly enlarged, but otherwise normal');
+    expect(lines).to.include('Malignant neoplasm of left renal pelvis');
+    expect(reports.map(({ body }) => body).join()).not.to.contain('1.2.392.200036');
   });
 
   it('kept the PDF whole, although a line end breaks its base64', async () => {
-    const [pdf] = await rig.rows(
+    const [pdf, cda] = await rig.rows(
       `SELECT content_type, convert_from(substring(content FOR 5), 'LATIN1') AS head,
               convert_from(substring(content FROM length(content) - 8), 'LATIN1') AS tail
-       FROM report_attachments`,
+       FROM report_attachments ORDER BY content_type`,
       z.object({ content_type: z.string(), head: z.string(), tail: z.string() }),
     );
     expect(pdf).to.deep.include({ content_type: 'application/pdf', head: '%PDF-' });
     expect(pdf?.tail).to.contain('%%EOF');
+    expect(cda).to.deep.include({ content_type: 'text/xml', head: '<?xml' });
   });
 
   it('gives each message that comes again the answer it got, and no second effect', async () => {

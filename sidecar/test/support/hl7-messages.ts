@@ -1,15 +1,15 @@
 import type { Hl7Message } from '../../core/hl7-message.ts';
 import { parseHl7 } from '../../core/hl7-parse.ts';
 import { Hl7Rejection } from '../../core/hl7-rejection.ts';
-import type { Hl7Settings } from '../../core/order.ts';
+import type { FieldPlace, Hl7Settings } from '../../core/hl7-settings.ts';
+
+const place = (name: string, field: number): FieldPlace => ({ segment: name, field, component: 1 });
 
 export const SETTINGS: Hl7Settings = {
-  accessionFields: [
-    { segment: 'OBR', field: 18 },
-    { segment: 'IPC', field: 1 },
-    { segment: 'OBR', field: 3 },
-    { segment: 'ORC', field: 3 },
-  ],
+  accessionFields: [place('OBR', 18), place('IPC', 1), place('OBR', 3), place('ORC', 3)],
+  modalityFields: [place('IPC', 5), place('OBR', 24)],
+  patientIdTypes: ['MR', 'PI', 'PT'],
+  senders: [],
   timeZone: 'Australia/Melbourne',
   phoneRegion: 'AU',
 };
