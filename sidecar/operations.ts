@@ -35,10 +35,11 @@ export function createOperations(parts: {
       at,
     );
 
-  /** Decides these DICOM studies, then the texts of every RIS study that this or the caller touched. */
+  /** Decides these DICOM studies, then the texts and labels of all that this or the caller touched. */
   const link = async (tx: Tx, dicomStudyIds: readonly string[], alsoTouched: readonly string[], at: Date) => {
-    const touched = await linkStudies(tx, dicomStudyIds, at);
-    await planTexts(tx, [...new Set([...alsoTouched, ...touched])], at);
+    const touched = [...new Set([...alsoTouched, ...(await linkStudies(tx, dicomStudyIds, at))])];
+    await planTexts(tx, touched, at);
+    await tx.addLabelJobs(dicomStudyIds, touched);
   };
   const studiesChanged = async (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> => {
     await link(tx, await tx.studiesRestingOn(studyIds), studyIds, at);

@@ -7,6 +7,7 @@ import { createOrthanc } from './adapters/orthanc.ts';
 import { migrate, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
 import { readCursor } from './adapters/postgres/feed.ts';
 import { imageStatements } from './adapters/postgres/images.ts';
+import { loadLabelFacts } from './adapters/postgres/labels.ts';
 import { requeueUnfinished, startJobs } from './adapters/postgres/jobs.ts';
 import { smsStatements } from './adapters/postgres/sms.ts';
 import { encodeJpeg, thumbnail } from './adapters/sharp.ts';
@@ -16,6 +17,7 @@ import type { Config } from './config.ts';
 import { asFailure, Failure } from './core/failure.ts';
 import { acceptUpload } from './flows/accept-upload.ts';
 import { followChanges } from './flows/follow-changes.ts';
+import { labelStudy } from './flows/label-study.ts';
 import { mirrorImage } from './flows/mirror-image.ts';
 import { sendSms } from './flows/send-sms.ts';
 import type { Log } from './log.ts';
@@ -160,6 +162,15 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
               timeZone: config.PRACTICE_TIME_ZONE,
             },
             smsId,
+          ),
+        labelStudy: (dicomStudyId) =>
+          labelStudy(
+            {
+              ...orthanc,
+              load: (id) => loadLabelFacts(db, [id]),
+              labels: async (id) => (await orthanc.labels([id])).get(id) ?? null,
+            },
+            dicomStudyId,
           ),
       },
       {

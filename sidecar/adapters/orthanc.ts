@@ -52,6 +52,7 @@ const STUDIES = z.array(
   z.object({
     ID: z.string(),
     MainDicomTags: z.object({ StudyInstanceUID: tag, AccessionNumber: tag, StudyDate: tag, StudyDescription: tag }),
+    Metadata: z.object({ ModifiedFrom: tag }),
     PatientMainDicomTags: z.object({
       PatientID: tag,
       IssuerOfPatientID: tag,
@@ -61,6 +62,8 @@ const STUDIES = z.array(
     }),
   }),
 );
+const LABELLED = z.array(z.object({ ID: z.string(), Labels: z.array(z.string()) }));
+const IDENTIFIED = z.array(z.object({ ID: z.string() }));
 const STORED = z.object({ ID: z.string(), ParentStudy: z.string(), Status: z.enum(['Success', 'AlreadyStored']) });
 const ERROR_BODY = z.object({ Message: z.string().default(''), Details: z.string().default('') });
 
@@ -142,10 +145,18 @@ export function createOrthanc(options: OrthancOptions) {
       {
         method: 'POST',
         url: '/tools/bulk-content',
-        data: { Resources: ids, Level: level, Metadata: level === 'Instance' },
+        data: { Resources: ids, Level: level, Metadata: level !== 'Series' },
       },
       schema,
     );
+  const changeLabel = async (method: string, orthancId: string, label: string): Promise<void> => {
+    try {
+      await ask('label', { method, url: `/studies/${orthancId}/labels/${label}`, data: '' }, z.unknown());
+    } catch (error) {
+      // The study is gone.
+      if (!(error instanceof Failure && error.code === 'orthanc-404')) throw error;
+    }
+  };
 
   return {
     /** @throws Failure permanent `orthanc-too-old` before 1.12.5, whose feed and bulk reads lack what is needed. */
@@ -204,7 +215,7 @@ export function createOrthanc(options: OrthancOptions) {
             modality: tags.Modality,
             seriesDescription: tags.SeriesDescription,
           })),
-        studies: studies.map(({ ID, MainDicomTags: tags, PatientMainDicomTags: patient }) => ({
+        studies: studies.map(({ ID, MainDicomTags: tags, PatientMainDicomTags: patient, Metadata }) => ({
           orthancId: ID,
           // Orthanc takes files without one; each of its studies is then one of its own.
           studyInstanceUid: tags.StudyInstanceUID || ID,
@@ -216,6 +227,7 @@ export function createOrthanc(options: OrthancOptions) {
           patientSex: patient.PatientSex,
           studyDate: tags.StudyDate,
           studyDescription: tags.StudyDescription,
+          ...(Metadata.ModifiedFrom !== '' && { modifiedFrom: Metadata.ModifiedFrom }),
         })),
       };
     },
@@ -236,6 +248,19 @@ export function createOrthanc(options: OrthancOptions) {
     /** The ids of all instances, page by page of `limit`: fewer than that is the last page. */
     instanceIds: (since: number, limit: number): Promise<string[]> =>
       ask('instances', { url: '/instances', params: { since, limit } }, z.array(z.string())),
+
+    /** Of these ids those that are there. */
+    existing: async (level: 'Instance' | 'Study', orthancIds: readonly string[]): Promise<string[]> =>
+      orthancIds.length === 0 ? [] : (await bulk(level, orthancIds, IDENTIFIED)).map(({ ID }) => ID),
+
+    /** The labels of these studies; those that are gone are left out. */
+    labels: async (orthancIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> => {
+      const studies = orthancIds.length === 0 ? [] : await bulk('Study', orthancIds, LABELLED);
+      return new Map(studies.map(({ ID, Labels }) => [ID, Labels]));
+    },
+
+    putLabel: (orthancId: string, label: string) => changeLabel('PUT', orthancId, label),
+    removeLabel: (orthancId: string, label: string) => changeLabel('DELETE', orthancId, label),
 
     /**
      * Streams one file into Orthanc, chunked, so that it is never whole in memory here. Idempotent: a file sent twice is

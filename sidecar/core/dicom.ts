@@ -10,6 +10,8 @@ export interface DicomStudy {
   readonly patientSex: string;
   readonly studyDate: string;
   readonly studyDescription: string;
+  /** The Orthanc study that this one was made from in Orthanc (Modify), which may be about to go. */
+  readonly modifiedFrom?: string;
 }
 
 export interface DicomSeries {

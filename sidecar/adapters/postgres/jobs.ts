@@ -10,6 +10,7 @@ export interface JobHandlers {
   readonly mirrorImage: (imageId: string, lastAttempt: boolean) => Promise<void>;
   /** Gives when to call again, or null. */
   readonly sendSms: (smsId: string) => Promise<{ readonly again: Date } | null>;
+  readonly labelStudy: (dicomStudyId: string) => Promise<void>;
 }
 
 export interface JobOptions {
@@ -23,6 +24,7 @@ export interface JobOptions {
 }
 
 const MIRROR_PAYLOAD = z.object({ imageId: z.string() });
+const LABEL_PAYLOAD = z.object({ dicomStudyId: z.string() });
 const SMS_PAYLOAD = z.object({ smsId: z.string() });
 
 // A job of a process that died stays locked by it for hours; a second one under its key takes its place at once. A text
@@ -68,6 +70,9 @@ export async function startJobs(handlers: JobHandlers, options: JobOptions): Pro
     taskList: {
       'mirror-image': async (payload, { job }) => {
         await handlers.mirrorImage(MIRROR_PAYLOAD.parse(payload).imageId, job.attempts >= job.max_attempts);
+      },
+      'label-study': async (payload) => {
+        await handlers.labelStudy(LABEL_PAYLOAD.parse(payload).dicomStudyId);
       },
       'send-sms': async (payload, helpers) => {
         const { smsId } = SMS_PAYLOAD.parse(payload);

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { feedStatements } from './feed.ts';
+import { labelStatements } from './labels.ts';
 import { linkStatements } from './links.ts';
 import { messageStatements } from './messages.ts';
 import { postgresFailure } from './query.ts';
@@ -8,6 +9,7 @@ import { smsPlanStatements } from './sms.ts';
 
 const statements = (trx: Knex.Transaction) => ({
   ...feedStatements(trx),
+  ...labelStatements(trx),
   ...linkStatements(trx),
   ...messageStatements(trx),
   ...risStatements(trx),
