@@ -43,11 +43,13 @@ export interface Hl7Listener extends AsyncDisposable {
   readonly listening: boolean;
 }
 
-/** Bytes outside frames after which a sender cannot be speaking MLLP. */
+/** Bytes outside frames, since the last frame, after which a sender cannot be speaking MLLP. */
 const MAX_GARBAGE_BYTES = 4096;
 const MAX_HEADER_BYTES = 4096;
 /** Frames of one connection that wait their turn before its socket is not read any more. */
 const MAX_WAITING = 16;
+/** All frames of all connections that are not answered yet, in frames of the largest size. */
+const MAX_HELD_FRAMES = 16;
 
 /**
  * What a frame's bytes say. node-hl7-server's parser judges the message as its own listener would; the fields are then
@@ -91,17 +93,28 @@ async function within<T>(work: Promise<T>, limitMs: number, late: () => T): Prom
   }
 }
 
+const heldBy = (event: MllpEvent): number =>
+  event.kind === 'frame' ? event.bytes.length : event.kind === 'too-large' ? event.head.length : 0;
+
 interface Connection {
   /** Reads no more, answers what is in work, closes. */
   finish(): Promise<void>;
   destroy(): void;
 }
 
-function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
+/** What the frames of all connections that are not answered yet take, and the connections not read because of it. */
+interface Held {
+  bytes: number;
+  readonly paused: Set<() => void>;
+}
+
+function serve(socket: Socket, options: Hl7ListenerOptions, all: Held): Connection {
   const { log, now, newControlId } = options;
   const remoteAddress = socket.remoteAddress ?? '';
   const decoder = createMllpDecoder(options.maxFrameBytes);
   const waiting: MllpEvent[] = [];
+  // With the frame that is on its way in, a connection's own never take more than twice the largest.
+  let held = 0;
   let working: Promise<void> | undefined;
   let garbage = 0;
   let finishing = false;
@@ -136,11 +149,28 @@ function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
       },
     ).catch(() => undefined);
   };
+  const hold = (bytes: number): void => {
+    held += bytes;
+    all.bytes += bytes;
+  };
+  const full = (): boolean =>
+    waiting.length >= MAX_WAITING ||
+    held >= options.maxFrameBytes ||
+    all.bytes >= MAX_HELD_FRAMES * options.maxFrameBytes;
+  const readOn = (): void => {
+    if (full()) return;
+    all.paused.delete(readOn);
+    socket.resume();
+  };
   const work = async (): Promise<void> => {
-    for (let event = waiting.shift(); event !== undefined && !socket.destroyed; event = waiting.shift()) {
+    while (!socket.destroyed) {
+      const event = waiting.shift();
+      if (event === undefined) return;
       if (event.kind === 'frame') await send(await answer(event.bytes));
       if (event.kind === 'too-large') await send(refuse(event.head));
-      if (waiting.length < MAX_WAITING) socket.resume();
+      hold(-heldBy(event));
+      readOn();
+      for (const other of [...all.paused]) other();
     }
   };
 
@@ -151,18 +181,29 @@ function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
     if (working === undefined) socket.destroy();
   });
   socket.on('error', () => socket.destroy());
+  socket.once('close', () => {
+    all.paused.delete(readOn);
+    for (const event of waiting.splice(0)) hold(-heldBy(event));
+    for (const other of [...all.paused]) other();
+  });
   socket.on('data', (chunk: Buffer) => {
     if (finishing) return;
     for (const event of decoder.push(chunk)) {
-      if (event.kind === 'garbage') garbage += event.bytes;
-      else waiting.push(event);
+      if (event.kind === 'garbage') {
+        garbage += event.bytes;
+        if (garbage <= MAX_GARBAGE_BYTES) continue;
+        log.warn({ remoteAddress, garbage }, 'HL7 connection closed: what it sends is not MLLP');
+        socket.destroy();
+        return;
+      }
+      if (event.kind === 'frame') garbage = 0;
+      waiting.push(event);
+      hold(heldBy(event));
     }
-    if (garbage > MAX_GARBAGE_BYTES) {
-      log.warn({ remoteAddress, garbage }, 'HL7 connection closed: what it sends is not MLLP');
-      socket.destroy();
-      return;
+    if (full()) {
+      socket.pause();
+      all.paused.add(readOn);
     }
-    if (waiting.length >= MAX_WAITING) socket.pause();
     working ??= work().finally(() => {
       working = undefined;
     });
@@ -186,8 +227,9 @@ function serve(socket: Socket, options: Hl7ListenerOptions): Connection {
  */
 export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7Listener> {
   const connections = new Map<Socket, Connection>();
+  const held: Held = { bytes: 0, paused: new Set() };
   const server = createServer((socket) => {
-    connections.set(socket, serve(socket, options));
+    connections.set(socket, serve(socket, options, held));
     socket.once('close', () => connections.delete(socket));
   });
   server.maxConnections = options.maxConnections;

@@ -1,4 +1,4 @@
-import { component, segment, type Hl7Message } from './hl7-message.ts';
+import { segment, wholeComponent, type Hl7Message } from './hl7-message.ts';
 
 /** Where in the message the trouble is, as ERR-2 names it: segment, its ordinal, field. */
 export interface Hl7ErrorLocation {
@@ -52,7 +52,7 @@ export function hl7Timestamp(date: Date): string {
  */
 export function buildAck(message: Hl7Message | undefined, answer: Answer, now: Date, controlId: string): string {
   const msh = message === undefined ? undefined : segment(message, 'MSH');
-  const at = (field: number, part = 1): string => escape(component(msh, field, part));
+  const at = (field: number, part = 1): string => escape(wholeComponent(msh, field, part));
   const party = (field: number): string =>
     [1, 2, 3]
       .map((part) => at(field, part))

@@ -1,6 +1,6 @@
 import { buildAck, type Answer } from '../core/ack.ts';
 import { asFailure } from '../core/failure.ts';
-import { component, segment, type Hl7Message } from '../core/hl7-message.ts';
+import { segment, wholeComponent, type Hl7Message } from '../core/hl7-message.ts';
 import type { Envelope, Outcome } from '../core/hl7-record.ts';
 import { Hl7Rejection } from '../core/hl7-rejection.ts';
 
@@ -34,6 +34,12 @@ export interface ReceiveDeps<Tx extends ReceiveTx> {
   readonly onRefused: (refused: { controlId: string; messageType: string; answer: 'AE' | 'AR'; code: string }) => void;
 }
 
+/** The longest MSH-3, MSH-4 and MSH-10 that are taken; the standard's own limits are 227, 227 and 20 (199 from 2.7). */
+const MAX_HEADER_LENGTH = 200;
+
+/** As much of a header field as is kept of one that is too long. */
+const kept = (text: string): string => text.slice(0, MAX_HEADER_LENGTH).toWellFormed();
+
 const EVENTS: Readonly<Record<string, { apply: 'order' | 'report' | 'patient'; events: readonly string[] }>> = {
   ORM: { apply: 'order', events: ['O01', ''] },
   OMI: { apply: 'order', events: ['O23'] },
@@ -44,12 +50,15 @@ const EVENTS: Readonly<Record<string, { apply: 'order' | 'report' | 'patient'; e
 function route(message: Hl7Message): 'order' | 'report' | 'patient' {
   const msh = segment(message, 'MSH');
   const at = (field: number) => ({ segment: 'MSH', ordinal: 1, field });
-  if (component(msh, 10) === '') throw new Hl7Rejection(101, 'MSH-10 message control ID missing', at(10));
-  const type = component(msh, 9);
+  if (wholeComponent(msh, 10) === '') throw new Hl7Rejection(101, 'MSH-10 message control ID missing', at(10));
+  const long = [3, 4, 10].find((field) => wholeComponent(msh, field).length > MAX_HEADER_LENGTH);
+  if (long !== undefined)
+    throw new Hl7Rejection(102, `MSH-${long} is longer than ${MAX_HEADER_LENGTH} characters`, at(long));
+  const type = wholeComponent(msh, 9);
   if (type === 'ADT') return 'patient';
   const known = EVENTS[type];
   if (known === undefined) throw new Hl7Rejection(200, 'this message type is not taken', at(9));
-  if (!known.events.includes(component(msh, 9, 2))) throw new Hl7Rejection(201, 'this event is not taken', at(9));
+  if (!known.events.includes(wholeComponent(msh, 9, 2))) throw new Hl7Rejection(201, 'this event is not taken', at(9));
   return known.apply;
 }
 
@@ -66,12 +75,12 @@ export async function receiveMessage<Tx extends ReceiveTx>(
   const now = deps.now();
   const message = inbound.message ?? undefined;
   const msh = message && segment(message, 'MSH');
-  const controlId = component(msh, 10);
-  const messageType = [component(msh, 9), component(msh, 9, 2)].filter((part) => part !== '').join('^');
+  const controlId = kept(wholeComponent(msh, 10));
+  const messageType = kept([wholeComponent(msh, 9), wholeComponent(msh, 9, 2)].filter((part) => part !== '').join('^'));
   const answered = (answer: Answer): string => buildAck(message, answer, now, deps.newControlId());
   const envelope: Envelope = {
-    sendingApplication: component(msh, 3),
-    sendingFacility: component(msh, 4),
+    sendingApplication: kept(wholeComponent(msh, 3)),
+    sendingFacility: kept(wholeComponent(msh, 4)),
     messageType,
     controlId,
     contentHash: deps.contentHash(inbound.raw),

@@ -1,0 +1,93 @@
+import { expect } from 'chai';
+import { component, segment } from '../../core/hl7-message.ts';
+import { parseHl7 } from '../../core/hl7-parse.ts';
+import type { Envelope, Outcome } from '../../core/hl7-record.ts';
+import { receiveMessage } from '../../flows/receive-message.ts';
+
+interface Kept {
+  readonly envelope: Envelope;
+  readonly outcome: Outcome;
+}
+
+/** Receives this message with flows that only say their name. */
+async function receive(text: string): Promise<{ ack: string; kept: Kept[]; applied: string[] }> {
+  const kept: Kept[] = [];
+  const applied: string[] = [];
+  const apply = (name: string) => () => {
+    applied.push(name);
+    return Promise.resolve();
+  };
+  const tx = {
+    saveMessage: (envelope: Envelope, outcome: Outcome) => {
+      kept.push({ envelope, outcome });
+      return Promise.resolve({ id: '1' });
+    },
+  };
+  const ack = await receiveMessage(
+    {
+      transaction: (work) => work(tx),
+      apply: { order: apply('order'), report: apply('report'), patient: apply('patient') },
+      contentHash: () => 'hash',
+      newControlId: () => 'new',
+      now: () => new Date('2026-04-01T00:00:00Z'),
+      onRefused: () => undefined,
+    },
+    { raw: Buffer.from(text), message: parseHl7(text), problem: null, remoteAddress: '127.0.0.1' },
+  );
+  return { ack, kept, applied };
+}
+
+const msh = (fields: Readonly<Record<number, string>>, encoding = '^~\\&') =>
+  ['MSH', encoding, ...Array.from({ length: 10 }, (_, at) => fields[at + 3] ?? '')].join('|');
+
+describe('receiving a message', () => {
+  for (const [type, flow] of [
+    ['ORM^O01', 'order'],
+    ['ORM', 'order'],
+    ['OMI^O23^OMI_O23', 'order'],
+    ['OMG^O19', 'order'],
+    ['ORU^R01', 'report'],
+    ['ORU', 'report'],
+    ['ADT^A08', 'patient'],
+    ['ADT', 'patient'],
+  ] as const) {
+    it(`gives ${type} to the flow of a ${flow}`, async () => {
+      expect((await receive(msh({ 9: type, 10: '1' }))).applied).to.deep.equal([flow]);
+    });
+  }
+
+  it('refuses kinds and events that are not taken, and a message without a control id', async () => {
+    for (const [fields, error] of [
+      [{ 9: 'SIU^S12', 10: '1' }, 'MSH^1^9|200'],
+      [{ 9: 'ORU^R30', 10: '1' }, 'MSH^1^9|201'],
+      [{ 9: 'OMI', 10: '1' }, 'MSH^1^9|201'],
+      [{ 9: 'ORM^O01' }, 'MSH^1^10|101'],
+    ] as const) {
+      const { ack, applied } = await receive(msh(fields));
+      expect(ack).to.contain('\rMSA|AR|').and.to.contain(`ERR||${error}`);
+      expect(applied).to.deep.equal([]);
+    }
+  });
+
+  it('refuses a sender or control id that is too long for good, and keeps it, cut', async () => {
+    for (const field of [3, 4, 10]) {
+      const long = `${'x'.repeat(199)}\u{1f600}${'y'.repeat(3000)}`;
+      const { ack, kept, applied } = await receive(msh({ 3: 'RIS', 9: 'ORM^O01', 10: '1', [field]: long }));
+      expect(ack).to.contain('\rMSA|AR|').and.to.contain(`ERR||MSH^1^${field}|102`);
+      expect(applied).to.deep.equal([]);
+      const [one] = kept;
+      const { sendingApplication = '', sendingFacility = '', controlId = '' } = one?.envelope ?? {};
+      const stored = { 3: sendingApplication, 4: sendingFacility, 10: controlId }[field] ?? '';
+      expect(stored).to.have.length(200);
+      expect(stored.isWellFormed()).to.equal(true);
+      expect(one?.outcome.answer).to.equal('AR');
+    }
+    expect((await receive(msh({ 9: 'ORM^O01', 10: 'x'.repeat(200) }))).applied).to.deep.equal(['order']);
+  });
+
+  it('answers by the whole control id, also one with a bare separator in it', async () => {
+    const { ack, kept } = await receive(msh({ 9: 'ORM^O01', 10: 'A&B' }));
+    expect(component(segment(parseHl7(ack), 'MSA'), 2)).to.equal('A&B');
+    expect(kept[0]?.envelope.controlId).to.equal('A&B');
+  });
+});
