@@ -103,6 +103,11 @@ const SETTINGS = z.object({
   FEED_BATCH_SIZE: count(1, 5000).default(1000),
   FEED_MAX_LAG_SECONDS: count(1, 86_400).default(300),
   JOB_CONCURRENCY: count(1, 64).default(4),
+  SWEEP_INTERVAL_MS: count(100, 604_800_000).default(3_600_000),
+  REMOVE_BLOBS_OF_DELETED: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .transform((value) => value === 'true')
+    .prefault('false'),
   RENDER_MAX_PIXELS: count(1, 1_000_000_000).default(64_000_000),
   RENDER_TIMEOUT_MS: count(100, 600_000).default(30_000),
   SHUTDOWN_TIMEOUT_MS: count(100, 300_000).default(8000),

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
 import type { Config } from './config.ts';
+import type { DicomBatch } from './core/dicom.ts';
 import { smsText } from './core/sms.ts';
 import { linkStudies } from './flows/link-studies.ts';
 import { planSms } from './flows/plan-sms.ts';
@@ -9,6 +10,8 @@ import { receiveMessage, type InboundMessage, type ReceiveDeps } from './flows/r
 import { receiveOrder } from './flows/receive-order.ts';
 import { receivePatientUpdate } from './flows/receive-patient-update.ts';
 import { receiveReport } from './flows/receive-report.ts';
+import type { RemoveDeps } from './flows/remove-deleted.ts';
+import { takeBatch } from './flows/take-batch.ts';
 
 export type Operations = ReturnType<typeof createOperations>;
 
@@ -58,7 +61,13 @@ export function createOperations(parts: {
 
   return {
     transaction,
-    link,
+    take: (tx: Tx, batch: DicomBatch, at: Date): Promise<number> =>
+      takeBatch({ link: (_tx, dicomStudyIds, linkedAt) => link(tx, dicomStudyIds, [], linkedAt) }, tx, batch, at),
+    /** What taking out deleted images needs besides Orthanc. */
+    removal: { transaction, link, removeBlobs: config.REMOVE_BLOBS_OF_DELETED, now } satisfies Omit<
+      RemoveDeps<Tx>,
+      'present'
+    >,
     receive: (inbound: InboundMessage): Promise<string> =>
       receiveMessage(
         {

@@ -6,6 +6,7 @@ import { startHttp, type PartReadiness } from './adapters/http.ts';
 import { createOrthanc } from './adapters/orthanc.ts';
 import { migrate, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
 import { readCursor } from './adapters/postgres/feed.ts';
+import { deletedImages } from './adapters/postgres/deletions.ts';
 import { imageStatements } from './adapters/postgres/images.ts';
 import { loadLabelFacts } from './adapters/postgres/labels.ts';
 import { requeueUnfinished, startJobs } from './adapters/postgres/jobs.ts';
@@ -19,10 +20,13 @@ import { acceptUpload } from './flows/accept-upload.ts';
 import { followChanges } from './flows/follow-changes.ts';
 import { labelStudy } from './flows/label-study.ts';
 import { mirrorImage } from './flows/mirror-image.ts';
+import { removeBlobs } from './flows/remove-blobs.ts';
+import { lookForDeleted } from './flows/remove-deleted.ts';
 import { sendSms } from './flows/send-sms.ts';
 import type { Log } from './log.ts';
 import { loop, patiently } from './loop.ts';
 import { createOperations } from './operations.ts';
+import { sweepUntilStopped } from './sweep.ts';
 
 export interface Sidecar extends AsyncDisposable {
   readonly hl7Port: number;
@@ -133,6 +137,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
 
   const images = imageStatements(db);
   const texts = smsStatements(db);
+  const deleted = deletedImages(db);
+  const removal = { ...operations.removal, present: orthanc.present };
   stack.use(
     await startJobs(
       {
@@ -150,6 +156,9 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
             imageId,
             lastAttempt,
           ),
+        lookForDeleted: (dicomStudyId, look) =>
+          lookForDeleted({ ...removal, imagesOf: deleted.imagesOf }, dicomStudyId, look),
+        removeBlobs: (orthancId) => removeBlobs({ ...deleted, removeBlob: blobs.remove, now }, orthancId),
         sendSms: (smsId) =>
           sendSms(
             {
@@ -239,13 +248,14 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   );
 
   const stop = new AbortController();
+  const readOnce = Promise.withResolvers<undefined>();
   const following = loop(
     async () => {
       const { instances, newImages, done, restarted } = await followChanges({
         feed: { ...orthanc, serverId: async () => (await orthanc.system()).serverId },
         readCursor: () => readCursor(db),
         transaction: operations.transaction,
-        linkStudies: (tx, dicomStudyIds) => operations.link(tx, dicomStudyIds, [], now()),
+        take: operations.take,
         batchSize: config.FEED_BATCH_SIZE,
         now,
       });
@@ -253,6 +263,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       if (instances > 0) log.info({ instances, newImages }, 'feed followed');
       if (!done) return 'again';
       feed.readAt = now();
+      readOnce.resolve(undefined);
       return 'wait';
     },
     {
@@ -266,9 +277,13 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       },
     },
   );
+  const sweeps = { db, orthanc, operations, removal, now, random, log, stop: stop.signal };
+  // Not before the feed was read to its end: what is new is the feed's.
+  const sweeping = readOnce.promise.then(() => sweepUntilStopped(sweeps, config.SWEEP_INTERVAL_MS));
   stack.defer(async () => {
     stop.abort();
-    await following;
+    readOnce.resolve(undefined);
+    await Promise.all([following, sweeping]);
   });
 
   log.info({ hl7Port: hl7.port, httpPort: http.port }, 'listening');

@@ -7,6 +7,8 @@ export interface BlobStore {
    * the container, private, if it is not there.
    */
   readonly upload: (name: string, jpeg: Buffer) => Promise<string>;
+  /** Removes a blob; does nothing where there is none. */
+  readonly remove: (name: string) => Promise<void>;
   /** Answers when the container does; makes it, private, if it is not there. */
   readonly ping: () => Promise<void>;
 }
@@ -61,6 +63,10 @@ export function createBlobStore(connectionString: string, containerName: string,
         const headers = { blobContentType: 'image/jpeg', blobCacheControl: CACHE_CONTROL };
         await inContainer(() => blob.uploadData(jpeg, { ...options(), blobHTTPHeaders: headers }));
         return blob.url;
+      }),
+    remove: (name) =>
+      classified(async () => {
+        await inContainer(() => container.getBlockBlobClient(name).deleteIfExists(options()));
       }),
     ping: () =>
       classified(async () => {

@@ -38,7 +38,7 @@ const INSTANCES = z.array(
     ID: z.string(),
     ParentSeries: z.string(),
     MainDicomTags: z.object({ SOPInstanceUID: tag, InstanceNumber: tag, NumberOfFrames: tag }),
-    Metadata: z.object({ SopClassUid: tag, TransferSyntax: tag }),
+    Metadata: z.object({ SopClassUid: tag, TransferSyntax: tag, ModifiedFrom: tag }),
   }),
 );
 const SERIES = z.array(
@@ -52,7 +52,6 @@ const STUDIES = z.array(
   z.object({
     ID: z.string(),
     MainDicomTags: z.object({ StudyInstanceUID: tag, AccessionNumber: tag, StudyDate: tag, StudyDescription: tag }),
-    Metadata: z.object({ ModifiedFrom: tag }),
     PatientMainDicomTags: z.object({
       PatientID: tag,
       IssuerOfPatientID: tag,
@@ -145,7 +144,7 @@ export function createOrthanc(options: OrthancOptions) {
       {
         method: 'POST',
         url: '/tools/bulk-content',
-        data: { Resources: ids, Level: level, Metadata: level !== 'Series' },
+        data: { Resources: ids, Level: level, Metadata: level === 'Instance' },
       },
       schema,
     );
@@ -205,6 +204,7 @@ export function createOrthanc(options: OrthancOptions) {
             transferSyntaxUid: Metadata.TransferSyntax,
             instanceNumber: wholeNumber(tags.InstanceNumber),
             numberOfFrames: Math.max(1, wholeNumber(tags.NumberOfFrames) ?? 1),
+            modifiedFrom: Metadata.ModifiedFrom || null,
           })),
         series: series
           .filter(({ ID }) => complete.has(ID))
@@ -215,7 +215,7 @@ export function createOrthanc(options: OrthancOptions) {
             modality: tags.Modality,
             seriesDescription: tags.SeriesDescription,
           })),
-        studies: studies.map(({ ID, MainDicomTags: tags, PatientMainDicomTags: patient, Metadata }) => ({
+        studies: studies.map(({ ID, MainDicomTags: tags, PatientMainDicomTags: patient }) => ({
           orthancId: ID,
           // Orthanc takes files without one; each of its studies is then one of its own.
           studyInstanceUid: tags.StudyInstanceUID || ID,
@@ -227,7 +227,6 @@ export function createOrthanc(options: OrthancOptions) {
           patientSex: patient.PatientSex,
           studyDate: tags.StudyDate,
           studyDescription: tags.StudyDescription,
-          ...(Metadata.ModifiedFrom !== '' && { modifiedFrom: Metadata.ModifiedFrom }),
         })),
       };
     },
@@ -249,9 +248,11 @@ export function createOrthanc(options: OrthancOptions) {
     instanceIds: (since: number, limit: number): Promise<string[]> =>
       ask('instances', { url: '/instances', params: { since, limit } }, z.array(z.string())),
 
-    /** Of these ids those that are there. */
-    existing: async (level: 'Instance' | 'Study', orthancIds: readonly string[]): Promise<string[]> =>
-      orthancIds.length === 0 ? [] : (await bulk(level, orthancIds, IDENTIFIED)).map(({ ID }) => ID),
+    /** Of these instances those that are there. */
+    present: async (orthancIds: readonly string[]): Promise<ReadonlySet<string>> => {
+      const found = orthancIds.length === 0 ? [] : await bulk('Instance', orthancIds, IDENTIFIED);
+      return new Set(found.map(({ ID }) => ID));
+    },
 
     /** The labels of these studies; those that are gone are left out. */
     labels: async (orthancIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> => {

@@ -10,8 +10,6 @@ export interface DicomStudy {
   readonly patientSex: string;
   readonly studyDate: string;
   readonly studyDescription: string;
-  /** The Orthanc study that this one was made from in Orthanc (Modify), which may be about to go. */
-  readonly modifiedFrom?: string;
 }
 
 export interface DicomSeries {
@@ -30,6 +28,8 @@ export interface DicomInstance {
   readonly transferSyntaxUid: string;
   readonly instanceNumber: number | null;
   readonly numberOfFrames: number;
+  /** Orthanc's id of the instance that this one was made from by a modification in Orthanc, which may delete that. */
+  readonly modifiedFrom: string | null;
 }
 
 /** Instances with the series and studies they belong to; every parent of a listed resource is listed too. */

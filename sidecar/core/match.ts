@@ -58,6 +58,16 @@ export type Decision =
       readonly candidateIds: readonly string[];
     };
 
+/**
+ * What a person decided, and why. `released`: what a person decided no longer stands, the rules decide again.
+ * `provisional`: its images belong to no study of the RIS; `candidateIds` are those that they were taken from.
+ */
+export type PersonDecision = {
+  readonly rule: 'person' | 'released';
+  readonly reason: string;
+  readonly candidateIds: readonly string[];
+} & ({ readonly status: 'linked'; readonly studyId: string } | { readonly status: 'provisional' });
+
 /** A DICOM study with the decision that stands. */
 export interface StoredStudy {
   readonly id: string;
@@ -75,7 +85,7 @@ export interface StoredStudy {
 
 export interface NewDecision {
   readonly dicomStudyId: string;
-  readonly decision: Decision;
+  readonly decision: Decision | PersonDecision;
 }
 
 const fold = (text: string): string => text.trim().toUpperCase();

@@ -12,6 +12,8 @@ export interface SmsFacts {
   readonly phoneProblem: string | null;
   /** A DICOM study that claims this study is in review: whose images were read is not known. */
   readonly inReview: boolean;
+  /** A person took the images away that the rules had given it, and it has got no others. */
+  readonly imagesTaken: boolean;
 }
 
 export interface SmsSubject {
@@ -38,9 +40,11 @@ export function planSms(facts: SmsFacts, now: Date): SmsPlan {
       ? `report-${facts.withheld}`
       : facts.inReview
         ? 'study-in-review'
-        : facts.phoneNumber === null
-          ? (facts.phoneProblem ?? 'no-number')
-          : null;
+        : facts.imagesTaken
+          ? 'images-taken-away'
+          : facts.phoneNumber === null
+            ? (facts.phoneProblem ?? 'no-number')
+            : null;
   if (reason === null && facts.phoneNumber !== null) {
     return now.getTime() - facts.firstFinalAt.getTime() > MAX_HOLD_MS
       ? { state: 'failed', reason: 'held-too-long' }

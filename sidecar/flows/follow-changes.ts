@@ -17,13 +17,6 @@ export interface Feed {
 }
 
 export interface FeedTx {
-  /** Until the transaction ends, no other one decides links or changes what they rest on. */
-  lockLinking(): Promise<void>;
-  readCursor(): Promise<{ readonly serverId: string; readonly seq: number } | null>;
-  /** Upserts DICOM studies with their tags; gives the ids of those that were new or learned something. */
-  saveStudies(batch: DicomBatch): Promise<string[]>;
-  /** Adds series and images that were not there, with a mirror job for each such image. After the studies are linked. */
-  saveImages(batch: DicomBatch): Promise<number>;
   saveCursor(serverId: string, seq: number, now: Date): Promise<void>;
 }
 
@@ -31,7 +24,8 @@ export interface FollowDeps<Tx extends FeedTx> {
   readonly feed: Feed;
   readonly readCursor: () => Promise<{ readonly serverId: string; readonly seq: number } | null>;
   readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
-  readonly linkStudies: (tx: Tx, dicomStudyIds: readonly string[]) => Promise<void>;
+  /** Takes instances with all that follows from them; gives how many images are new. Idempotent. */
+  readonly take: (tx: Tx, batch: DicomBatch, now: Date) => Promise<number>;
   readonly batchSize: number;
   readonly now: () => Date;
 }
@@ -62,11 +56,9 @@ export async function followChanges<Tx extends FeedTx>(deps: FollowDeps<Tx>): Pr
   }
   const batch = await deps.feed.readInstances(page.changes.map(({ orthancId }) => orthancId));
   const newImages = await deps.transaction(async (tx) => {
-    await tx.lockLinking();
-    const learned = await tx.saveStudies(batch);
-    await deps.linkStudies(tx, learned);
-    const added = await tx.saveImages(batch);
-    await tx.saveCursor(serverId, seq, deps.now());
+    const now = deps.now();
+    const added = await deps.take(tx, batch, now);
+    await tx.saveCursor(serverId, seq, now);
     return added;
   });
   return { instances: batch.instances.length, newImages, done: page.done, restarted };

@@ -36,10 +36,11 @@ ON CONFLICT (orthanc_id) DO NOTHING
 RETURNING dicom_study_id AS id`;
 
 export const SAVE_SERIES = `
-INSERT INTO series (dicom_study_id, study_id, orthanc_id, series_instance_uid, modality, description)
-SELECT d.id, d.study_id, r.orthanc_id, r.series_instance_uid, r.modality, r.description
+INSERT INTO series (dicom_study_id, study_id, orthanc_id, orthanc_study_id, series_instance_uid, modality, description)
+SELECT d.id, d.study_id, r.orthanc_id, r.orthanc_study_id, r.series_instance_uid, r.modality, r.description
 FROM jsonb_to_recordset(CAST(:series AS jsonb))
-  AS r(orthanc_id text, study_instance_uid text, series_instance_uid text, modality text, description text)
+  AS r(orthanc_id text, orthanc_study_id text, study_instance_uid text, series_instance_uid text, modality text,
+       description text)
 JOIN dicom_studies d ON d.study_instance_uid = r.study_instance_uid
 ON CONFLICT (orthanc_id) DO NOTHING`;
 
@@ -108,6 +109,7 @@ export function feedStatements(trx: Knex.Transaction) {
       const uidOf = new Map(batch.studies.map((study) => [study.orthancId, study.studyInstanceUid]));
       const series = batch.series.map((one) => ({
         orthanc_id: one.orthancId,
+        orthanc_study_id: one.orthancStudyId,
         study_instance_uid: uidOf.get(one.orthancStudyId),
         series_instance_uid: one.seriesInstanceUid,
         modality: one.modality,

@@ -11,6 +11,9 @@ export interface JobHandlers {
   /** Gives when to call again, or null. */
   readonly sendSms: (smsId: string) => Promise<{ readonly again: Date } | null>;
   readonly labelStudy: (dicomStudyId: string) => Promise<void>;
+  /** `look` counts from 0. Gives when to look again, or null. */
+  readonly lookForDeleted: (dicomStudyId: string, look: number) => Promise<{ readonly again: Date } | null>;
+  readonly removeBlobs: (orthancId: string) => Promise<void>;
 }
 
 export interface JobOptions {
@@ -25,6 +28,8 @@ export interface JobOptions {
 
 const MIRROR_PAYLOAD = z.object({ imageId: z.string() });
 const LABEL_PAYLOAD = z.object({ dicomStudyId: z.string() });
+const LOOK_PAYLOAD = z.object({ dicomStudyId: z.string(), look: z.number() });
+const BLOBS_PAYLOAD = z.object({ orthancId: z.string() });
 const SMS_PAYLOAD = z.object({ smsId: z.string() });
 
 // A job of a process that died stays locked by it for hours; a second one under its key takes its place at once. A text
@@ -79,6 +84,16 @@ export async function startJobs(handlers: JobHandlers, options: JobOptions): Pro
         const outcome = await handlers.sendSms(smsId);
         if (outcome === null) return;
         await helpers.addJob('send-sms', { smsId }, { jobKey: `send-sms:${smsId}`, runAt: outcome.again });
+      },
+      'look-for-deleted': async (payload, helpers) => {
+        const { dicomStudyId, look } = LOOK_PAYLOAD.parse(payload);
+        const outcome = await handlers.lookForDeleted(dicomStudyId, look);
+        if (outcome === null) return;
+        const next = { jobKey: `look-for-deleted:${dicomStudyId}`, runAt: outcome.again };
+        await helpers.addJob('look-for-deleted', { dicomStudyId, look: look + 1 }, next);
+      },
+      'remove-blobs': async (payload) => {
+        await handlers.removeBlobs(BLOBS_PAYLOAD.parse(payload).orthancId);
       },
     },
   });

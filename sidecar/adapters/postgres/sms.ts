@@ -9,7 +9,10 @@ export const LOAD_SMS_SUBJECTS = `
 SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_number, p.phone_problem, f.first_final_at,
        current.status AS report_status, current.withheld,
        EXISTS (SELECT 1 FROM dicom_studies d
-               WHERE d.status = 'review' AND d.candidate_ids @> ARRAY[s.id]) AS in_review
+               WHERE d.status = 'review' AND d.candidate_ids @> ARRAY[s.id]) AS in_review,
+       EXISTS (SELECT 1 FROM dicom_studies d
+               WHERE d.status = 'provisional' AND d.rule = 'person' AND d.candidate_ids @> ARRAY[s.id])
+         AND NOT EXISTS (SELECT 1 FROM dicom_studies d WHERE d.study_id = s.id) AS images_taken
 FROM studies s
 JOIN patients p ON p.id = s.patient_id
 JOIN LATERAL (
@@ -32,6 +35,7 @@ const SUBJECT_ROW = z.object({
   report_status: z.enum(['preliminary', 'final', 'corrected', 'cancelled']),
   withheld: z.string().nullable(),
   in_review: z.boolean(),
+  images_taken: z.boolean(),
 });
 
 export const SAVE_SMS_PLAN = `
@@ -64,6 +68,7 @@ export function smsPlanStatements(trx: Knex.Transaction) {
           phoneProblem: row.phone_problem,
           withheld: row.withheld,
           inReview: row.in_review,
+          imagesTaken: row.images_taken,
         },
       }));
     },

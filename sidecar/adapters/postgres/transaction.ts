@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { deletionStatements } from './deletions.ts';
 import { feedStatements } from './feed.ts';
 import { labelStatements } from './labels.ts';
 import { linkStatements } from './links.ts';
@@ -8,6 +9,7 @@ import { risStatements } from './ris.ts';
 import { smsPlanStatements } from './sms.ts';
 
 const statements = (trx: Knex.Transaction) => ({
+  ...deletionStatements(trx),
   ...feedStatements(trx),
   ...labelStatements(trx),
   ...linkStatements(trx),

@@ -10,6 +10,7 @@ const facts = (changed: Partial<SmsFacts> = {}): SmsFacts => ({
   phoneProblem: null,
   withheld: null,
   inReview: false,
+  imagesTaken: false,
   ...changed,
 });
 const plan = (changed: Partial<SmsFacts>) => planSms(facts(changed), NOW);
@@ -28,6 +29,7 @@ describe('planning a text', () => {
 
   it('holds it while whose images were read is not known', () => {
     expect(plan({ inReview: true })).to.deep.equal({ state: 'held', reason: 'study-in-review' });
+    expect(plan({ imagesTaken: true })).to.deep.equal({ state: 'held', reason: 'images-taken-away' });
   });
 
   it('holds it without a number that takes a text, saying why', () => {
@@ -52,6 +54,7 @@ describe('planning a text', () => {
       phoneProblem: fc.constantFrom(null, 'no-mobile'),
       withheld: fc.constantFrom(null, 'patient-differs'),
       inReview: fc.boolean(),
+      imagesTaken: fc.boolean(),
     });
     fc.assert(
       fc.property(any, (given) => {
@@ -59,6 +62,7 @@ describe('planning a text', () => {
           (given.reportStatus === 'final' || given.reportStatus === 'corrected') &&
           given.withheld === null &&
           !given.inReview &&
+          !given.imagesTaken &&
           given.phoneNumber !== null &&
           NOW.getTime() - given.firstFinalAt.getTime() <= MAX_HOLD_MS;
         expect(planSms(given, NOW).state === 'queued').to.equal(fit);

@@ -34,7 +34,10 @@ export interface Rig extends AsyncDisposable {
   store(...files: readonly Buffer[]): Promise<void>;
   /** A head with a control id of its own. */
   head(): MessageHead;
-  /** Waits until the sidecar has read all of Orthanc's feed and no job is left, one that waits for its next try neither. */
+  /**
+   * Waits until the sidecar has read all of Orthanc's feed and no job is left, one that waits for its next try neither,
+   * but for those that look later whether something was deleted.
+   */
   settled(): Promise<void>;
   stopSidecar(): Promise<void>;
   startSidecar(): Promise<void>;
@@ -130,7 +133,8 @@ export async function startRig(settings: Readonly<Record<string, string>> = {}):
       const { Last } = CHANGES.parse(await answer.json());
       const read = `SELECT $1 = 0 OR EXISTS (SELECT 1 FROM feed_cursor WHERE seq >= $1)`;
       await until('the feed to be read', read, [Last]);
-      const done = `SELECT NOT EXISTS (SELECT 1 FROM graphile_worker.jobs WHERE attempts < max_attempts)`;
+      const done = `SELECT NOT EXISTS (
+        SELECT 1 FROM graphile_worker.jobs WHERE attempts < max_attempts AND task_identifier <> 'look-for-deleted')`;
       await until('the jobs to be done', done);
     },
     stopSidecar,
