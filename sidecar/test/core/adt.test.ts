@@ -48,6 +48,36 @@ describe('reading a patient', () => {
     expect(refused).to.deep.include({ errorCode: 101, location: { segment: 'PID', ordinal: 1, field: 3 } });
   });
 
+  it('takes the types of patient numbers that the settings name, in their order, then one without a type', () => {
+    const read = (ids: string, patientIdTypes: string[]) =>
+      readPatient(hl7('ADT^A08', seg('PID', { 3: ids })), { ...SETTINGS, patientIdTypes });
+    expect(read('A^^^C^MR~B^^^C^pi', ['PI', 'MR']).externalId).to.equal('B');
+    expect(read('A~B^^^C^PI', ['PI']).externalId).to.equal('B');
+    expect(read('A~B^^^C^PI', ['MR']).externalId).to.equal('A');
+    expect(rejection(() => read('B^^^C^PI', ['MR']))).to.include({ errorCode: 101 });
+  });
+
+  it('takes the namespace of the assigning authority for the issuer, else its universal id', () => {
+    const issuer = (authority: string) => patient({ 3: `P1^^^${authority}^MR` }).issuer;
+    expect(issuer('CLINIC&1.2.36&ISO')).to.equal('CLINIC');
+    expect(issuer('&1.2.36&ISO')).to.equal('1.2.36');
+    expect(issuer('""&1.2.36&ISO')).to.equal('1.2.36');
+    expect(issuer('""')).to.equal('');
+  });
+
+  it('takes only what is not deleted of a name', () => {
+    expect(patient({ 5: 'Doe^Jane^""' }).name).to.equal('Doe^Jane');
+    expect(patient({ 5: '""^""' }).name).to.equal(null);
+    expect(patient({ 5: '^""' }).name).to.equal(undefined);
+  });
+
+  it('reads the phone of PID-40 too, and what deletes them', () => {
+    expect(patient({ 40: '^PRS^CP^^61^^412345678' })).to.include({ phoneNumber: '+61412345678', phoneProblem: null });
+    expect(patient({ 13: '""', 40: '0412345678' }).phoneNumber).to.equal('+61412345678');
+    expect(patient({ 13: '""^""^""', 14: '' })).to.include({ phoneNumber: null, phoneProblem: 'no-number' });
+    expect(patient({ 13: ' ' })).to.include({ phoneNumber: undefined });
+  });
+
   it('reads a birth date with a time behind it, and takes none that is no day', () => {
     expect(patient({ 7: '198002031200' }).birthDate).to.equal('1980-02-03');
     for (const text of ['1980', '198013', '19800230', '00000000'])

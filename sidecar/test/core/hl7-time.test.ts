@@ -13,6 +13,8 @@ describe('HL7 times', () => {
     ['2026071509', '2026-07-14T23:00:00.000Z', 'to the hour'],
     ['202607150930', '2026-07-14T23:30:00.000Z', 'to the minute'],
     ['20260715093000.1234', '2026-07-14T23:30:00.000Z', 'with fractions, which are left out'],
+    ['20260715093000123', '2026-07-14T23:30:00.000Z', 'with milliseconds that no point parts'],
+    ['20260715093000.123456789', '2026-07-14T23:30:00.000Z', 'with more digits than the standard has'],
     ['20260405', '2026-04-04T13:00:00.000Z', 'of the day on which summer time ends'],
     ['202604050159', '2026-04-04T14:59:00.000Z', 'before the hour that is repeated'],
     ['202604050230', '2026-04-04T15:30:00.000Z', 'in the hour that is repeated, the first'],
@@ -27,6 +29,13 @@ describe('HL7 times', () => {
       expect(parseHl7Time(text, MELBOURNE)?.localDate).to.equal(day);
     });
   }
+
+  it('are of their own offset in whichever way it is written', () => {
+    for (const offset of ['+0000', '+00:00', '-0000', 'Z']) {
+      expect(instant(`20260715093000${offset}`), offset).to.equal('2026-07-15T09:30:00.000Z');
+    }
+    expect(instant('202607150930+05:30')).to.equal('2026-07-15T04:00:00.000Z');
+  });
 
   it('are of their own offset where one is given, on the day that it was in the practice', () => {
     expect(parseHl7Time('20260714200000+0000', MELBOURNE)).to.deep.equal({

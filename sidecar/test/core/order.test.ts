@@ -78,6 +78,28 @@ describe('reading orders', () => {
     ['DC', '', 'cancelled'],
     ['HD', '', 'held'],
     ['nw', 'hd', 'held'],
+    ['SC', 'HD', 'held'],
+    ['SC', 'IP', 'active'],
+    ['SC', 'toString', 'active'],
+    ['HD', 'CM', 'held'],
+    ['OH', '', 'held'],
+    ['HR', '', 'held'],
+    ['UR', '', 'held'],
+    ['RL', '', 'active'],
+    ['RL', 'HD', 'active'],
+    ['OE', 'HD', 'active'],
+    ['RL', 'CM', 'completed'],
+    ['CR', '', 'cancelled'],
+    ['OD', '', 'cancelled'],
+    ['DR', '', 'cancelled'],
+    ['UA', '', 'cancelled'],
+    ['RQ', '', 'cancelled'],
+    ['RU', '', 'cancelled'],
+    ['RO', '', 'active'],
+    ['RP', '', 'active'],
+    ['RP', 'RP', 'cancelled'],
+    ['UC', '', 'active'],
+    ['UD', 'HD', 'held'],
   ] as const) {
     it(`reads order control ${control} with order status "${orderStatus}" as ${status}`, () => {
       expect(read(seg('ORC', { 1: control, 5: orderStatus }), seg('OBR', { 18: 'ACC1' })).orders[0]?.status).to.equal(
@@ -85,6 +107,53 @@ describe('reading orders', () => {
       );
     });
   }
+
+  it('takes every order control of table 0119', () => {
+    const table =
+      'AF CA CH CN CR DC DE DF DR FU HD HR LI MC NA NW OC OD OE OF OH OK OP OR PA PR PY RE RF RL RO RP RQ RR RU SC SN SR SS UA UC UD UF UH UM UN UR UX XO XR XX';
+    for (const control of table.split(' ')) {
+      expect(read(seg('ORC', { 1: control }), seg('OBR', { 18: 'ACC1' })).orders, control).to.have.length(1);
+    }
+  });
+
+  it('cancels the order that another of the same message replaces', () => {
+    const { orders } = read('ORC|RP', seg('OBR', { 18: 'OLD' }), 'ORC|RO', seg('OBR', { 18: 'NEW' }));
+    expect(orders.map(({ study, status }) => [study.accessionNumber, status])).to.deep.equal([
+      ['OLD', 'cancelled'],
+      ['NEW', 'active'],
+    ]);
+  });
+
+  it('does not lose what stands behind a bare ampersand', () => {
+    const orc = seg('ORC', { 1: 'NW', 2: 'P&1', 3: 'F&1' });
+    expect(study(orc, seg('OBR', { 4: 'CT&1^CT Head & Neck', 18: 'A&1' }))).to.include({
+      accessionNumber: 'A&1',
+      placerOrderNumber: 'P&1',
+      fillerOrderNumber: 'F&1',
+      procedureCode: 'CT&1',
+      procedureDescription: 'CT Head & Neck',
+    });
+  });
+
+  it('deletes all of a field that is null as a whole', () => {
+    const nulled = study(
+      seg('ORC', { 1: 'NW', 2: '""', 3: '""', 7: '""' }),
+      seg('OBR', { 4: '""', 18: 'ACC1' }),
+      'IPC|||""',
+    );
+    expect(nulled).to.include({
+      placerOrderNumber: null,
+      fillerOrderNumber: null,
+      procedureCode: null,
+      procedureDescription: null,
+      scheduled: null,
+      studyInstanceUid: null,
+    });
+    expect(study(NEW, seg('OBR', { 4: '""^Chest', 18: 'ACC1' }))).to.include({
+      procedureCode: null,
+      procedureDescription: 'Chest',
+    });
+  });
 
   it('tells what is not said from what is deleted', () => {
     const silent = study(NEW, seg('OBR', { 18: 'ACC1' }));
@@ -136,6 +205,14 @@ describe('refusing orders', () => {
   it('refuses an order control it does not know', () => {
     const refused = rejection(() => read(seg('ORC', { 1: 'ZZ' }), seg('OBR', { 18: 'ACC1' })));
     expect(refused).to.deep.include({ errorCode: 103, location: { segment: 'ORC', ordinal: 1, field: 1 } });
+    for (const control of ['constructor', '__proto__']) {
+      expect(
+        rejection(() => read(NEW, seg('OBR', { 18: 'A' }), seg('ORC', { 1: control }), seg('OBR', { 18: 'B' }))),
+      ).to.deep.include({
+        errorCode: 103,
+        location: { segment: 'ORC', ordinal: 2, field: 1 },
+      });
+    }
   });
 
   it('refuses a message without an ORC, and an OBR without its own', () => {

@@ -20,6 +20,10 @@ describe('phone numbers', () => {
     '412345678',
     '+61412345678',
     '+61 (0)412 345 678',
+    '+61 0412345678',
+    '04 1234 5678',
+    '+61 412 345 678',
+    '001161412345678',
     '61412345678',
     '0011 61 412 345 678',
     '0061412345678',
@@ -76,6 +80,24 @@ describe('phone numbers', () => {
   it('are chosen where they are marked as a mobile before those that are not', () => {
     const marked = candidate('0412 345 678', 'CP');
     expect(choose(candidate('0498 765 432', 'PH'), marked)).to.deep.equal({ number: '+61412345678' });
+  });
+
+  it('are chosen by their use: one’s own before one at work before one for an emergency', () => {
+    const [own, work, emergency] = [
+      candidate('0411111111', 'CP', 'PRN'),
+      candidate('0422222222', 'CP', 'WPN'),
+      candidate('0433333333', 'CP', 'EMR'),
+    ];
+    expect(choose(emergency, work, own)).to.deep.equal({ number: '+61411111111' });
+    expect(choose(emergency, work)).to.deep.equal({ number: '+61422222222' });
+    expect(choose(emergency)).to.deep.equal({ number: '+61433333333' });
+    expect(choose(work, candidate('0411111111', 'PH', 'ORN'))).to.deep.equal({ number: '+61411111111' });
+  });
+
+  it('are not chosen where their use is mail, a pager or an answering service', () => {
+    for (const use of ['NET', 'BPN', 'ASN']) {
+      expect(choose(candidate('0412345678', '', use)), use).to.deep.equal({ reason: 'no-mobile' });
+    }
   });
 
   it('are chosen in the order given where none is marked', () => {
@@ -137,6 +159,7 @@ describe('phone fields of PID', () => {
   it('are put together from country, area and local number where the first component is empty', () => {
     expect(candidatesOf('^PRN^CP^^61^4^12345678')).to.deep.equal([candidate('+61 4 12345678', 'CP', 'PRN')]);
     expect(candidatesOf('^PRN^PH^^^03^98765432')).to.deep.equal([candidate('03 98765432', 'PH', 'PRN')]);
+    expect(choose(...candidatesOf('^PRN^CP^^+61^0412^345678'))).to.deep.equal({ number: '+61412345678' });
   });
 
   it('are taken from the unformatted number where nothing else is given', () => {

@@ -58,6 +58,21 @@ describe('reading reports', () => {
     ]);
   });
 
+  it('keeps the time of the latest part, and what any part says of the study', () => {
+    const part = (fields: Readonly<Record<number, string>>) => seg('OBR', { 18: 'ACC1', 25: 'F', ...fields });
+    const times = (...parts: string[]) => read(...parts).map(({ reportedAt }) => reportedAt?.toISOString());
+    const [early, late] = [
+      part({ 22: '202604011200', 24: 'CT' }),
+      part({ 22: '202604011300', 4: 'X^Chest', 24: 'US' }),
+    ];
+    expect(times(early, late)).to.deep.equal(['2026-04-01T02:00:00.000Z']);
+    expect(times(late, early)).to.deep.equal(['2026-04-01T02:00:00.000Z']);
+    expect(times(part({}), early)).to.deep.equal(['2026-04-01T01:00:00.000Z']);
+    expect(times(early, part({}))).to.deep.equal(['2026-04-01T01:00:00.000Z']);
+    expect(times(part({}))).to.deep.equal([undefined]);
+    expect(read(early, late)[0]?.study).to.include({ modality: 'CT', procedureDescription: 'Chest' });
+  });
+
   it('reads reports of several accession numbers apart', () => {
     const reports = read(obr('ACC1', 'F'), text('one'), obr('ACC2', 'P'), text('two'));
     expect(reports.map(({ study, status, body }) => [study.accessionNumber, status, body])).to.deep.equal([
@@ -72,12 +87,15 @@ describe('reading reports', () => {
     [['P', 'F'], 'preliminary'],
     [['F', 'C'], 'corrected'],
     [['F', 'X'], 'final'],
+    [['P', 'C'], 'preliminary'],
+    [['X', 'P'], 'preliminary'],
     [['X', 'X'], 'cancelled'],
   ] as const) {
     it(`is ${status} where two parts of one accession number are ${statuses.join(' and ')}`, () => {
+      const lines = ['one', 'two'].filter((_, index) => statuses[index] !== 'X');
       const reports = read(obr('ACC1', statuses[0]), text('one'), obr('acc1 ', statuses[1]), text('two'));
       expect(reports.map((report) => [report.status, report.body])).to.deep.equal([
-        [status, statuses[0] === 'F' && statuses[1] === 'X' ? 'one' : 'one\ntwo'],
+        [status, statuses.some((one) => one !== 'X') ? lines.join('\n') : 'one\ntwo'],
       ]);
     });
   }
@@ -93,6 +111,39 @@ describe('refusing reports', () => {
       errorCode: 103,
       location: { segment: 'OBR', ordinal: 2, field: 25 },
     });
+  });
+
+  it('refuses all of a message with a report that is bad, pointing at it', () => {
+    const good = [obr('ACC1', 'F'), text('one')];
+    const refused = (...segments: string[]) => rejection(() => read(...good, ...segments));
+    expect(refused(obr('ACC2', 'Q'), text('two'))).to.deep.include({
+      errorCode: 103,
+      location: { segment: 'OBR', ordinal: 2, field: 25 },
+    });
+    expect(refused(seg('OBR', { 25: 'F' }), text('two'))).to.deep.include({
+      errorCode: 101,
+      location: { segment: 'OBR', ordinal: 2, field: 18 },
+    });
+    expect(refused(obr('ACC2', 'F'), seg('OBX', { 2: 'TX', 5: 'two', 11: 'Q' }))).to.deep.include({
+      errorCode: 103,
+      location: { segment: 'OBX', ordinal: 2, field: 11 },
+    });
+  });
+
+  it('refuses data that its encoding does not allow, pointing at OBX-5', () => {
+    for (const [data, errorCode] of [
+      ['^application^pdf^Base64^JVBE*Ri0x', 102],
+      ['^application^pdf^Base64^JVBER', 102],
+      ['^application^pdf^Base64^JV=ERi0x', 102],
+      ['^application^pdf^Base64^===', 102],
+      ['^application^pdf^Hex^2550444', 102],
+      ['^application^pdf^Hex^25xx', 102],
+      ['^application^pdf^uuencode^2550', 103],
+      ['^application^pdf^^JVBERi0x', 103],
+    ] as const) {
+      const refused = rejection(() => read(obr('ACC1', 'F'), text('one'), seg('OBX', { 2: 'ED', 5: data })));
+      expect(refused, data).to.deep.include({ errorCode, location: { segment: 'OBX', ordinal: 2, field: 5 } });
+    }
   });
 
   it('refuses a message without OBR or without an accession number', () => {
