@@ -8,11 +8,7 @@ import {
   type Hl7Segment,
 } from './hl7-message.ts';
 import { Hl7Rejection } from './hl7-rejection.ts';
-
-export interface Attachment {
-  readonly contentType: string;
-  readonly base64: string;
-}
+import { enclosed, type Attachment } from './report-attachment.ts';
 
 /** A result row of a report: an OBX that counts, with the notes behind it. */
 export interface Observation {
@@ -31,6 +27,8 @@ const words = (from: Hl7Segment, field: number, parts: readonly number[], repeti
     .map((part) => wholeComponent(from, field, part, repetition).trim())
     .find((one) => one !== '' && one !== HL7_NULL) ?? '';
 
+const TEXT_TYPES = new Set(['TX', 'FT', 'ST', '']);
+
 /** A number with its unit, and what it measures before it: `Lesion: 4 mm`. */
 function measured(obx: Hl7Segment, value: string): string {
   const number = [value, words(obx, 6, [1, 2])].filter((part) => part !== '').join(' ');
@@ -42,12 +40,9 @@ function measured(obx: Hl7Segment, value: string): string {
 function valueLines(message: Hl7Message, obx: Hl7Segment): string[] {
   const type = component(obx, 2).trim().toUpperCase();
   const values = (obx.fields[5] ?? []).map((_, repetition) => repetition);
+  // A text without a text is how a blank line is sent.
+  if (TEXT_TYPES.has(type)) return values.length === 0 ? [''] : textLines(message, obx, 5);
   switch (type) {
-    case 'TX':
-    case 'FT':
-    case 'ST':
-    case '':
-      return textLines(message, obx, 5);
     case 'ED':
     case 'RP':
       return [];
@@ -71,47 +66,6 @@ function valueLines(message: Hl7Message, obx: Hl7Segment): string[] {
         .map((line) => line.replace(/[\^&]+/g, ' ').trim())
         .filter((line) => line !== '');
   }
-}
-
-// Subtypes of ED.3 as they are written: PDF, or application/pdf.
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  PDF: 'application/pdf', RTF: 'application/rtf', JPEG: 'image/jpeg', JPG: 'image/jpeg', PNG: 'image/png', XML: 'text/xml',
-}; // prettier-ignore
-
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
-
-/** ED (v2.5.1 chapter 2.A.24): source, type, subtype, encoding, data; the data of each repetition. */
-function attachments(message: Hl7Message, obx: Hl7Segment): Attachment[] {
-  if (component(obx, 2).trim().toUpperCase() !== 'ED') return [];
-  return (obx.fields[5] ?? []).flatMap((components, repetition) => {
-    const data = components
-      .slice(4)
-      .map((sub) => sub.join('&'))
-      .join('^');
-    if (data.trim() === '' || data.trim() === HL7_NULL) return [];
-    const subtype = component(obx, 5, 3, repetition).trim().toUpperCase().replace(/^.*\//, '');
-    const contentType =
-      (Object.hasOwn(CONTENT_TYPES, subtype) ? CONTENT_TYPES[subtype] : undefined) ?? 'application/octet-stream';
-    const wrong = (code: 102 | 103, reason: string) =>
-      new Hl7Rejection(code, reason, { segment: 'OBX', ordinal: ordinal(message, obx), field: 5 });
-    switch (component(obx, 5, 4, repetition).trim().toUpperCase()) {
-      case 'BASE64': {
-        const base64 = data.replace(/\s/g, '');
-        if (!BASE64.test(base64) || base64.replace(/=+$/, '').length % 4 === 1) throw wrong(102, 'OBX-5 is not Base64');
-        return [{ contentType, base64 }];
-      }
-      case 'HEX': {
-        const hex = data.replace(/\s/g, '');
-        if (!/^(?:[0-9A-Fa-f]{2})+$/.test(hex)) throw wrong(102, 'OBX-5 is not hexadecimal');
-        return [{ contentType, base64: Buffer.from(hex, 'hex').toString('base64') }];
-      }
-      case 'A':
-      case 'ASCII':
-        return [{ contentType, base64: Buffer.from(data, 'utf8').toString('base64') }];
-      default:
-        throw wrong(103, 'OBX-5.4 is not an encoding of table 0299');
-    }
-  });
 }
 
 const UID = /^[0-9]+(?:\.[0-9]+)+$/;
@@ -138,6 +92,31 @@ export interface ReportRows {
   readonly removed: number;
   /** The Study Instance UIDs that rows of their own tell. */
   readonly studyUids: readonly string[];
+  /** The notes that follow the OBR and not an OBX. */
+  readonly notes: readonly string[];
+}
+
+interface Row {
+  readonly obx: Hl7Segment;
+  readonly notes: string[];
+}
+
+/** Each OBX with the lines of the NTE behind it (a PRT of HL7 2.7 may stand between), and those of the OBR's own. */
+function rowsWithNotes(message: Hl7Message, segments: readonly Hl7Segment[]): { rows: Row[]; notes: string[] } {
+  const rows: Row[] = [];
+  const ofObr: string[] = [];
+  let open: string[] = [];
+  for (const one of segments) {
+    if (one.name === 'NTE') {
+      for (const line of textLines(message, one, 3)) open.push(line);
+    } else if (one.name === 'OBX') {
+      open = [];
+      rows.push({ obx: one, notes: open });
+    } else if (one.name !== 'PRT') {
+      open = one.name === 'OBR' ? ofObr : [];
+    }
+  }
+  return { rows, notes: ofObr };
 }
 
 /**
@@ -149,8 +128,8 @@ export function reportRows(message: Hl7Message, segments: readonly Hl7Segment[])
   const observations: Observation[] = [];
   const studyUids = new Set<string>();
   let removed = 0;
-  for (const [index, obx] of segments.entries()) {
-    if (obx.name !== 'OBX') continue;
+  const { rows, notes } = rowsWithNotes(message, segments);
+  for (const { obx, notes: own } of rows) {
     const status = component(obx, 11).trim().toUpperCase();
     if (!REMOVED.has(status) && !KNOWN.has(status)) {
       const location = { segment: 'OBX', ordinal: ordinal(message, obx), field: 11 };
@@ -161,16 +140,20 @@ export function reportRows(message: Hl7Message, segments: readonly Hl7Segment[])
       if (told === null) removed += 1;
       continue;
     }
-    const rest = segments.slice(index + 1);
-    const end = rest.findIndex(({ name }) => name !== 'NTE');
-    const notes = rest.slice(0, end === -1 ? rest.length : end).flatMap((nte) => textLines(message, nte, 3));
     if (told?.ofStudy === true) studyUids.add(told.uid);
-    if (told !== null && notes.length === 0) continue;
+    if (told !== null && own.length === 0) continue;
+    const { lines, attachments } = enclosed(message, obx);
     observations.push({
       status: status === HL7_NULL ? '' : status,
-      lines: [...(told === null ? valueLines(message, obx) : []), ...notes],
-      attachments: attachments(message, obx),
+      lines: [...(told === null ? valueLines(message, obx) : []), ...lines, ...own],
+      attachments,
     });
   }
-  return { observations, removed, studyUids: [...studyUids] };
+  return { observations, removed, studyUids: [...studyUids], notes };
+}
+
+/** These lines as one text, without blank ones around it. */
+export function textOf(lines: readonly string[]): string {
+  const from = lines.findIndex((line) => line !== '');
+  return from === -1 ? '' : lines.slice(from, lines.findLastIndex((line) => line !== '') + 1).join('\n');
 }

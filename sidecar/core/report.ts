@@ -5,7 +5,8 @@ import { Hl7Rejection } from './hl7-rejection.ts';
 import { settingsFor, type Hl7Settings } from './hl7-settings.ts';
 import { parseHl7Time } from './hl7-time.ts';
 import { orderGroups, readStudy, rejectionAt, type OrderGroup, type StudyFacts } from './order.ts';
-import { reportRows, type Attachment, type ReportRows } from './report-text.ts';
+import type { Attachment } from './report-attachment.ts';
+import { reportRows, textOf, type Observation, type ReportRows } from './report-text.ts';
 
 export type ReportStatus = 'preliminary' | 'final' | 'corrected' | 'cancelled';
 
@@ -15,6 +16,8 @@ export interface Report {
   readonly body: string;
   readonly attachments: readonly Attachment[];
   readonly reportedAt: Date | null;
+  /** The text that was sent with the version before is final now and was not sent again (OBX-11 U). */
+  readonly textStands?: boolean;
 }
 
 export interface ReportMessage {
@@ -63,6 +66,9 @@ function readStatus(group: OrderGroup, { observations, removed }: ReportRows): R
   return rows.includes('corrected') ? 'corrected' : 'final';
 }
 
+const saysOnlyThatItIsFinal = ({ status, lines, attachments }: Observation): boolean =>
+  status === 'U' && textOf(lines) === '' && attachments.length === 0;
+
 function readGroup(group: OrderGroup, settings: Hl7Settings): Report {
   const obr = group.segments.find(({ name }) => name === 'OBR');
   const study = readStudy(group, settings);
@@ -72,7 +78,8 @@ function readGroup(group: OrderGroup, settings: Hl7Settings): Report {
     // Rows that tell several studies do not say which is meant.
     study: study.studyInstanceUid === undefined && another === undefined ? { ...study, studyInstanceUid: uid } : study,
     status: readStatus(group, rows),
-    body: rows.observations.flatMap(({ lines }) => lines).join('\n'),
+    body: textOf(rows.observations.flatMap(({ lines }) => lines)) || textOf(rows.notes),
+    textStands: rows.observations.length > 0 && rows.observations.every(saysOnlyThatItIsFinal),
     attachments: rows.observations.flatMap(({ attachments }) => attachments),
     reportedAt: parseHl7Time(component(obr, 22), settings.timeZone)?.instant ?? null,
   };
@@ -111,6 +118,7 @@ function combine(reports: readonly Report[]): Report[] {
           .join('\n'),
         attachments: shown.flatMap(({ attachments }) => attachments),
         reportedAt: shown.map(({ reportedAt }) => reportedAt).reduce(latest),
+        textStands: shown.every(({ textStands }) => textStands),
       },
     ];
   });

@@ -112,7 +112,7 @@ describe('the text of a report', () => {
         nte('six'),
       ),
     ).to.equal('one\ntwo\nthree^x\nfour\nfive\nsix');
-    expect(body(row('TX', 'one'), seg('PRT', { 1: 'x' }), nte('of another'))).to.equal('one');
+    expect(body(row('TX', 'one'), seg('PRT', { 1: 'x' }), nte('of the row'))).to.equal('one\nof the row');
   });
 
   it('has nothing that was taken back, nor its notes and data', () => {
@@ -235,9 +235,8 @@ describe('the attachments of a report', () => {
       ['rtf', 'application/rtf'],
       ['image/jpeg', 'image/jpeg'],
       ['PNG', 'image/png'],
-      ['text/html', 'application/octet-stream'],
+      ['text/html', 'text/html'],
       ['constructor', 'application/octet-stream'],
-      ['', 'application/octet-stream'],
     ] as const) {
       expect(of(`^TEXT^${subtype}^Base64^QUJD`), subtype).to.deep.equal([{ contentType, base64: 'QUJD' }]);
     }

@@ -139,7 +139,7 @@ describe('refusing reports', () => {
       ['^application^pdf^Hex^2550444', 102],
       ['^application^pdf^Hex^25xx', 102],
       ['^application^pdf^uuencode^2550', 103],
-      ['^application^pdf^^JVBERi0x', 103],
+      ['^application^pdf^^JVBE*Ri0x', 102],
     ] as const) {
       const refused = rejection(() => read(obr('ACC1', 'F'), text('one'), seg('OBX', { 2: 'ED', 5: data })));
       expect(refused, data).to.deep.include({ errorCode, location: { segment: 'OBX', ordinal: 2, field: 5 } });
