@@ -180,6 +180,11 @@ describe('linking by Patient ID and study date', () => {
     expect(decideLink(study, [order({ patientIds: [{ id: 'P1', issuer: 'CLINIC' }] })]).status).to.equal('provisional');
   });
 
+  it('does not take two that both say no day for the same day', () => {
+    const study = seen({ studyDate: null, patientName: '', birthDate: null });
+    expect(decideLink(study, [order({ studyDate: null })]).status).to.equal('provisional');
+  });
+
   it('does not take another day', () => {
     const study = seen({ studyDate: '2026-04-02', patientName: '', birthDate: null });
     expect(decideLink(study, [order()])).to.deep.equal({
@@ -248,10 +253,18 @@ describe('linking by name, birth date and modality', () => {
       ['MR', 'MRI'],
       ['PT', 'PET'],
       ['DR', 'CR'],
+      ['RG', 'DX'],
+      ['MG', 'Mammo'],
+      ['US', 'ULTRASOUND'],
     ] as const) {
       const study = seen(nameless, { modalities: ['SR', device] });
       expect(decideLink(study, [order({ modality: ris })]).status, `${device} ${ris}`).to.equal('linked');
     }
+  });
+
+  it('does not take two that both say no modality for one', () => {
+    const study = seen(nameless, { modalities: [''] });
+    expect(decideLink(study, [order({ modality: ' ' })]).status).to.equal('provisional');
   });
 
   it('sends two candidates to review', () => {

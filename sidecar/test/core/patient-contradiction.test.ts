@@ -34,4 +34,24 @@ describe('a contradiction between patients', () => {
     expect(patientsContradict(side('P1', '', null, 'A'), side('P2', '', null, 'B'))).to.equal(false);
     expect(patientsContradict(side('P1', '', null, 'A'), side('P2', '', null, 'a'))).to.equal(true);
   });
+
+  it('comes from numbers where one has no issuer', () => {
+    expect(patientsContradict(side('P1', '', null, 'A'), side('P2', '', null))).to.equal(true);
+    expect(patientsContradict(side('P2', '', null), side('P1', '', null, 'A'))).to.equal(true);
+    const [numbered, named] = [side('P1', 'Roe^Max', '1980-02-03', 'A'), side('P1', 'Doe^Jane', '1980-02-03')];
+    expect(patientsContradict(numbered, named)).to.equal(false);
+    expect(patientsContradict(side('P1', 'Roe^Max', null, 'A'), side('P1', 'Doe^Jane', null))).to.equal(false);
+  });
+
+  it('does not come from numbers where one of several agrees', () => {
+    const several = {
+      ...side('P1', '', null),
+      patientIds: [
+        { id: 'P2', issuer: '' },
+        { id: 'P1', issuer: '' },
+      ],
+    };
+    expect(patientsContradict(several, side('P1', '', null))).to.equal(false);
+    expect(patientsContradict(several, side('P3', '', null))).to.equal(true);
+  });
 });
