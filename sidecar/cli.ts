@@ -1,21 +1,142 @@
 #!/usr/bin/env node
 import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
 import { newApiKey } from './adapters/api-keys.ts';
+import { openDatabase } from './adapters/postgres/database.ts';
+import { studyText, workText } from './cli-text.ts';
+import { ConfigError, loadConfig } from './config.ts';
 import { API_KEY_NAME } from './core/api-key.ts';
+import { Failure } from './core/failure.ts';
+import type { Act } from './core/operator.ts';
+import { createOperations, type Operations } from './operations.ts';
 
 const USAGE = `usage: axis COMMAND
 
-  api-key NAME   make an API key for the device NAME: prints the key, once, and the entry for API_KEYS
+  list [--days N]              what needs a person; provisional studies from N days on (1)
+  show UID                     one DICOM study: tags, candidates, history, images
+  link UID ACCESSION           it belongs to that study of the RIS
+  unlink UID                   it belongs to none: back to a study of its own
+  confirm UID                  what stands, or the only candidate of its review, is right
+  release UID                  let the rules decide it again, at once
+  replay ID                    read a kept HL7 message again and apply it
+  api-key NAME                 make a key: prints it, once, and the entry for API_KEYS or OPERATOR_API_KEYS
+
+link, unlink, confirm, release and replay need --who NAME and --why TEXT, which are kept; no rule undoes what a person
+decided. --json prints JSON. The settings are read from the environment, as the sidecar's. Exit: 0 done, 1 not done, 2
+not understood.
 `;
 
-function main([command, name = '']: readonly string[]): number {
-  if (command !== 'api-key' || !API_KEY_NAME.test(name)) {
-    process.stderr.write(USAGE);
-    return 2;
-  }
-  const { key, entry } = newApiKey(name, randomBytes(32));
-  process.stdout.write(`key, for the device only:  ${key}\nentry, for API_KEYS:       ${entry}\n`);
-  return 0;
+class UsageError extends Error {}
+
+interface Line {
+  readonly command: string;
+  readonly subject: string;
+  readonly accessionNumber: string;
+  readonly who: string;
+  readonly why: string;
+  readonly days: number;
+  readonly json: boolean;
 }
 
-process.exitCode = main(process.argv.slice(2));
+const SUBJECTS: Readonly<Record<string, number>> = {
+  list: 0, show: 1, link: 2, unlink: 1, confirm: 1, release: 1, replay: 1, 'api-key': 1,
+}; // prettier-ignore
+const READING = new Set(['list', 'show', 'api-key']);
+
+function readLine(args: readonly string[]): Line {
+  const parsed = (() => {
+    try {
+      return parseArgs({
+        args: [...args],
+        allowPositionals: true,
+        options: {
+          who: { type: 'string', default: '' },
+          why: { type: 'string', default: '' },
+          days: { type: 'string', default: '1' },
+          json: { type: 'boolean', default: false },
+          help: { type: 'boolean', short: 'h', default: false },
+        },
+      });
+    } catch (error) {
+      throw new UsageError(error instanceof Error ? error.message : String(error));
+    }
+  })();
+  const { who, why, days, json, help } = parsed.values;
+  const [command = '', subject = '', accessionNumber = ''] = parsed.positionals;
+  if (help || command === '') throw new UsageError('');
+  const subjects = SUBJECTS[command];
+  if (subjects === undefined) throw new UsageError(`there is no command ${command}`);
+  if (parsed.positionals.length !== subjects + 1) throw new UsageError(`${command} takes ${subjects} argument(s)`);
+  if (!READING.has(command) && (who.trim() === '' || why.trim() === '')) {
+    throw new UsageError(`${command} needs --who and --why`);
+  }
+  if (!/^\d{1,5}$/.test(days)) throw new UsageError('--days takes a whole number');
+  return { command, subject, accessionNumber, who, why, days: Number(days), json };
+}
+
+function actOf({ command, accessionNumber }: Line): Act {
+  if (command === 'link') return { kind: 'link', accessionNumber };
+  if (command === 'unlink' || command === 'confirm' || command === 'release') return { kind: command };
+  throw new UsageError(`there is no command ${command}`);
+}
+
+async function shown(operations: Operations, { subject, json }: Line): Promise<string> {
+  const study = await operations.show(subject);
+  if (study === null) throw new Failure('permanent', 'study-unknown', 'no such Study Instance UID');
+  return json ? `${JSON.stringify(study, null, 2)}\n` : studyText(study);
+}
+
+async function perform(operations: Operations, line: Line): Promise<string> {
+  const { command, subject, who, why, days, json } = line;
+  switch (command) {
+    case 'list': {
+      const items = await operations.work(days);
+      return json ? `${JSON.stringify(items, null, 2)}\n` : workText(items);
+    }
+    case 'show':
+      return shown(operations, line);
+    case 'replay':
+      await operations.replay(subject, { who, why });
+      return json ? `${JSON.stringify({ id: subject, answer: 'AA' })}\n` : `message ${subject} is applied\n`;
+    default:
+      await operations.resolve(subject, actOf(line), { who, why });
+      return shown(operations, line);
+  }
+}
+
+function makeApiKey(name: string): string {
+  if (!API_KEY_NAME.test(name)) throw new UsageError('a key is named by 1 to 64 of A-Z, a-z, 0-9, ., _ and -');
+  const { key, entry } = newApiKey(name, randomBytes(32));
+  return `key, for its owner only:                       ${key}\nentry, for API_KEYS or OPERATOR_API_KEYS:      ${entry}\n`;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const line = readLine(args);
+    if (line.command === 'api-key') {
+      process.stdout.write(makeApiKey(line.subject));
+      return 0;
+    }
+    const config = loadConfig(process.env);
+    const db = openDatabase(config.DATABASE_URL, 2);
+    try {
+      const operations = createOperations({ config, db, now: () => new Date(), onRefused: () => undefined });
+      process.stdout.write(await perform(operations, line));
+    } finally {
+      await db.destroy();
+    }
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(error.message === '' ? USAGE : `axis: ${error.message}\n\n${USAGE}`);
+      return 2;
+    }
+    const known = error instanceof Failure || error instanceof ConfigError;
+    process.stderr.write(
+      `axis: ${error instanceof Failure ? `${error.code}: ` : ''}${known ? error.message : String(error)}\n`,
+    );
+    return 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

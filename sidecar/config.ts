@@ -82,6 +82,7 @@ const SETTINGS = z.object({
   HTTP_HOST: z.string().default('0.0.0.0'),
   HTTP_PORT: port.default(8080),
   API_KEYS: apiKeys.prefault(''),
+  OPERATOR_API_KEYS: apiKeys.prefault(''),
   MAX_UPLOAD_BYTES: count(1024, 17_179_869_184).default(2 * 1024 * 1024 * 1024),
   PORTAL_URL: httpUrl,
   TWILIO_ACCOUNT_SID: z.string().optional(),

@@ -1,17 +1,24 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
+import { readFrame } from './adapters/hl7.ts';
+import { listWork, showStudy } from './adapters/postgres/operator.ts';
 import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
 import type { Config } from './config.ts';
 import type { DicomBatch } from './core/dicom.ts';
+import type { Act, By } from './core/operator.ts';
 import { smsText } from './core/sms.ts';
 import { linkStudies } from './flows/link-studies.ts';
 import { planSms } from './flows/plan-sms.ts';
-import { receiveMessage, type InboundMessage, type ReceiveDeps } from './flows/receive-message.ts';
+import { receiveMessage, route, type InboundMessage, type ReceiveDeps } from './flows/receive-message.ts';
 import { receiveOrder } from './flows/receive-order.ts';
 import { receivePatientUpdate } from './flows/receive-patient-update.ts';
 import { receiveReport } from './flows/receive-report.ts';
+import { replayMessage } from './flows/replay-message.ts';
+import { resolveReview } from './flows/resolve-review.ts';
 import type { RemoveDeps } from './flows/remove-deleted.ts';
 import { takeBatch } from './flows/take-batch.ts';
+
+const DAY_MS = 86_400_000;
 
 export type Operations = ReturnType<typeof createOperations>;
 
@@ -58,9 +65,40 @@ export function createOperations(parts: {
     },
     studiesChanged,
   };
+  const newControlId = (): string => randomBytes(10).toString('hex');
+  // What is replayed was said when it came, but what follows of it is decided now.
+  const replayed = {
+    ...ris,
+    studiesChanged: (tx: Tx, studyIds: readonly string[]) => studiesChanged(tx, studyIds, now()),
+  };
 
   return {
     transaction,
+    /** What needs a person; of provisional studies those that are so for that many days. */
+    work: (provisionalDays: number) => listWork(db, new Date(now().getTime() - provisionalDays * DAY_MS)),
+    show: (studyInstanceUid: string) => showStudy(db, studyInstanceUid),
+    resolve: (studyInstanceUid: string, act: Act, by: By): Promise<void> =>
+      resolveReview(
+        { transaction, decided: (tx, id, touched, at) => link(tx, [id], touched, at), now },
+        studyInstanceUid,
+        act,
+        by,
+      ),
+    replay: (hl7MessageId: string, by: By): Promise<void> =>
+      replayMessage(
+        {
+          transaction,
+          read: readFrame,
+          apply: (tx, message, id, receivedAt) => {
+            const apply = { order: receiveOrder, report: receiveReport, patient: receivePatientUpdate };
+            return apply[route(message)](replayed, tx, message, id, receivedAt);
+          },
+          newControlId,
+          now,
+        },
+        hl7MessageId,
+        by,
+      ),
     take: (tx: Tx, batch: DicomBatch, at: Date): Promise<number> =>
       takeBatch({ link: (_tx, dicomStudyIds, linkedAt) => link(tx, dicomStudyIds, [], linkedAt) }, tx, batch, at),
     /** What taking out deleted images needs besides Orthanc. */
@@ -78,7 +116,7 @@ export function createOperations(parts: {
             patient: (tx, message, id, at) => receivePatientUpdate(ris, tx, message, id, at),
           },
           contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
-          newControlId: () => randomBytes(10).toString('hex'),
+          newControlId,
           now,
           onRefused,
         },

@@ -47,7 +47,8 @@ const EVENTS: Readonly<Record<string, { apply: 'order' | 'report' | 'patient'; e
   ORU: { apply: 'report', events: ['R01', ''] },
 };
 
-function route(message: Hl7Message): 'order' | 'report' | 'patient' {
+/** What kind of message it is. @throws Hl7Rejection for one that is not taken. */
+export function route(message: Hl7Message): 'order' | 'report' | 'patient' {
   const msh = segment(message, 'MSH');
   const at = (field: number) => ({ segment: 'MSH', ordinal: 1, field });
   if (wholeComponent(msh, 10) === '') throw new Hl7Rejection(101, 'MSH-10 message control ID missing', at(10));

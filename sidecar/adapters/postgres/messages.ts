@@ -1,7 +1,8 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import type { Envelope, Outcome } from '../../core/hl7-record.ts';
-import { ID_ROW, query } from './query.ts';
+import type { By } from '../../core/operator.ts';
+import { execute, ID_ROW, query } from './query.ts';
 
 export const SAVE_MESSAGE = `
 INSERT INTO hl7_messages (received_at, remote_address, sending_application, sending_facility, message_type, control_id,
@@ -15,6 +16,16 @@ export const EARLIER_ANSWER = `
 SELECT acknowledgment FROM hl7_messages
 WHERE sending_application = :sendingApplication AND sending_facility = :sendingFacility AND control_id = :controlId
   AND content_hash = :contentHash`;
+
+export const LOCK_MESSAGE = `
+SELECT raw, answer, received_at AS "receivedAt" FROM hl7_messages WHERE id = :id FOR UPDATE`;
+const SAVE_REPLAY = `
+UPDATE hl7_messages
+SET answer = 'AA', acknowledgment = coalesce(:acknowledgment, acknowledgment), replayed_by = :who, replay_reason = :why,
+    replayed_at = :now
+WHERE id = :id`;
+
+const KEPT_MESSAGE = z.object({ raw: z.instanceof(Buffer), answer: z.enum(['AA', 'AR']), receivedAt: z.date() });
 
 const text = (value: string): string => value.replaceAll('\0', '');
 
@@ -42,5 +53,10 @@ export function messageStatements(trx: Knex.Transaction) {
       if (earlier === undefined) throw new Error('a kept HL7 message is gone');
       return earlier;
     },
+
+    lockMessage: async (id: string) => (await query(trx, LOCK_MESSAGE, { id }, KEPT_MESSAGE))[0] ?? null,
+
+    saveReplay: (id: string, { who, why }: By, acknowledgment: string | null, now: Date) =>
+      execute(trx, SAVE_REPLAY, { id, who, why, acknowledgment: acknowledgment && text(acknowledgment), now }),
   };
 }

@@ -5,6 +5,7 @@ import { labelStatements } from './labels.ts';
 import { linkStatements } from './links.ts';
 import { messageStatements } from './messages.ts';
 import { postgresFailure } from './query.ts';
+import { resolveStatements } from './resolve.ts';
 import { risStatements } from './ris.ts';
 import { smsPlanStatements } from './sms.ts';
 
@@ -14,6 +15,7 @@ const statements = (trx: Knex.Transaction) => ({
   ...labelStatements(trx),
   ...linkStatements(trx),
   ...messageStatements(trx),
+  ...resolveStatements(trx),
   ...risStatements(trx),
   ...smsPlanStatements(trx),
 });

@@ -1,0 +1,64 @@
+import { buildAck } from '../core/ack.ts';
+import { Failure } from '../core/failure.ts';
+import type { Hl7Message } from '../core/hl7-message.ts';
+import { Hl7Rejection } from '../core/hl7-rejection.ts';
+import type { By } from '../core/operator.ts';
+
+export interface KeptMessage {
+  readonly raw: Buffer;
+  readonly answer: 'AA' | 'AR';
+  readonly receivedAt: Date;
+}
+
+export interface ReplayTx {
+  lockLinking(): Promise<void>;
+  /** A kept message, locked until the transaction ends. */
+  lockMessage(hl7MessageId: string): Promise<KeptMessage | null>;
+  /** The message is applied now; whoever sends it again gets `acknowledgment`. */
+  saveReplay(hl7MessageId: string, by: By, acknowledgment: string | null, now: Date): Promise<void>;
+}
+
+export interface ReplayDeps<Tx extends ReplayTx> {
+  readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+  readonly read: (raw: Buffer) => { readonly message: Hl7Message | null; readonly problem: string | null };
+  /** Applies the message as one that came at `receivedAt`. @throws Hl7Rejection when it cannot be. */
+  readonly apply: (tx: Tx, message: Hl7Message, hl7MessageId: string, receivedAt: Date) => Promise<void>;
+  readonly newControlId: () => string;
+  readonly now: () => Date;
+}
+
+const MAX_ID = /^[1-9]\d{0,17}$/;
+
+/**
+ * Reads a kept HL7 message again and applies it under its id, in place of what it said before, as of when it came: the
+ * tables end as if it had been read so then. Idempotent. One that was refused and can be applied now counts as accepted.
+ * @throws Failure permanent, nothing done: `message-unknown`, `message-refused` with why it still cannot be applied,
+ * `who-missing`, `why-missing`.
+ */
+export async function replayMessage<Tx extends ReplayTx>(
+  deps: ReplayDeps<Tx>,
+  hl7MessageId: string,
+  said: By,
+): Promise<void> {
+  const by = { who: said.who.trim(), why: said.why.trim() };
+  if (by.who === '') throw new Failure('permanent', 'who-missing', 'who replays it must be named');
+  if (by.why === '') throw new Failure('permanent', 'why-missing', 'why it is replayed must be said');
+  const unknown = new Failure('permanent', 'message-unknown', 'there is no HL7 message of that id');
+  if (!MAX_ID.test(hl7MessageId)) throw unknown;
+  try {
+    await deps.transaction(async (tx) => {
+      await tx.lockLinking();
+      const kept = await tx.lockMessage(hl7MessageId);
+      if (kept === null) throw unknown;
+      const { message, problem } = deps.read(kept.raw);
+      if (message === null || problem !== null) throw new Hl7Rejection(100, problem ?? 'the message cannot be read');
+      await deps.apply(tx, message, hl7MessageId, kept.receivedAt);
+      const now = deps.now();
+      const acknowledgment = kept.answer === 'AR' ? buildAck(message, { code: 'AA' }, now, deps.newControlId()) : null;
+      await tx.saveReplay(hl7MessageId, by, acknowledgment, now);
+    });
+  } catch (error) {
+    if (!(error instanceof Hl7Rejection)) throw error;
+    throw new Failure('permanent', 'message-refused', error.message, { cause: error });
+  }
+}
