@@ -166,17 +166,16 @@ export function readStudy(group: OrderGroup, settings: Hl7Settings): StudyFacts 
   };
 }
 
-function readStatus(group: OrderGroup): OrderStatus {
+const controlOf = (orc: Hl7Segment | undefined): string => component(orc, 1).trim().toUpperCase();
+
+function readStatus(group: OrderGroup, replacedHere: boolean): OrderStatus {
   const orc = find(group, 'ORC');
-  const control = component(orc, 1).trim().toUpperCase();
+  const control = controlOf(orc);
   const status = Object.hasOwn(BY_CONTROL, control) ? BY_CONTROL[control] : undefined;
   if (status === undefined) {
     const missing = control === '' || control === HL7_NULL;
     throw rejectionAt(group, 'ORC', 1, missing ? 101 : 103, 'ORC-1 is not an order control of table 0119');
   }
-  const replacedHere = group.message.segments.some(
-    (one) => one.name === 'ORC' && component(one, 1).trim().toUpperCase() === 'RO',
-  );
   if (status === 'replaced' && replacedHere) return 'cancelled';
   if (status === 'cancelled' || status === 'held') return status;
   const orc5 = component(orc, 5).trim().toUpperCase();
@@ -193,5 +192,10 @@ export function readOrderMessage(message: Hl7Message, allSettings: Hl7Settings):
   const patient = readPatient(message, settings);
   const groups = orderGroups(message);
   if (segment(message, 'ORC') === undefined) throw new Hl7Rejection(100, 'ORC segment missing', { segment: 'ORC' });
-  return { patient, orders: groups.map((group) => ({ study: readStudy(group, settings), status: readStatus(group) })) };
+  const replacedHere = message.segments.some((one) => one.name === 'ORC' && controlOf(one) === 'RO');
+  const orders = groups.map((group) => ({
+    study: readStudy(group, settings),
+    status: readStatus(group, replacedHere),
+  }));
+  return { patient, orders };
 }
