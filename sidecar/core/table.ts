@@ -1,5 +1,7 @@
 const BLANK = /\p{Cc}+/gu;
 
+const widthOf = (text: string): number => Array.from(text).length;
+
 /**
  * Rows under their headings, each column as wide as its widest cell. What is not there is `-`; control characters become
  * blanks, since cells hold what others sent.
@@ -14,8 +16,8 @@ export function table(headings: readonly string[], rows: readonly (readonly (str
     ),
   );
   const lines = [headings.map((heading) => heading.toUpperCase()), ...cells];
-  const widths = headings.map((_, column) => Math.max(...lines.map((line) => [...(line[column] ?? '')].length)));
-  const padded = (cell: string, width: number): string => cell + ' '.repeat(width - [...cell].length);
+  const widths = headings.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ''))));
+  const padded = (cell: string, width: number): string => cell + ' '.repeat(width - widthOf(cell));
   return lines
     .map(
       (line) =>
