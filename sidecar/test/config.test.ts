@@ -71,6 +71,26 @@ describe('settings', () => {
     expect(named.sort()).to.deep.equal(Object.keys(NEEDED).sort());
   });
 
+  it('that are needed are said to be not set, whatever they must be like', () => {
+    expect(new Set(problemsOf({}).map((problem) => problem.split(': ')[1]))).to.deep.equal(new Set(['is not set']));
+  });
+
+  it('of HL7 senders are read, and every problem of them named at once', () => {
+    const config = loadConfig({ ...NEEDED, HL7_SENDERS: 'VOYAGER: accession=OBR-3.1; OTHER|SITE2: modality=ZAX-2' });
+    expect(config.HL7_SENDERS).to.deep.equal([
+      { application: 'VOYAGER', facility: null, accessionFields: [{ segment: 'OBR', field: 3, component: 1 }] },
+      { application: 'OTHER', facility: 'SITE2', modalityFields: [{ segment: 'ZAX', field: 2, component: 1 }] },
+    ]);
+    expect(config.HL7_PATIENT_ID_TYPES).to.deep.equal(['MR', 'PI', 'PT']);
+    expect(
+      problemsOf({ ...NEEDED, HL7_SENDERS: 'SECRET; A: accession=SECRET', HL7_MODALITY_FIELDS: 'x' }),
+    ).to.deep.equal([
+      'HL7_MODALITY_FIELDS: must be a list of fields such as OBR-18,IPC-1,OBR-3.1',
+      'HL7_SENDERS: entry 1: must begin with the sender: MSH-3, or MSH-3|MSH-4, and a colon',
+      'HL7_SENDERS: entry 2: accession= must be a list of fields such as OBR-18,OBR-3.1',
+    ]);
+  });
+
   const BAD: Readonly<Record<string, string>> = {
     ORTHANC_URL: 'ftp://SECRET',
     DATABASE_URL: 'mysql://SECRET',
