@@ -12,9 +12,10 @@ import {
 } from './hl7-message.ts';
 import { Hl7Rejection } from './hl7-rejection.ts';
 import { settingsFor, type Hl7Settings } from './hl7-settings.ts';
+import { statusByControl, type OrderStatus } from './order-control.ts';
 import { parseHl7Time, type PracticeTime } from './hl7-time.ts';
 
-export type OrderStatus = 'active' | 'held' | 'cancelled' | 'completed';
+export type { OrderStatus } from './order-control.ts';
 
 /** What the RIS says of one study, from an order or from the head of a report. */
 export interface StudyFacts {
@@ -46,33 +47,6 @@ export interface OrderGroup {
   readonly segments: readonly Hl7Segment[];
 }
 
-const byControl = (status: OrderStatus | 'replaced' | 'released', controls: string) =>
-  Object.fromEntries(controls.split(' ').map((control) => [control, status]));
-
-/**
- * Order controls, HL7 table 0119 (v2.5.1 chapter 4.5.1.1; of later versions too) by what they leave of the order. What
- * was asked of a filler (`CA`) and what it did (`OC`) is one: no RIS is asked by this side. `replaced`: an order that an
- * `RO` of the same message stands in for. `released`: active, whatever ORC-5 still says of a hold.
- */
-const BY_CONTROL: Readonly<Record<string, OrderStatus | 'replaced' | 'released'>> = {
-  ...byControl('active', 'NW SN NA OK XO XX XR RO SC SR SS PA CH RE RF AF RR OF DE DF FU CN LI UN MC OP PR PY'),
-  // What could not be done leaves the order as it was.
-  ...byControl('active', 'UC UD UF UH UM UX'),
-  ...byControl('released', 'RL OR OE'),
-  ...byControl('cancelled', 'CA OC CR DC OD DR UA RQ RU'),
-  ...byControl('replaced', 'RP'),
-  ...byControl('held', 'HD OH HR UR'),
-};
-
-// Order status (ORC-5, table 0038) as far as it says more than an active control does.
-const BY_ORC5: Readonly<Record<string, OrderStatus>> = {
-  CA: 'cancelled',
-  DC: 'cancelled',
-  RP: 'cancelled',
-  HD: 'held',
-  CM: 'completed',
-};
-
 /** The ORC/OBR groups of an order or report message; an ORC belongs to the OBR that follows it. */
 export function orderGroups(message: Hl7Message): OrderGroup[] {
   const groups: Hl7Segment[][] = [];
@@ -103,15 +77,32 @@ export function rejectionAt(
 
 const MODALITY = /^(CT|MR|US|CR|DX|DR|XR|RG|MG|NM|PT|XA|RF|BMD|BDUS|OT|IO|PX|ES|XC|ECG|IVUS|OCT|OP|RTIMAGE|MRI|PET)$/;
 
+// Diagnostic service sections (OBR-24, HL7 table 0074) that are a modality under another name.
+const MODALITY_OF_SECTION: ReadonlyMap<string, string> = new Map([
+  ['NMR', 'MR'],
+  ['NMS', 'NM'],
+  ['RX', 'XR'],
+  ['RUS', 'US'],
+  ['CUS', 'US'],
+  ['OUS', 'US'],
+  ['VUS', 'US'],
+]);
+
+function knownModality(raw: string): string | null {
+  const code = raw.trim().toUpperCase();
+  return MODALITY_OF_SECTION.get(code) ?? (MODALITY.test(code) ? code : null);
+}
+
 const text = (value: string): string | null =>
   value
     .replace(/\p{Cc}/gu, ' ')
     .trim()
-    .slice(0, 1024) || null;
+    .slice(0, 1024)
+    .toWellFormed() || null;
 
-/** The first of several fields that says anything. */
+/** The first of several fields that has a value, else `null` where one deletes it. */
 function firstSaid<T>(...values: readonly Said<T>[]): Said<T> {
-  return values.find((value) => value !== undefined);
+  return values.find((value) => value != null) ?? values.find((value) => value === null);
 }
 
 /** The segment of that name in the group, else among what the message says before its groups (PID, PV1). */
@@ -124,7 +115,7 @@ function findForGroup(group: OrderGroup, name: string): Hl7Segment | undefined {
 /**
  * What one ORC/OBR group says of its study: accession number and modality where the settings look for them (where the
  * modality is none that is known, the next place counts), Study Instance UID from IPC-3 else ZDS-1, schedule from
- * OBR-36, TQ1-7, ORC-7.4, OBR-27.4, else OBR-7.
+ * OBR-36, TQ1-7, ORC-7.4, OBR-27.4, OBR-7, else OBR-6 (before HL7 2.3).
  * @throws Hl7Rejection 101 where no field has an accession number, pointing at the first of its places.
  */
 export function readStudy(group: OrderGroup, settings: Hl7Settings): StudyFacts {
@@ -140,8 +131,6 @@ export function readStudy(group: OrderGroup, settings: Hl7Settings): StudyFacts 
     throw rejectionAt(group, name, field, 101, 'no accession number in any of its fields');
   }
   const time = (value: string): Said<PracticeTime> => said(value, (raw) => parseHl7Time(raw, settings.timeZone));
-  const modality = (value: string): Said<string> =>
-    said(value, (raw) => (MODALITY.test(raw.trim().toUpperCase()) ? raw.trim().toUpperCase() : null));
   const words = (from: Hl7Segment | undefined, field: number, part = 1): Said<string> =>
     said(componentOrNull(from, field, part), text);
   return {
@@ -151,7 +140,7 @@ export function readStudy(group: OrderGroup, settings: Hl7Settings): StudyFacts 
     studyInstanceUid: firstSaid(words(ipc, 3), words(zds, 1)),
     modality: firstSaid(
       ...modalityFields.map((place) =>
-        modality(componentOrNull(findForGroup(group, place.segment), place.field, place.component)),
+        said(componentOrNull(findForGroup(group, place.segment), place.field, place.component), knownModality),
       ),
     ),
     procedureCode: words(obr, 4),
@@ -162,40 +151,36 @@ export function readStudy(group: OrderGroup, settings: Hl7Settings): StudyFacts 
       time(componentOrNull(orc, 7, 4)),
       time(componentOrNull(obr, 27, 4)),
       time(component(obr, 7)),
+      time(component(obr, 6)),
     ),
   };
 }
 
 const controlOf = (orc: Hl7Segment | undefined): string => component(orc, 1).trim().toUpperCase();
 
-function readStatus(group: OrderGroup, replacedHere: boolean): OrderStatus {
+/** How the order of a group stands; `unchanged` where it says nothing of that. */
+function readStatus(group: OrderGroup, replacedBeside: boolean): OrderStatus | 'unchanged' {
   const orc = find(group, 'ORC');
   const control = controlOf(orc);
-  const status = Object.hasOwn(BY_CONTROL, control) ? BY_CONTROL[control] : undefined;
-  if (status === undefined) {
-    const missing = control === '' || control === HL7_NULL;
-    throw rejectionAt(group, 'ORC', 1, missing ? 101 : 103, 'ORC-1 is not an order control of table 0119');
-  }
-  if (status === 'replaced' && replacedHere) return 'cancelled';
-  if (status === 'cancelled' || status === 'held') return status;
-  const orc5 = component(orc, 5).trim().toUpperCase();
-  const said = (Object.hasOwn(BY_ORC5, orc5) ? BY_ORC5[orc5] : undefined) ?? 'active';
-  return status === 'released' && said === 'held' ? 'active' : said;
+  const status = statusByControl(control, component(orc, 5), replacedBeside);
+  if (status !== 'unknown') return status;
+  const missing = control === '' || control === HL7_NULL;
+  throw rejectionAt(group, 'ORC', 1, missing ? 101 : 103, 'ORC-1 is not an order control of table 0119');
 }
 
 /**
- * Reads ORM^O01 (HL7 v2.5.1 chapter 4.4.1), OMG^O19 (4.4.2) or OMI^O23 (4.4.12): all of its orders or none.
+ * Reads ORM^O01 (HL7 v2.5.1 chapter 4.4.1), OMG^O19 (4.4.2) or OMI^O23 (4.4.12): all of its orders or none. A group that
+ * only answers or asks is no order.
  * @throws Hl7Rejection pointing at the first thing that keeps it from being applied.
  */
 export function readOrderMessage(message: Hl7Message, allSettings: Hl7Settings): OrderMessage {
   const settings = settingsFor(message, allSettings);
   const patient = readPatient(message, settings);
-  const groups = orderGroups(message);
   if (segment(message, 'ORC') === undefined) throw new Hl7Rejection(100, 'ORC segment missing', { segment: 'ORC' });
-  const replacedHere = message.segments.some((one) => one.name === 'ORC' && controlOf(one) === 'RO');
-  const orders = groups.map((group) => ({
-    study: readStudy(group, settings),
-    status: readStatus(group, replacedHere),
-  }));
+  const replacedBeside = message.segments.some((one) => one.name === 'ORC' && controlOf(one) === 'RO');
+  const orders = orderGroups(message).flatMap((group): Order[] => {
+    const status = readStatus(group, replacedBeside);
+    return status === 'unchanged' ? [] : [{ study: readStudy(group, settings), status }];
+  });
   return { patient, orders };
 }

@@ -98,8 +98,13 @@ describe('reading orders', () => {
     ['RO', '', 'active'],
     ['RP', '', 'active'],
     ['RP', 'RP', 'cancelled'],
-    ['UC', '', 'active'],
+    ['RP', 'CM', 'completed'],
+    ['RL', 'CA', 'cancelled'],
+    ['UC', 'IP', 'active'],
+    ['UC', 'SC', 'active'],
+    ['UC', 'A', 'active'],
     ['UD', 'HD', 'held'],
+    ['DE', 'DC', 'cancelled'],
   ] as const) {
     it(`reads order control ${control} with order status "${orderStatus}" as ${status}`, () => {
       expect(read(seg('ORC', { 1: control, 5: orderStatus }), seg('OBR', { 18: 'ACC1' })).orders[0]?.status).to.equal(
@@ -108,12 +113,62 @@ describe('reading orders', () => {
     });
   }
 
-  it('takes every order control of table 0119', () => {
-    const table =
-      'AF CA CH CN CR DC DE DF DR FU HD HR LI MC NA NW OC OD OE OF OH OK OP OR PA PR PY RE RF RL RO RP RQ RR RU SC SN SR SS UA UC UD UF UH UM UN UR UX XO XR XX';
-    for (const control of table.split(' ')) {
-      expect(read(seg('ORC', { 1: control }), seg('OBR', { 18: 'ACC1' })).orders, control).to.have.length(1);
-    }
+  // HL7 table 0119 whole, without an ORC-5.
+  for (const [status, controls] of [
+    ['active', 'NW SN NA OK XO XR XX SC SR RO PA CH RE RF AF OF FU RL OR OE RP'],
+    ['cancelled', 'CA CR OC DC DR OD UA RQ RU'],
+    ['held', 'HD HR OH UR'],
+    ['not said', 'UC UD UF UH UM UX DF RR DE SS PR CN LI UN MC OP PY'],
+  ] as const) {
+    it(`is ${status} by ${controls}`, () => {
+      for (const control of controls.split(' ')) {
+        const { orders } = read(seg('ORC', { 1: control }), seg('OBR', { 18: 'ACC1' }));
+        expect(orders.map((order) => order.status).join() || 'not said', control).to.equal(status);
+      }
+    });
+  }
+
+  it('takes nothing from a group that says nothing of an order, which then needs no accession number', () => {
+    const said = read(
+      'ORC|UC|||ER',
+      seg('OBR', { 4: 'CT' }),
+      'ORC|PR||||CM',
+      seg('OBR', { 18: 'OLD' }),
+      NEW,
+      seg('OBR', { 18: 'ACC1' }),
+    );
+    expect(said.orders.map(({ study }) => study.accessionNumber)).to.deep.equal(['ACC1']);
+    expect(read('ORC|DE||||ER', 'OBR').orders).to.deep.equal([]);
+  });
+
+  it('takes a value that another field deletes', () => {
+    const orc = seg('ORC', { 1: 'NW', 2: '""', 3: '""' });
+    expect(study(orc, seg('OBR', { 2: 'P1', 18: 'ACC1', 24: 'CT' }), seg('IPC', { 5: '""' }))).to.include({
+      placerOrderNumber: 'P1',
+      fillerOrderNumber: null,
+      modality: 'CT',
+    });
+  });
+
+  for (const [section, modality] of [
+    ['RUS', 'US'],
+    ['CUS', 'US'],
+    ['OUS', 'US'],
+    ['vus', 'US'],
+    ['NMR', 'MR'],
+    ['NMS', 'NM'],
+    ['RX', 'XR'],
+    ['LAB', undefined],
+  ] as const) {
+    it(`reads the diagnostic service section ${section} as the modality ${modality ?? 'of none'}`, () => {
+      expect(study(NEW, seg('OBR', { 18: 'ACC1', 24: section }))?.modality).to.equal(modality);
+    });
+  }
+
+  it('cuts a text too long to keep without breaking a letter', () => {
+    const found = study(NEW, seg('OBR', { 4: `${'x'.repeat(1023)}\u{1F480}`, 18: 'ACC1' }))?.procedureCode;
+    expect(found).to.have.length(1024);
+    expect(found?.isWellFormed()).to.equal(true);
   });
 
   it('cancels the order that another of the same message replaces', () => {
@@ -168,13 +223,14 @@ describe('reading orders', () => {
     expect(study(NEW, obr, seg('IPC', { 5: 'mr' }))?.modality).to.equal('MR');
   });
 
-  it('looks for the schedule in OBR-36, TQ1-7, ORC-7.4, OBR-27.4 and OBR-7, in that order', () => {
+  it('looks for the schedule in OBR-36, TQ1-7, ORC-7.4, OBR-27.4, OBR-7 and OBR-6, in that order', () => {
     const places: [string, number, string][] = [
       ['OBR', 36, '20260401'],
       ['TQ1', 7, '20260402'],
       ['ORC', 7, '^^^20260403'],
       ['OBR', 27, '^^^20260404'],
       ['OBR', 7, '20260405'],
+      ['OBR', 6, '20260406'],
     ];
     for (const [index, [, , expected]] of places.entries()) {
       const given = places.slice(index);
