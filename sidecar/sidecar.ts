@@ -235,6 +235,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       port: config.HTTP_PORT,
       readiness,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+      operator: { ...operations, apiKeys: config.OPERATOR_API_KEYS, log },
       upload: {
         apiKeys: config.API_KEYS,
         maxFileBytes: config.MAX_UPLOAD_BYTES,

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Request } from 'express';
 import type { ApiKey } from '../core/api-key.ts';
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text, 'utf8').digest();
@@ -17,4 +18,10 @@ export function findApiKey(keys: readonly ApiKey[], presented: string): string |
     if (timingSafeEqual(hash, Buffer.from(key.sha256, 'hex'))) found = key.name;
   }
   return found;
+}
+
+/** The key that a request shows, as `Authorization: Bearer` or `X-API-Key`; `''` for none. */
+export function presentedKey(request: Request): string {
+  const [, bearer] = /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '') ?? [];
+  return bearer ?? request.get('x-api-key') ?? '';
 }

@@ -5,7 +5,7 @@ import type { Request, Response, Handler } from 'express';
 import type { ApiKey } from '../core/api-key.ts';
 import { cleanTag } from '../core/dicom.ts';
 import { asFailure, Failure } from '../core/failure.ts';
-import { findApiKey } from './api-keys.ts';
+import { findApiKey, presentedKey } from './api-keys.ts';
 
 /** What became of one file, as the answer tells it. */
 export interface FileAnswer {
@@ -27,11 +27,6 @@ export interface UploadOptions {
     readonly warn: (fields: object, message: string) => void;
     readonly info: (fields: object, message: string) => void;
   };
-}
-
-function presentedKey(request: Request): string {
-  const [, bearer] = /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '') ?? [];
-  return bearer ?? request.get('x-api-key') ?? '';
 }
 
 const fileName = (name = ''): string => cleanTag(name.replace(/\p{Cc}/gu, '')).slice(0, 255) || 'file';

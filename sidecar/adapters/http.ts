@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
 import { asFailure } from '../core/failure.ts';
+import { operatorRouter, type OperatorOptions } from './http-operator.ts';
 import { uploadHandler, type UploadOptions } from './http-upload.ts';
 
 /** Whether one part works; `detail` is for an operator, without secrets. */
@@ -19,6 +20,7 @@ export interface HttpOptions {
   /** Ends within seconds, whatever hangs. */
   readonly readiness: () => Promise<readonly PartReadiness[]>;
   readonly upload: UploadOptions;
+  readonly operator: OperatorOptions;
   readonly closeTimeoutMs: number;
 }
 
@@ -27,8 +29,8 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
- * `GET /healthz` (the process lives), `GET /readyz` (200 when every part works, else 503, each part named) and the
- * upload. Closing takes no new requests and lets those in work finish, up to a limit.
+ * `GET /healthz` (the process lives), `GET /readyz` (200 when every part works, else 503, each part named) the upload
+ * and what operators do. Closing takes no new requests and lets those in work finish, up to a limit.
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const app = express();
@@ -51,6 +53,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.all('/api/modality/dicom', (_request, response) => {
     response.set('Allow', 'POST').status(405).json({ error: 'method-not-allowed', detail: 'POST only' });
   });
+  app.use(operatorRouter(options.operator));
   app.use((_request, response) => {
     response.status(404).json({ error: 'not-found', detail: 'there is nothing here' });
   });

@@ -53,6 +53,15 @@ function checkedBy({ who, why }: By): By {
   return by;
 }
 
+/**
+ * The studies of the RIS that lose the images, or their claim, with this one. They stay its candidates: until one has
+ * other images, nobody knows whose images its report is of, and its text is held.
+ */
+function takenFrom({ status, studyId, candidateIds, decidedBy }: Standing): readonly string[] {
+  if (status === 'linked' && studyId !== null) return [studyId];
+  return status === 'review' || decidedBy !== RULES ? candidateIds : [];
+}
+
 async function decide(tx: ResolveTx, standing: Standing, act: Act): Promise<ManualDecision> {
   const { dicomStudyId, candidateIds, studyId } = standing;
   const status = standing.status === 'deleted' ? null : standing.status;
@@ -66,10 +75,10 @@ async function decide(tx: ResolveTx, standing: Standing, act: Act): Promise<Manu
       return linked(found);
     }
     case 'unlink':
-      return own;
+      return { ...own, candidateIds: takenFrom(standing) };
     case 'confirm': {
       if (status === 'linked' && studyId !== null) return linked(studyId);
-      if (status === 'provisional') return own;
+      if (status === 'provisional') return { ...own, candidateIds: takenFrom(standing) };
       const [only, another] = candidateIds;
       if (only !== undefined && another === undefined) return linked(only);
       throw refusal('nothing-to-confirm', `the review has ${candidateIds.length} candidates: link it to one of them`);

@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import { expect } from 'chai';
+import { z } from 'zod';
+import { newApiKey } from '../../adapters/api-keys.ts';
+import { crImage } from '../../dev/phantoms.ts';
+import { orm, oru } from '../../dev/ris-messages.ts';
+import { orderOf, person, reportOf, tagsOf } from '../support/people.ts';
+import { startRig, type Rig } from '../support/rig.ts';
+
+const ERROR = z.object({ error: z.string(), detail: z.string() });
+const STUDY = z.object({
+  status: z.string(),
+  rule: z.string(),
+  reason: z.string().nullable(),
+  decidedBy: z.string(),
+  accessionNumber: z.string().nullable(),
+});
+const WORK = z.array(z.object({ kind: z.string(), subject: z.string(), reason: z.string().nullable() }));
+const OPERATION = z.object({ operationId: z.string(), responses: z.record(z.string(), z.unknown()) });
+const DESCRIPTION = z.object({
+  openapi: z.string(),
+  paths: z.record(z.string(), z.record(z.string(), OPERATION)),
+});
+
+describe('the operators’ API', () => {
+  const { key, entry } = newApiKey('desk', randomBytes(32));
+  let rig: Rig;
+  before(async () => {
+    rig = await startRig({ OPERATOR_API_KEYS: entry });
+  });
+  after(async () => {
+    await rig[Symbol.asyncDispose]();
+  });
+  const call = async (method: string, path: string, body?: unknown, headers?: Record<string, string>) => {
+    const response = await fetch(`http://127.0.0.1:${rig.sidecar.httpPort}${path}`, {
+      method,
+      headers: headers ?? { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    const answer: unknown = await response.json();
+    return { status: response.status, answer };
+  };
+  const failed = async (...request: Parameters<typeof call>) => {
+    const { status, answer } = await call(...request);
+    return [status, ERROR.parse(answer).error];
+  };
+  const act = async (uid: string, kind: string, more: object = {}) => {
+    const said = { who: 'Ann Radiographer', why: 'asked the patient', ...more };
+    const { status, answer } = await call('POST', `/api/operator/studies/${uid}/${kind}`, said);
+    expect(status, JSON.stringify(answer)).to.equal(200);
+    return STUDY.parse(answer);
+  };
+  const taken = async (message: string) => {
+    expect(await rig.ris.send(message)).to.contain('MSA|AA|');
+  };
+
+  it('lets in nobody without a key of the operators’, and no operator to the upload', async () => {
+    expect(await failed('GET', '/api/operator/work', undefined, {})).to.deep.equal([401, 'unauthorized']);
+    const uploader = { 'X-API-Key': rig.apiKey };
+    expect(await failed('GET', '/api/operator/work', undefined, uploader)).to.deep.equal([401, 'unauthorized']);
+    expect(await failed('POST', '/api/operator/studies/1.2/link', {}, uploader)).to.deep.equal([401, 'unauthorized']);
+    expect(await failed('POST', '/api/modality/dicom', undefined, { 'X-API-Key': key })).to.deep.equal([
+      401,
+      'unauthorized',
+    ]);
+    expect((await call('GET', '/api/operator/work', undefined, { 'X-API-Key': key })).status).to.equal(200);
+  });
+
+  it('lists and shows what needs a person, and keeps who and why of what one decides', async () => {
+    const [right, wrong] = [person('H1'), person('H2', { name: 'SMITH^Jane', birthDate: '19500505' })];
+    await taken(orm(rig.head(), right, orderOf('H1')));
+    await rig.store(crImage(tagsOf(wrong, '2.25.4001', 'H1'), '2.25.4001.1'));
+    await rig.settled();
+    await taken(oru(rig.head(), right, reportOf('H1', 'F')));
+    const work = WORK.parse((await call('GET', '/api/operator/work?days=0')).answer);
+    expect(work.map(({ kind, subject }) => [kind, subject])).to.deep.equal([
+      ['review', '2.25.4001'],
+      ['text-held', 'H1'],
+    ]);
+    expect(STUDY.parse((await call('GET', '/api/operator/studies/2.25.4001')).answer).status).to.equal('review');
+
+    const linked = await act('2.25.4001', 'link', { accessionNumber: 'h1' });
+    expect(linked).to.deep.equal({
+      status: 'linked',
+      rule: 'person',
+      reason: 'asked the patient',
+      decidedBy: 'desk: Ann Radiographer',
+      accessionNumber: 'H1',
+    });
+    await rig.settled();
+    expect(rig.sandbox.messages.map(({ body }) => body.endsWith('ref=H1'))).to.deep.equal([true]);
+    expect(await act('2.25.4001', 'release')).to.include({ status: 'review', decidedBy: 'rules' });
+    expect(await act('2.25.4001', 'confirm')).to.include({ status: 'linked', accessionNumber: 'H1' });
+  });
+
+  it('sends no text when images are taken from a study, until it has some again', async () => {
+    const [right, wrong] = [person('H3'), person('H4', { name: 'SMITH^Jane', birthDate: '19500505' })];
+    await taken(orm(rig.head(), right, orderOf('H3')));
+    await rig.store(crImage(tagsOf(wrong, '2.25.4003', 'H3'), '2.25.4003.1'));
+    await rig.settled();
+    await taken(oru(rig.head(), right, reportOf('H3', 'F')));
+    const texts = () => rig.sandbox.messages.filter(({ body }) => body.endsWith('ref=H3')).length;
+    expect(await act('2.25.4003', 'unlink')).to.include({ status: 'provisional', accessionNumber: null });
+    await rig.settled();
+    expect(texts()).to.equal(0);
+    const work = WORK.parse((await call('GET', '/api/operator/work')).answer);
+    expect(work).to.deep.include({ kind: 'text-held', subject: 'H3', reason: 'images-taken-away' });
+    await rig.store(crImage(tagsOf(right, '2.25.4004', 'H3'), '2.25.4004.1'));
+    await rig.settled();
+    expect(texts()).to.equal(1);
+  });
+
+  it('says what is wrong with a request', async () => {
+    const path = '/api/operator/studies/2.25.4001/link';
+    const said = { who: 'Ann', why: 'asked' };
+    expect(await failed('POST', path, said)).to.deep.equal([400, 'bad-request']);
+    expect(await failed('POST', path, { ...said, who: ' ', accessionNumber: 'H1' })).to.deep.equal([
+      400,
+      'bad-request',
+    ]);
+    expect(await failed('POST', path)).to.deep.equal([400, 'bad-request']);
+    expect(await failed('POST', path, 'x'.repeat(70_000))).to.deep.equal([413, 'bad-request']);
+    expect(await failed('GET', '/api/operator/work?days=soon')).to.deep.equal([400, 'bad-request']);
+    expect(await failed('GET', '/api/operator/studies/1.2.3')).to.deep.equal([404, 'study-unknown']);
+    expect(await failed('POST', '/api/operator/studies/1.2.3/unlink', said)).to.deep.equal([404, 'study-unknown']);
+    expect(await failed('POST', path, { ...said, accessionNumber: 'NONE' })).to.deep.equal([409, 'accession-unknown']);
+    expect(await failed('POST', '/api/operator/messages/999999/replay', said)).to.deep.equal([404, 'message-unknown']);
+    expect(await failed('GET', '/api/operator/nothing')).to.deep.equal([404, 'not-found']);
+    expect(await failed('POST', path, { ...said, why: 'a\0b', accessionNumber: 'H1' })).to.deep.equal([
+      400,
+      'bad-request',
+    ]);
+    expect(await failed('GET', '/api/operator/studies/1%002')).to.deep.equal([404, 'study-unknown']);
+  });
+
+  it('describes itself as OpenAPI 3.1, to anybody, and nothing but what is there', async () => {
+    const { status, answer } = await call('GET', '/api/openapi.json', undefined, {});
+    expect(status).to.equal(200);
+    const { openapi, paths } = DESCRIPTION.parse(answer);
+    expect(openapi).to.equal('3.1.0');
+    expect(Object.keys(paths)).to.have.length(7);
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const method of Object.keys(methods)) {
+        const known = path.replace('{uid}', '2.25.4001').replace('{id}', '999999');
+        const { status: got, answer: said } = await call(
+          method.toUpperCase(),
+          known,
+          method === 'post' ? {} : undefined,
+        );
+        expect(got, `${path}: ${JSON.stringify(said)}`).to.be.oneOf([200, 400]);
+      }
+    }
+    const references = [...JSON.stringify(answer).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name);
+    const { schemas } = z
+      .object({ components: z.object({ schemas: z.record(z.string(), z.unknown()) }) })
+      .parse(answer).components;
+    expect(Object.keys(schemas)).to.include.members([...new Set(references)]);
+  });
+
+  it('logs no patient data', () => {
+    for (const line of rig.logged) expect(line).not.to.match(/nguyen|smith|asked/i);
+  });
+});
