@@ -23,25 +23,26 @@ export interface PatientFacts {
 
 export interface PatientMerge {
   readonly patient: PatientFacts;
-  readonly prior: { readonly externalId: string; readonly issuer: string };
+  readonly prior: Identifier;
 }
 
 export type PatientMessage =
   | { readonly kind: 'update'; readonly patient: PatientFacts }
-  /** A40: everything of each `prior` becomes its `patient`'s, in this order. */
+  /** A40 and its like: everything of each `prior` becomes its `patient`'s, in this order. */
   | { readonly kind: 'merge'; readonly merges: readonly PatientMerge[] };
 
+interface Identifier {
+  readonly externalId: string;
+  readonly issuer: string;
+}
+
 /**
- * Of a CX list (PID-3, MRG-1; v2.5.1 chapter 2.A.14) the first identifier of the first of these types that is there,
- * else one without a type (all are before 2.3), never of another type, such as a Medicare or passport number. Its
+ * Of a CX list (PID-3, MRG-1; v2.5.1 chapter 2.A.14) the identifiers of the first of these types that is there,
+ * else those without a type (all are before 2.3), never of another type, such as a Medicare or passport number. Its
  * issuer is the assigning authority's namespace, else its universal id (HD, chapter 2.A.33).
  */
-function patientIdentifier(
-  source: Hl7Segment | undefined,
-  field: number,
-  types: readonly string[],
-): { externalId: string; issuer: string } | null {
-  const given = (source?.fields[field] ?? [])
+function patientIdentifiers(source: Hl7Segment, field: number, types: readonly string[]): Identifier[] {
+  const given = (source.fields[field] ?? [])
     .map(([id = [], , , [namespace = '', universalId = ''] = [], [type = ''] = []]) => ({
       externalId: id.join('&').trim(),
       issuer: [namespace, universalId].map(plain).find((one) => one !== '') ?? '',
@@ -49,10 +50,10 @@ function patientIdentifier(
     }))
     .filter(({ externalId }) => externalId !== '' && externalId !== HL7_NULL);
   for (const type of [...types, '']) {
-    const found = given.find((candidate) => candidate.type === type);
-    if (found !== undefined) return { externalId: found.externalId, issuer: found.issuer };
+    const found = given.filter((candidate) => candidate.type === type);
+    if (found.length > 0) return found.map(({ externalId, issuer }) => ({ externalId, issuer }));
   }
-  return null;
+  return [];
 }
 
 /** A component's text; what it deletes it has not. */
@@ -76,8 +77,8 @@ function readPhone(pid: Hl7Segment, region: string): Pick<PatientFacts, 'phoneNu
 }
 
 function factsOf(message: Hl7Message, pid: Hl7Segment, settings: Hl7Settings): PatientFacts {
-  const identifier = patientIdentifier(pid, 3, settings.patientIdTypes);
-  if (identifier === null) {
+  const [identifier] = patientIdentifiers(pid, 3, settings.patientIdTypes);
+  if (identifier === undefined) {
     const location = { segment: 'PID', ordinal: ordinal(message, pid), field: 3 };
     throw new Hl7Rejection(101, 'PID-3 has no patient identifier', location);
   }
@@ -106,33 +107,40 @@ export function readPatient(message: Hl7Message, settings: Hl7Settings): Patient
   return factsOf(message, pid, settings);
 }
 
-/** The pairs of A40 (HL7 v2.5.1 chapter 3.3.40): each MRG is of the PID before it, and no PID is without one. */
+/**
+ * The pairs of A40 (HL7 v2.5.1 chapter 3.3.40): each MRG is of the PID before it, and no PID is without one. Every number
+ * in MRG-1 of the type that counts is retired.
+ */
 function readMerges(message: Hl7Message, settings: Hl7Settings): PatientMerge[] {
   const merges: PatientMerge[] = [];
   let survivor: { readonly pid: Hl7Segment; readonly patient: PatientFacts; merged: boolean } | null = null;
-  const missing = (count: number): Hl7Rejection =>
-    new Hl7Rejection(100, 'PID without an MRG of its own', { segment: 'MRG', ordinal: count });
+  let read = 0;
+  const missing = (): Hl7Rejection =>
+    new Hl7Rejection(100, 'PID without an MRG of its own', { segment: 'MRG', ordinal: read + 1 });
   for (const one of message.segments) {
     if (one.name === 'PID') {
-      if (survivor?.merged === false) throw missing(merges.length + 1);
+      if (survivor?.merged === false) throw missing();
       survivor = { pid: one, patient: factsOf(message, one, settings), merged: false };
     } else if (one.name === 'MRG') {
       if (survivor === null) throw new Hl7Rejection(100, 'PID segment missing', { segment: 'PID' });
-      const prior = patientIdentifier(one, 1, settings.patientIdTypes);
-      if (prior === null) {
+      const priors = patientIdentifiers(one, 1, settings.patientIdTypes);
+      if (priors.length === 0) {
         const location = { segment: 'MRG', ordinal: ordinal(message, one), field: 1 };
         throw new Hl7Rejection(101, 'MRG-1 has no patient identifier', location);
       }
-      merges.push({ patient: survivor.patient, prior });
+      for (const prior of priors) merges.push({ patient: survivor.patient, prior });
       survivor.merged = true;
+      read += 1;
     }
   }
   if (survivor === null) throw new Hl7Rejection(100, 'PID segment missing', { segment: 'PID' });
-  if (!survivor.merged) throw missing(merges.length + 1);
+  if (!survivor.merged) throw missing();
   return merges;
 }
 
 const UPDATES = new Set(['A01', 'A04', 'A05', 'A08', 'A28', 'A31']);
+// A18, A34 and A36 are what versions before 2.3.1 have for A40 (kept by chapter 3.3 for them).
+const MERGES = new Set(['A40', 'A18', 'A34', 'A36']);
 
 /**
  * Reads an ADT message (HL7 v2.5.1 chapter 3.3); its event is MSH-9.2, before HL7 2.2 EVN-1.
@@ -141,7 +149,7 @@ const UPDATES = new Set(['A01', 'A04', 'A05', 'A08', 'A28', 'A31']);
 export function readPatientMessage(message: Hl7Message, allSettings: Hl7Settings): PatientMessage {
   const settings = settingsFor(message, allSettings);
   const event = (component(segment(message, 'MSH'), 9, 2) || component(segment(message, 'EVN'), 1)).trim();
-  if (event === 'A40') return { kind: 'merge', merges: readMerges(message, settings) };
+  if (MERGES.has(event)) return { kind: 'merge', merges: readMerges(message, settings) };
   if (UPDATES.has(event)) return { kind: 'update', patient: readPatient(message, settings) };
   throw new Hl7Rejection(201, 'this ADT event is not taken', { segment: 'MSH', ordinal: 1, field: 9 });
 }

@@ -106,6 +106,21 @@ describe('reading ADT messages', () => {
     expect(merge).to.have.nested.property('merges[0].patient.externalId', 'P1');
   });
 
+  for (const event of ['A18', 'A34', 'A36']) {
+    it(`reads ${event}, A40's name in older versions, as a merge`, () => {
+      const merge = message(event, PID, seg('MRG', { 1: 'OLD' }));
+      expect(merge).to.have.deep.nested.property('merges[0].prior', { externalId: 'OLD', issuer: '' });
+    });
+  }
+
+  it('retires every prior number of the type that counts, and none of another', () => {
+    const read = message('A40', PID, seg('MRG', { 1: '7^^^^MC~A^^^X^MR~B^^^Y^MR~C^^^X^PI' }));
+    expect(read.kind === 'merge' && read.merges.map(({ prior }) => prior)).to.deep.equal([
+      { externalId: 'A', issuer: 'X' },
+      { externalId: 'B', issuer: 'Y' },
+    ]);
+  });
+
   it('refuses A40 without a prior number', () => {
     for (const segments of [
       [PID, seg('MRG', { 1: '' })],
@@ -133,6 +148,7 @@ describe('reading ADT messages', () => {
     for (const [segments, errorCode, location] of [
       [[first, prior, first], 100, { segment: 'MRG', ordinal: 2 }],
       [[first, first, prior], 100, { segment: 'MRG', ordinal: 1 }],
+      [[first, seg('MRG', { 1: 'B~C' }), first], 100, { segment: 'MRG', ordinal: 2 }],
       [[prior, first], 100, { segment: 'PID' }],
       [[], 100, { segment: 'PID' }],
       [[first, prior, seg('PID', { 5: 'X' }), prior], 101, { segment: 'PID', ordinal: 2, field: 3 }],

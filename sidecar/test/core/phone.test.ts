@@ -82,22 +82,24 @@ describe('phone numbers', () => {
     expect(choose(candidate('0498 765 432', 'PH'), marked)).to.deep.equal({ number: '+61412345678' });
   });
 
-  it('are chosen by their use: one’s own before one at work before one for an emergency', () => {
-    const [own, work, emergency] = [
-      candidate('0411111111', 'CP', 'PRN'),
-      candidate('0422222222', 'CP', 'WPN'),
-      candidate('0433333333', 'CP', 'EMR'),
-    ];
-    expect(choose(emergency, work, own)).to.deep.equal({ number: '+61411111111' });
-    expect(choose(emergency, work)).to.deep.equal({ number: '+61422222222' });
-    expect(choose(emergency)).to.deep.equal({ number: '+61433333333' });
+  it('are chosen by their use: one’s own before one at work, even one that is marked as a mobile', () => {
+    const work = candidate('0422222222', 'CP', 'WPN');
+    expect(choose(work, candidate('0411111111', 'CP', 'PRN'))).to.deep.equal({ number: '+61411111111' });
     expect(choose(work, candidate('0411111111', 'PH', 'ORN'))).to.deep.equal({ number: '+61411111111' });
+    expect(choose(candidate('0433333333', 'PH', 'WPN'), work)).to.deep.equal({ number: '+61422222222' });
+    expect(choose(candidate('0398765432', 'PH', 'PRN'), work)).to.deep.equal({ number: '+61422222222' });
   });
 
-  it('are not chosen where their use is mail, a pager or an answering service', () => {
-    for (const use of ['NET', 'BPN', 'ASN']) {
-      expect(choose(candidate('0412345678', '', use)), use).to.deep.equal({ reason: 'no-mobile' });
+  it('are not chosen where their use is mail, a pager, an answering service or whom to call in an emergency', () => {
+    for (const use of ['NET', 'BPN', 'ASN', 'EMR']) {
+      expect(choose(candidate('0412345678', 'CP', use)), use).to.deep.equal({ reason: 'no-mobile' });
     }
+  });
+
+  it('are chosen from a text that holds several', () => {
+    expect(choose(candidate('H 03 9876 5432, M 0412 345 678'))).to.deep.equal({ number: '+61412345678' });
+    expect(choose(candidate('03 9876 5432 / 07 3876 5432'))).to.deep.equal({ reason: 'no-mobile' });
+    expect(toE164('03 9876 5432 / 0412 345 678', 'AU')).to.equal('+61398765432');
   });
 
   it('are chosen in the order given where none is marked', () => {
@@ -153,6 +155,14 @@ describe('phone fields of PID', () => {
       candidate('0398765432', 'PH', 'PRN'),
       candidate('0412345678', 'CP', 'PRN'),
       candidate('0498765432', 'CP', 'WPN'),
+    ]);
+  });
+
+  it('are at work in PID-14, unless they say', () => {
+    expect(candidatesOf('0411111111|0422222222~0433333333^PRN')).to.deep.equal([
+      candidate('0411111111', '', ''),
+      candidate('0422222222', '', 'WPN'),
+      candidate('0433333333', '', 'PRN'),
     ]);
   });
 
