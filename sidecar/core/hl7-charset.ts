@@ -1,20 +1,34 @@
 import { Hl7Rejection } from './hl7-rejection.ts';
 
-// HL7 table 0211 as senders write it, to the labels of the Encoding Standard.
+// HL7 table 0211 and what senders write instead of it, in upper case and without blanks, `-`, `_` and `/`, to the labels
+// of the Encoding Standard.
 const LABELS: Readonly<Record<string, string>> = {
-  ASCII: 'windows-1252',
-  'ISO IR6': 'windows-1252',
-  'UNICODE UTF-8': 'utf-8',
-  'UNICODE': 'utf-8',
-  'UTF-8': 'utf-8',
-  'UTF8': 'utf-8',
-  'UNICODE UTF-16': 'utf-16le',
-  ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16].map((part) => [`8859/${part}`, part === 1 ? 'windows-1252' : `iso-8859-${part}`])),
-  '8859/9': 'windows-1254',
-  'GB 18030-2000': 'gb18030',
-  'BIG-5': 'big5',
-  'KS X 1001': 'euc-kr',
+  ...Object.fromEntries(['ASCII', 'USASCII', 'ISOIR6', 'WINDOWS1252', 'CP1252', 'ANSI', 'LATIN1', 'ISOIR100'].map((name) => [name, 'windows-1252'])),
+  ...Object.fromEntries(['UNICODEUTF8', 'UNICODE', 'UTF8', 'ISOIR192'].map((name) => [name, 'utf-8'])),
+  UNICODEUTF16: 'utf-16le',
+  ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16].flatMap((part) =>
+    [`8859${part}`, `ISO8859${part}`].map((name) => [name, part === 1 ? 'windows-1252' : part === 9 ? 'windows-1254' : `iso-8859-${part}`]))),
+  GB180302000: 'gb18030',
+  GB18030: 'gb18030',
+  BIG5: 'big5',
+  KSX1001: 'euc-kr',
 }; // prettier-ignore
+
+/** The Encoding Standard's label of a character set that MSH-18 names. */
+function labelOf(charset: string): string | undefined {
+  const name = charset.toUpperCase().replace(/[\s_/-]/g, '');
+  return Object.hasOwn(LABELS, name) ? LABELS[name] : undefined;
+}
+
+/** Bytes as that character set has them (`''`: UTF-8), or as 8859/1 where they are none of it. */
+export function decodeBytes(bytes: Buffer, charset: string): string {
+  const label = charset === '' ? 'utf-8' : (labelOf(charset) ?? 'windows-1252');
+  try {
+    return new TextDecoder(label, { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
+}
 
 function headerField(raw: Buffer, number: number): string {
   const [header = ''] = raw
@@ -34,14 +48,8 @@ function headerField(raw: Buffer, number: number): string {
  */
 export function decodeHl7(raw: Buffer): string {
   const charset = headerField(raw, 18);
-  if (charset === '') {
-    try {
-      return new TextDecoder('utf-8', { fatal: true }).decode(raw);
-    } catch {
-      return new TextDecoder('windows-1252').decode(raw);
-    }
-  }
-  const label = LABELS[charset];
+  if (charset === '') return decodeBytes(raw, charset);
+  const label = labelOf(charset);
   if (label === undefined) {
     throw new Hl7Rejection(103, 'MSH-18 is a character set that is not known', {
       segment: 'MSH',
@@ -55,8 +63,9 @@ export function decodeHl7(raw: Buffer): string {
 /** An acknowledgment's bytes: UTF-8 or plain ASCII as its own MSH-18 says, `?` for what does not fit. */
 export function encodeHl7(text: string): Buffer {
   const charset = headerField(Buffer.from(text, 'latin1'), 18);
-  if (charset === '' || LABELS[charset] === 'utf-8') return Buffer.from(text, 'utf8');
-  const highest = charset === '8859/1' ? 0xff : 0x7f;
+  const label = labelOf(charset);
+  if (charset === '' || label === 'utf-8') return Buffer.from(text, 'utf8');
+  const highest = /8859[/-]?1$/.test(charset) ? 0xff : 0x7f;
   return Buffer.from(
     Array.from(text, (letter) => ((letter.codePointAt(0) ?? 0) <= highest ? letter : '?')).join(''),
     'latin1',

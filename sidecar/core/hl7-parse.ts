@@ -1,7 +1,8 @@
+import { decodeBytes } from './hl7-charset.ts';
 import type { Hl7Field, Hl7Message, Hl7Segment } from './hl7-message.ts';
 import { Hl7Rejection } from './hl7-rejection.ts';
 
-interface Separators {
+interface Encoding {
   readonly field: string;
   readonly component: string;
   readonly repetition: string;
@@ -9,6 +10,8 @@ interface Separators {
   readonly subcomponent: string;
   /** HL7 2.7 and later. */
   readonly truncation: string;
+  /** MSH-18. */
+  readonly charset: string;
 }
 
 /** NULs say nothing, and no database text can hold one. */
@@ -16,22 +19,34 @@ function withoutNuls(text: string): string {
   return text.replaceAll('\0', '');
 }
 
-function hexText(hex: string): string {
-  return withoutNuls(Buffer.from(hex, 'hex').toString('latin1'));
-}
+const HEX_ESCAPE = /^X((?:[0-9A-Fa-f]{2})+)$/;
+const MAX_SKIPPED = 80;
 
 // HL7 v2.5.1 chapter 2.7: a sequence that is not known stays as it is, so that nothing is lost.
-function unescape(text: string, separators: Separators): string {
-  const { escape } = separators;
+function unescape(text: string, encoding: Encoding): string {
+  const { escape, charset } = encoding;
   if (escape === '' || !text.includes(escape)) return text;
   const parts = text.split(escape);
+  const closedAt = (index: number): string | null => (index + 1 < parts.length ? (parts[index] ?? '') : null);
   let result = parts[0] ?? '';
+  let bytes = '';
   for (let index = 1; index < parts.length; index += 1) {
-    const sequence = parts[index] ?? '';
-    const closed = index + 1 < parts.length;
-    const meaning = closed ? meaningOf(sequence, separators) : null;
+    const sequence = closedAt(index);
+    const hex = HEX_ESCAPE.exec(sequence ?? '')?.[1];
+    if (hex !== undefined) {
+      bytes += hex;
+      const literal = parts[index + 1] ?? '';
+      // A letter of several bytes may be written as several sequences.
+      if (literal !== '' || !HEX_ESCAPE.test(closedAt(index + 2) ?? '')) {
+        result += withoutNuls(decodeBytes(Buffer.from(bytes, 'hex'), charset)) + literal;
+        bytes = '';
+      }
+      index += 1;
+      continue;
+    }
+    const meaning = sequence === null ? null : meaningOf(sequence, encoding);
     if (meaning === null) {
-      result += escape + sequence;
+      result += escape + (parts[index] ?? '');
     } else {
       result += meaning + (parts[index + 1] ?? '');
       index += 1;
@@ -40,47 +55,64 @@ function unescape(text: string, separators: Separators): string {
   return result;
 }
 
-function meaningOf(sequence: string, separators: Separators): string | null {
+function meaningOf(sequence: string, encoding: Encoding): string | null {
   switch (sequence) {
     case 'F':
-      return separators.field;
+      return encoding.field;
     case 'S':
-      return separators.component;
+      return encoding.component;
     case 'R':
-      return separators.repetition;
+      return encoding.repetition;
     case 'E':
-      return separators.escape;
+      return encoding.escape;
     case 'T':
-      return separators.subcomponent;
+      return encoding.subcomponent;
     case 'P':
-      return separators.truncation === '' ? null : separators.truncation;
+      return encoding.truncation === '' ? null : encoding.truncation;
     case 'H':
     case 'N':
       return '';
     default:
-      if (/^X(?:[0-9A-Fa-f]{2})+$/.test(sequence)) return hexText(sequence.slice(1));
-      if (/^\.(?:br|sp ?\d*|ce)$/i.test(sequence)) return '\n';
-      return /^\.(?:fi|nf|in ?[+-]?\d*|ti ?[+-]?\d*|sk ?\d*)$/i.test(sequence) ? ' ' : null;
+      return formatting(sequence);
   }
 }
 
-function parseField(text: string, separators: Separators): Hl7Field {
+/** Formatting commands of FT (chapter 2.7.6): line ends as such, skipped blanks as blanks, other layout as one. */
+function formatting(sequence: string): string | null {
+  const [, command = '', count = ''] = /^\.(br|ce|sp|sk|fi|nf|in|ti) ?([+-]?\d{0,3})$/i.exec(sequence) ?? [];
+  const times = Math.min(Math.max(Math.abs(Number(count)), 1), MAX_SKIPPED);
+  switch (command.toLowerCase()) {
+    case '':
+      return null;
+    case 'br':
+    case 'ce':
+      return '\n';
+    case 'sp':
+      return '\n'.repeat(times);
+    case 'sk':
+      return ' '.repeat(times);
+    default:
+      return ' ';
+  }
+}
+
+function parseField(text: string, encoding: Encoding): Hl7Field {
   if (text === '') return [];
   const split = (part: string, separator: string): string[] => (separator === '' ? [part] : part.split(separator));
-  return split(text, separators.repetition).map((repetition) =>
-    split(repetition, separators.component).map((component) =>
-      split(component, separators.subcomponent).map((subcomponent) => unescape(subcomponent, separators)),
+  return split(text, encoding.repetition).map((repetition) =>
+    split(repetition, encoding.component).map((component) =>
+      split(component, encoding.subcomponent).map((subcomponent) => unescape(subcomponent, encoding)),
     ),
   );
 }
 
-function parseSegment(line: string, separators: Separators): Hl7Segment {
-  const [name = '', ...fields] = line.split(separators.field);
-  if (name !== 'MSH') return { name, fields: [[], ...fields.map((field) => parseField(field, separators))] };
-  const [encoding = '', ...rest] = fields;
+function parseSegment(line: string, encoding: Encoding): Hl7Segment {
+  const [name = '', ...fields] = line.split(encoding.field);
+  if (name !== 'MSH') return { name, fields: [[], ...fields.map((field) => parseField(field, encoding))] };
+  const [separators = '', ...rest] = fields;
   return {
     name,
-    fields: [[], [[[separators.field]]], [[[encoding]]], ...rest.map((field) => parseField(field, separators))],
+    fields: [[], [[[encoding.field]]], [[[separators]]], ...rest.map((field) => parseField(field, encoding))],
   };
 }
 
@@ -112,9 +144,10 @@ function segmentLines(text: string): string[] {
 
 /**
  * An HL7 v2 message (v2.5.1 chapter 2.6) as plain data: its own separators, segments ended by CR, LF or both (such a
- * line end within an OBX or NTE is put up with), escapes resolved (`\.br\` is a line end, `\X..\` the named bytes as
- * 8859/1), NULs left out.
- * @throws Hl7Rejection 100 where it does not begin with an MSH segment or a segment has no name.
+ * line end within an OBX or NTE is put up with), escapes resolved (`\.br\` is a line end, `\X..\` the named bytes in
+ * the message's character set), NULs left out.
+ * @throws Hl7Rejection 100 where it does not begin with an MSH segment or a segment has no name, or where ADD or DSC say
+ * that it goes on (chapter 2.10.2): half a report must not pass for one.
  */
 export function parseHl7(text: string): Hl7Message {
   const lines = segmentLines(withoutNuls(text));
@@ -128,9 +161,14 @@ export function parseHl7(text: string): Hl7Message {
   if (component === '') {
     throw new Hl7Rejection(101, 'MSH-2 has no separators', { segment: 'MSH', ordinal: 1, field: 2 });
   }
-  const separators = { field, component, repetition, escape, subcomponent, truncation };
-  const segments = [header, ...lines.slice(1)].map((line) => parseSegment(line, separators));
+  const [charset = ''] = (header.split(field)[17] ?? '').split(/[~^]/, 1);
+  const encoding = { field, component, repetition, escape, subcomponent, truncation, charset: charset.trim() };
+  const segments = [header, ...lines.slice(1)].map((line) => parseSegment(line, encoding));
   const nameless = segments.find(({ name }) => !/^[A-Z][A-Z0-9]{2}$/.test(name));
   if (nameless !== undefined) throw new Hl7Rejection(100, 'a line of the message is not a segment');
+  const continued = segments.find(({ name, fields }) => name === 'ADD' || (name === 'DSC' && fields[1]?.length));
+  if (continued !== undefined) {
+    throw new Hl7Rejection(100, 'a message in several parts is not taken', { segment: continued.name });
+  }
   return { segments };
 }

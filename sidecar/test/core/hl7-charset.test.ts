@@ -45,6 +45,24 @@ describe('HL7 character sets', () => {
     expect(decodeHl7(Buffer.from(text, 'utf8'))).to.equal(text);
   });
 
+  for (const [charset, bytes] of [
+    ['ISO_IR 100', 'latin1'],
+    ['ISO-8859-1', 'latin1'],
+    ['8859-1', 'latin1'],
+    ['windows-1252', 'latin1'],
+    ['Latin1', 'latin1'],
+    ['US-ASCII', 'latin1'],
+    ['ISO IR6', 'latin1'],
+    ['ISO_IR 192', 'utf8'],
+    ['UNICODE', 'utf8'],
+    ['utf8', 'utf8'],
+  ] as const) {
+    it(`reads a character set that is called ${charset}`, () => {
+      const text = withName(charset, 'Müller');
+      expect(decodeHl7(Buffer.from(text, bytes))).to.equal(text);
+    });
+  }
+
   it('refuses a character set it does not know, naming MSH-18 and not the value', () => {
     expect(() => decodeHl7(Buffer.from(withName('KLINGON', 'x'))))
       .to.throw(Hl7Rejection)
@@ -93,6 +111,8 @@ describe('HL7 character sets', () => {
 
   it('writes a question mark for what the named character set does not have', () => {
     expect(encodeHl7(withName('8859/1', '東')).toString('latin1')).to.equal(withName('8859/1', '?'));
+    expect(encodeHl7(withName('ISO-8859-1', 'ë')).toString('latin1')).to.equal(withName('ISO-8859-1', 'ë'));
+    expect(encodeHl7(withName('8859/15', 'ë')).toString('latin1')).to.equal(withName('8859/15', '?'));
     expect(encodeHl7(withName('ASCII', 'Zoë𠮷')).toString('latin1')).to.equal(withName('ASCII', 'Zo??'));
   });
 });

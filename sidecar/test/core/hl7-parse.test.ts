@@ -49,6 +49,56 @@ describe('HL7 parsing', () => {
     expect(component(pid('||||one\\.br\\two\\X0D0A\\\\H\\bold\\N\\\\XE9\\'), 5)).to.equal('one\ntwo\r\nboldé');
   });
 
+  it('reads hexadecimal bytes in the character set of the message', () => {
+    const read = (charset: string, text: string) =>
+      component(parseHl7(`${MSH}||||||${charset}\rNTE|1||${text}`).segments[1], 3);
+    expect(read('UNICODE UTF-8', '\\XC3A9\\')).to.equal('é');
+    expect(read('UNICODE UTF-8~8859/1', 'a\\XC3\\\\XA9\\b\\XC3A9\\')).to.equal('aébé');
+    expect(read('UNICODE UTF-8', '\\XC3\\-\\XA9\\')).to.equal('Ã-©');
+    expect(read('', '\\XC3A9\\\\XE9\\')).to.equal('Ã©é');
+    expect(read('', '\\XC3A9\\ \\XE9\\')).to.equal('é é');
+    expect(read('8859/1', '\\XC3A9\\')).to.equal('Ã©');
+    expect(read('8859/2', '\\XA3\\')).to.equal('Ł');
+    expect(read('KLINGON', '\\XE9\\')).to.equal('é');
+    expect(read('8859/1', '\\XE9\\\\XE9')).to.equal('é\\XE9');
+    expect(read('8859/1', '\\XE9\\\\F\\')).to.equal('é|');
+  });
+
+  it('resolves the formatting of FT', () => {
+    for (const [command, meaning] of [
+      ['.br', '\n'],
+      ['.BR', '\n'],
+      ['.ce', '\n'],
+      ['.sp', '\n'],
+      ['.sp0', '\n'],
+      ['.sp2', '\n\n'],
+      ['.sp 2', '\n\n'],
+      ['.sp+3', '\n\n\n'],
+      ['.sp999', '\n'.repeat(80)],
+      ['.sk', ' '],
+      ['.sk3', '   '],
+      ['.in+4', ' '],
+      ['.in-4', ' '],
+      ['.ti 4', ' '],
+      ['.fi', ' '],
+      ['.nf', ' '],
+      ['.xx', '\\.xx\\'],
+      ['.br1x', '\\.br1x\\'],
+      ['x.br', '\\x.br\\'],
+    ] as const) {
+      expect(component(pid(`||||a\\${command}\\b`), 5), command).to.equal(`a${meaning}b`);
+    }
+  });
+
+  it('refuses a message that goes on in another', () => {
+    for (const last of ['ADD|more', 'ADD|', 'DSC|1']) {
+      expect(() => parseHl7(`${MSH}\rOBX|1\r${last}`), last)
+        .to.throw(Hl7Rejection)
+        .that.deep.includes({ errorCode: 100, location: { segment: last.slice(0, 3) } });
+    }
+    expect(parseHl7(`${MSH}\rOBX|1\rDSC|`).segments).to.have.length(3);
+  });
+
   it('keeps an escape that it does not know, and one that is not closed', () => {
     expect(component(pid('||||a\\Zx\\b'), 5)).to.equal('a\\Zx\\b');
     expect(component(pid('||||C:\\temp'), 5)).to.equal('C:\\temp');
