@@ -38,11 +38,15 @@ export function repetitions(segment: Hl7Segment | undefined, field: number): rea
   return (segment?.fields[field] ?? []).map((components) => components.map((sub) => sub[0] ?? ''));
 }
 
-/** The repetitions of a field that is text: what bare separators parted is put together again, as it was written. */
-export function textRepetitions(message: Hl7Message, segment: Hl7Segment | undefined, field: number): string[] {
+/** One repetition of a field that is text: what bare separators parted is put together again, as it was written. */
+export function wholeText(message: Hl7Message, components: readonly (readonly string[])[]): string {
   const encoding = component(message.segments[0], 2);
-  const [between = '^', within = '&'] = [encoding.charAt(0), encoding.charAt(3)].map((one) => one || undefined);
-  return (segment?.fields[field] ?? []).map((components) => components.map((sub) => sub.join(within)).join(between));
+  return components.map((sub) => sub.join(encoding.charAt(3) || '&')).join(encoding.charAt(0) || '^');
+}
+
+/** The repetitions of a field that is text, as {@link wholeText} gives each. */
+export function textRepetitions(message: Hl7Message, segment: Hl7Segment | undefined, field: number): string[] {
+  return (segment?.fields[field] ?? []).map((components) => wholeText(message, components));
 }
 
 /** The first segment named `name`. */

@@ -1,4 +1,4 @@
-import { component, HL7_NULL, ordinal, textRepetitions, type Hl7Message, type Hl7Segment } from './hl7-message.ts';
+import { component, HL7_NULL, ordinal, wholeText, type Hl7Message, type Hl7Segment } from './hl7-message.ts';
 import { Hl7Rejection } from './hl7-rejection.ts';
 
 export interface Attachment {
@@ -15,11 +15,21 @@ export interface Enclosed {
 const PLAIN = 'text/plain';
 
 // ED.3 (table 0291) as senders write it, else ED.2 (table 0191): PDF, or application/pdf.
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  PDF: 'application/pdf', RTF: 'application/rtf', HTML: 'text/html', XHTML: 'application/xhtml+xml', XML: 'text/xml',
-  'X-HL7-CDA-LEVEL-ONE': 'text/xml', JPEG: 'image/jpeg', JPG: 'image/jpeg', PNG: 'image/png', GIF: 'image/gif',
-  TIFF: 'image/tiff', DICOM: 'application/dicom', PLAIN, TXT: PLAIN, TEXT: PLAIN, TX: PLAIN, FT: PLAIN,
-}; // prettier-ignore
+const CONTENT_TYPES: ReadonlyMap<string, string> = new Map([
+  ['PDF', 'application/pdf'],
+  ['RTF', 'application/rtf'],
+  ['HTML', 'text/html'],
+  ['XHTML', 'application/xhtml+xml'],
+  ['XML', 'text/xml'],
+  ['X-HL7-CDA-LEVEL-ONE', 'text/xml'],
+  ['JPEG', 'image/jpeg'],
+  ['JPG', 'image/jpeg'],
+  ['PNG', 'image/png'],
+  ['GIF', 'image/gif'],
+  ['TIFF', 'image/tiff'],
+  ['DICOM', 'application/dicom'],
+  ...['PLAIN', 'TXT', 'TEXT', 'TX', 'FT'].map((name): [string, string] => [name, PLAIN]),
+]);
 
 const UNKNOWN = 'application/octet-stream';
 const PDF_BEGINS = 'JVBERi0';
@@ -37,22 +47,18 @@ interface Encapsulated {
  */
 function encapsulated(message: Hl7Message, obx: Hl7Segment): Encapsulated[] {
   const found: Encapsulated[] = [];
-  for (const [index, whole] of textRepetitions(message, obx, 5).entries()) {
-    const components = obx.fields[5]?.[index] ?? [];
-    const before = found.at(-1);
-    if (components.length < 5) {
-      before?.chunks.push(whole);
+  for (const components of obx.fields[5] ?? []) {
+    const data = components.slice(4);
+    if (data.length === 0) {
+      found.at(-1)?.chunks.push(wholeText(message, components));
       continue;
     }
-    const [, type = '', subtype = '', encoding = ''] = [1, 2, 3, 4].map((part) =>
-      component(obx, 5, part, index).trim().toUpperCase(),
-    );
-    const named = (subtype || type).replace(/^.*\//, '');
-    const head = components.slice(0, 4).reduce((length, sub) => length + sub.join('&').length + 1, 0);
+    const [, type, subtype, encoding] = components.map((sub) => (sub[0] ?? '').trim().toUpperCase());
+    const named = (subtype || type)?.replace(/^.*\//, '') ?? '';
     found.push({
-      contentType: (Object.hasOwn(CONTENT_TYPES, named) ? CONTENT_TYPES[named] : undefined) ?? UNKNOWN,
-      encoding,
-      chunks: [whole.slice(head)],
+      contentType: CONTENT_TYPES.get(named) ?? UNKNOWN,
+      encoding: encoding ?? '',
+      chunks: [wholeText(message, data)],
     });
   }
   return found;
@@ -71,14 +77,14 @@ function toBase64(one: Encapsulated, wrong: (code: 102 | 103, reason: string) =>
   const packed = one.chunks.join('').replace(/\s/g, '');
   switch (encodingOf(one)) {
     case 'BASE64':
-      if (!BASE64.test(packed) || packed.replace(/=+$/, '').length % 4 === 1) throw wrong(102, 'OBX-5 is not Base64');
+      if (!BASE64.test(packed) || packed.replaceAll('=', '').length % 4 === 1) throw wrong(102, 'OBX-5 is not Base64');
       return packed;
     case 'HEX':
       if (!HEX.test(packed)) throw wrong(102, 'OBX-5 is not hexadecimal');
       return Buffer.from(packed, 'hex').toString('base64');
     case 'A':
     case 'ASCII':
-      return Buffer.from(one.chunks.join('~'), 'utf8').toString('base64');
+      return Buffer.from(one.chunks.join('~')).toString('base64');
     default:
       throw wrong(103, 'OBX-5.4 is not an encoding of table 0299');
   }
@@ -105,7 +111,7 @@ export function enclosed(message: Hl7Message, obx: Hl7Segment): Enclosed {
     const pointers = (obx.fields[5] ?? []).map((_, index) => component(obx, 5, 1, index).trim());
     const attachments = pointers
       .filter((pointer) => pointer !== '' && pointer !== HL7_NULL)
-      .map((pointer) => ({ contentType: 'text/uri-list', base64: Buffer.from(pointer, 'utf8').toString('base64') }));
+      .map((pointer) => ({ contentType: 'text/uri-list', base64: Buffer.from(pointer).toString('base64') }));
     return { lines: [], attachments };
   }
   if (type !== 'ED') return { lines: [], attachments: [] };

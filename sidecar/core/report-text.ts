@@ -12,7 +12,7 @@ import { enclosed, type Attachment } from './report-attachment.ts';
 
 /** A result row of a report: an OBX that counts, with the notes behind it. */
 export interface Observation {
-  /** OBX-11, table 0085; `''` where it is not said. */
+  /** OBX-11, table 0085. */
   readonly status: string;
   readonly lines: readonly string[];
   readonly attachments: readonly Attachment[];
@@ -31,7 +31,8 @@ const TEXT_TYPES = new Set(['TX', 'FT', 'ST', '']);
 
 /** A number with its unit, and what it measures before it: `Lesion: 4 mm`. */
 function measured(obx: Hl7Segment, value: string): string {
-  const number = [value, words(obx, 6, [1, 2])].filter((part) => part !== '').join(' ');
+  const unit = words(obx, 6, [1, 2]);
+  const number = unit === '' ? value : `${value} ${unit}`;
   const what = words(obx, 3, [2, 5]);
   return what === '' ? number : `${what}: ${number}`;
 }
@@ -54,8 +55,9 @@ function valueLines(message: Hl7Message, obx: Hl7Segment): string[] {
       return values.map((repetition) => words(obx, 5, [2, 5, 9, 1], repetition)).filter((line) => line !== '');
     case 'NM':
       return textLines(message, obx, 5)
-        .map((value) => measured(obx, value.trim()))
-        .filter((line) => line !== '');
+        .map((value) => value.trim())
+        .filter((value) => value !== '')
+        .map((value) => measured(obx, value));
     case 'SN': {
       // Comparator, number, separator, number (chapter 2.A.69).
       const texts = values.map((repetition) => [1, 2, 3, 4].map((part) => words(obx, 5, [part], repetition)).join(''));
@@ -88,8 +90,8 @@ const KNOWN = new Set(['', HL7_NULL, 'A', 'B', 'C', 'F', 'I', 'N', 'O', 'P', 'R'
 
 export interface ReportRows {
   readonly observations: readonly Observation[];
-  /** How many results were taken back: OBX-11 D, W or X. */
-  readonly removed: number;
+  /** Whether a result was taken back: OBX-11 D, W or X. */
+  readonly anyRemoved: boolean;
   /** The Study Instance UIDs that rows of their own tell. */
   readonly studyUids: readonly string[];
   /** The notes that follow the OBR and not an OBX. */
@@ -127,7 +129,7 @@ function rowsWithNotes(message: Hl7Message, segments: readonly Hl7Segment[]): { 
 export function reportRows(message: Hl7Message, segments: readonly Hl7Segment[]): ReportRows {
   const observations: Observation[] = [];
   const studyUids = new Set<string>();
-  let removed = 0;
+  let anyRemoved = false;
   const { rows, notes } = rowsWithNotes(message, segments);
   for (const { obx, notes: own } of rows) {
     const status = component(obx, 11).trim().toUpperCase();
@@ -137,23 +139,23 @@ export function reportRows(message: Hl7Message, segments: readonly Hl7Segment[])
     }
     const told = toldUid(obx);
     if (REMOVED.has(status)) {
-      if (told === null) removed += 1;
+      if (told === null) anyRemoved = true;
       continue;
     }
     if (told?.ofStudy === true) studyUids.add(told.uid);
     if (told !== null && own.length === 0) continue;
     const { lines, attachments } = enclosed(message, obx);
     observations.push({
-      status: status === HL7_NULL ? '' : status,
+      status,
       lines: [...(told === null ? valueLines(message, obx) : []), ...lines, ...own],
       attachments,
     });
   }
-  return { observations, removed, studyUids: [...studyUids], notes };
+  return { observations, anyRemoved, studyUids: [...studyUids], notes };
 }
 
 /** These lines as one text, without blank ones around it. */
 export function textOf(lines: readonly string[]): string {
-  const from = lines.findIndex((line) => line !== '');
-  return from === -1 ? '' : lines.slice(from, lines.findLastIndex((line) => line !== '') + 1).join('\n');
+  const [from, to] = [lines.findIndex((line) => line !== ''), lines.findLastIndex((line) => line !== '')];
+  return lines.slice(from, to + 1).join('\n');
 }

@@ -25,49 +25,56 @@ export interface ReportMessage {
   readonly reports: readonly Report[];
 }
 
-// OBR-25, table 0123; M (corrected, not final) and N (procedure done, results pending) of later versions.
-const BY_OBR25: Readonly<Record<string, ReportStatus>> = {
-  ...Object.fromEntries('OISAPRYZMN'.split('').map((status) => [status, 'preliminary'])),
-  F: 'final',
-  C: 'corrected',
-  X: 'cancelled',
-};
+const each = (status: ReportStatus, codes: string): [string, ReportStatus][] =>
+  codes.split('').map((code) => [code, status]);
 
-// OBX-11, table 0085, of rows that were not taken back, as far as it says whether the result is ready (O and N do not).
-const BY_OBX11: Readonly<Record<string, ReportStatus>> = {
-  ...Object.fromEntries('PRSI'.split('').map((status) => [status, 'preliminary'])),
-  ...Object.fromEntries('FUABV'.split('').map((status) => [status, 'final'])),
-  C: 'corrected',
-};
+// OBR-25, table 0123; M (corrected, not final) and N (procedure done, results pending) of later versions.
+const BY_OBR25: ReadonlyMap<string, ReportStatus> = new Map([
+  ...each('preliminary', 'OISAPRYZMN'),
+  ...each('final', 'F'),
+  ...each('corrected', 'C'),
+  ...each('cancelled', 'X'),
+]);
+
+// OBX-11, table 0085 (A, B and V of later versions), of rows that were not taken back; O and N say nothing of a result.
+const BY_OBX11: ReadonlyMap<string, ReportStatus> = new Map([
+  ...each('preliminary', 'PRSI'),
+  ...each('final', 'FUABV'),
+  ...each('corrected', 'C'),
+]);
 
 /** Whether a report of this status is one that the patient may read: the first such sends the text. */
 export function isFinal(status: ReportStatus): boolean {
   return status === 'final' || status === 'corrected';
 }
 
+/** The least final of these that is among `statuses`. */
+const leastFinal = (statuses: readonly (ReportStatus | undefined)[]): ReportStatus | undefined =>
+  (['preliminary', 'corrected', 'final'] as const).find((status) => statuses.includes(status));
+
+const isBlank = ({ lines, attachments }: Observation): boolean => textOf(lines) === '' && attachments.length === 0;
+
+/** OBX-11 U: what was sent as preliminary is final as it was, and was not sent again. */
+const standsAsSent = (row: Observation): boolean => row.status === 'U' && isBlank(row);
+
 /**
- * OBR-25 by the rows: a report with a row that is not final yet is not either, one whose rows were all taken back is
- * cancelled. Without an OBR-25 the rows alone decide.
+ * OBR-25 by the rows: a report with a row that is not final yet is not either; one that has nothing left to read, since
+ * rows were taken back, is cancelled. Without an OBR-25 the rows alone decide.
  */
-function readStatus(group: OrderGroup, { observations, removed }: ReportRows): ReportStatus {
+function readStatus(group: OrderGroup, { observations, anyRemoved }: ReportRows): ReportStatus {
   const obr = group.segments.find(({ name }) => name === 'OBR');
   const obr25 = component(obr, 25).trim().toUpperCase();
-  const missing = obr25 === '' || obr25 === HL7_NULL;
-  const said = Object.hasOwn(BY_OBR25, obr25) ? BY_OBR25[obr25] : undefined;
-  const rows = observations.flatMap(({ status }) => (Object.hasOwn(BY_OBX11, status) ? [BY_OBX11[status]] : []));
-  if (!missing && said === undefined) {
+  const said = BY_OBR25.get(obr25);
+  if (said === undefined && obr25 !== '' && obr25 !== HL7_NULL) {
     throw rejectionAt(group, 'OBR', 25, 103, 'OBR-25 is not a result status of table 0123');
   }
   if (said === 'cancelled' || said === 'preliminary') return said;
-  if (removed > 0 && observations.length === 0) return 'cancelled';
-  if (rows.includes('preliminary')) return 'preliminary';
-  if (said !== undefined) return said;
-  if (rows.length === 0) throw rejectionAt(group, 'OBR', 25, 101, 'neither OBR-25 nor OBX-11 says a status');
-  return rows.includes('corrected') ? 'corrected' : 'final';
+  if (anyRemoved && observations.every((row) => isBlank(row) && !standsAsSent(row))) return 'cancelled';
+  const byRows = leastFinal(observations.map(({ status }) => BY_OBX11.get(status)));
+  const status = byRows === 'preliminary' ? byRows : (said ?? byRows);
+  if (status === undefined) throw rejectionAt(group, 'OBR', 25, 101, 'neither OBR-25 nor OBX-11 says a status');
+  return status;
 }
-
-const saysOnlyThatItIsFinal = ({ status, lines, attachments }: Observation): boolean =>
-  status === 'U' && textOf(lines) === '' && attachments.length === 0;
 
 function readGroup(group: OrderGroup, settings: Hl7Settings): Report {
   const obr = group.segments.find(({ name }) => name === 'OBR');
@@ -79,48 +86,36 @@ function readGroup(group: OrderGroup, settings: Hl7Settings): Report {
     study: study.studyInstanceUid === undefined && another === undefined ? { ...study, studyInstanceUid: uid } : study,
     status: readStatus(group, rows),
     body: textOf(rows.observations.flatMap(({ lines }) => lines)) || textOf(rows.notes),
-    textStands: rows.observations.length > 0 && rows.observations.every(saysOnlyThatItIsFinal),
+    textStands: rows.observations.length > 0 && rows.observations.every(standsAsSent),
     attachments: rows.observations.flatMap(({ attachments }) => attachments),
     reportedAt: parseHl7Time(component(obr, 22), settings.timeZone)?.instant ?? null,
   };
 }
 
-/** The least final of these. */
-function combinedStatus(statuses: readonly ReportStatus[]): ReportStatus {
-  const order: readonly ReportStatus[] = ['preliminary', 'corrected', 'final', 'cancelled'];
-  return order.find((status) => statuses.includes(status)) ?? 'cancelled';
-}
-
 const withoutUnsaid = (study: StudyFacts): Partial<StudyFacts> =>
   Object.fromEntries(Object.entries(study).filter(([, value]) => value !== undefined));
 
-const latest = (a: Date | null, b: Date | null): Date | null => (a === null || (b !== null && b > a) ? b : a);
-
 /**
  * Several OBRs of one accession number are one report, as final as the least final of those not cancelled, with the
- * text of those; of its study what the first says that says it.
+ * text of those and the last of their times; of its study what the first says that says it.
  */
 function combine(reports: readonly Report[]): Report[] {
   const byAccession = Map.groupBy(reports, ({ study }) => accessionKey(study.accessionNumber));
-  return [...byAccession.values()].flatMap((parts) => {
+  return [...byAccession.values()].map((parts) => {
     const live = parts.filter(({ status }) => status !== 'cancelled');
     const shown = live.length > 0 ? live : parts;
-    const [first] = shown;
-    if (first === undefined) return [];
-    return [
-      {
-        ...first,
-        study: shown.map(({ study }) => study).reduceRight((rest, study) => ({ ...rest, ...withoutUnsaid(study) })),
-        status: combinedStatus(shown.map(({ status }) => status)),
-        body: shown
-          .map(({ body }) => body)
-          .filter((body) => body !== '')
-          .join('\n'),
-        attachments: shown.flatMap(({ attachments }) => attachments),
-        reportedAt: shown.map(({ reportedAt }) => reportedAt).reduce(latest),
-        textStands: shown.every(({ textStands }) => textStands),
-      },
-    ];
+    const times = shown.flatMap(({ reportedAt }) => (reportedAt === null ? [] : [reportedAt.getTime()]));
+    return {
+      study: shown.map(({ study }) => study).reduceRight((rest, study) => ({ ...rest, ...withoutUnsaid(study) })),
+      status: leastFinal(shown.map(({ status }) => status)) ?? 'cancelled',
+      body: shown
+        .map(({ body }) => body)
+        .filter((body) => body !== '')
+        .join('\n'),
+      textStands: shown.every(({ textStands }) => textStands),
+      attachments: shown.flatMap(({ attachments }) => attachments),
+      reportedAt: times.length === 0 ? null : new Date(Math.max(...times)),
+    };
   });
 }
 

@@ -59,6 +59,20 @@ describe('what a report encloses', () => {
     });
   }
 
+  it('is text of the report where plain text names no encoding', () => {
+    expect(read(ed('^TEXT^PLAIN^^one two')).body).to.equal('one two');
+  });
+
+  it('is of the type whose name stands behind the last slash, blanks or not', () => {
+    expect(kept(`^ AP ^ x/application/PDF ^ base64 ^${base64('data')}`)).to.deep.equal([['application/pdf', 'data']]);
+    expect(kept(`^ PDF ^^Base64^${base64('data')}`)).to.deep.equal([['application/pdf', 'data']]);
+  });
+
+  it('is nothing where what would go on has nothing before it', () => {
+    expect(kept('JVBE~Ri0x')).to.deep.equal([]);
+    expect(read(seg('OBX', { 2: 'ED' }), seg('OBX', { 2: 'RP' })).attachments).to.deep.equal([]);
+  });
+
   it('is read as 8859/1 where its Base64 is no UTF-8', () => {
     expect(read(ed(`^TEXT^PLAIN^Base64^${Buffer.from('caf\xe9', 'latin1').toString('base64')}`)).body).to.equal('café');
   });
@@ -75,9 +89,9 @@ describe('what a report encloses', () => {
   });
 
   it('goes on in repetitions that are no ED of their own', () => {
-    expect(kept('^application^pdf^Base64^JVBE~Ri0x~LjQ=')).to.deep.equal([['application/pdf', '%PDF-1.4']]);
-    expect(kept('^TEXT^HTML^A^about ~5 mm ^ & more~^TEXT^XML^A^<a/>')).to.deep.equal([
-      ['text/html', 'about ~5 mm ^ & more'],
+    expect(kept('^application^pdf^Base64^JV BE ~\\.br\\Ri0x~Lj Q=')).to.deep.equal([['application/pdf', '%PDF-1.4']]);
+    expect(kept('^TEXT^HTML^A^about é ~5 mm ^ & more~^TEXT^XML^A^<a/>')).to.deep.equal([
+      ['text/html', 'about é ~5 mm ^ & more'],
       ['text/xml', '<a/>'],
     ]);
   });
@@ -122,7 +136,12 @@ describe('what a report encloses', () => {
       ['^AP^PDF^uuencode^12', 103],
     ] as const) {
       const location = { segment: 'OBX', ordinal: 2, field: 5 };
-      expect(refused(value), value).to.deep.include({ errorCode, location });
+      const message = value.includes('Base64')
+        ? 'OBX-5 is not Base64'
+        : value.includes('Hex')
+          ? 'OBX-5 is not hexadecimal'
+          : 'OBX-5.4 is not an encoding of table 0299';
+      expect(refused(value), value).to.deep.include({ errorCode, location, message });
     }
     expect(kept('^AP^PDF^Base64^YQ', '^AP^PDF^Hex^61 62')).to.deep.equal([
       ['application/pdf', 'a'],

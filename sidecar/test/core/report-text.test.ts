@@ -32,7 +32,7 @@ describe('the text of a report', () => {
   });
 
   it('takes a row without a type for text', () => {
-    expect(body(row('', 'one'), row('tx', 'two'))).to.equal('one\ntwo');
+    expect(body(row('', 'o^ne'), row(' tx ', 't^wo'))).to.equal('o^ne\nt^wo');
   });
 
   it('is what was escaped as the standard says, for any text', () => {
@@ -76,11 +76,13 @@ describe('the text of a report', () => {
         row('CE', 'C65.2^Malignant neoplasm^ICD-10~51.71^Heart & lung failure^ACR'),
         row('CWE', 'A^^L^B^Other words^L2'),
         row('CNE', 'A^""^^B^^^^^Original'),
-        row('CF', 'A^'),
         row('CE', '""'),
         row('CE', '^'),
+        seg('OBX', { 2: 'CE' }),
+        row('CF', 'A^ Formatted '),
+        row('CF', 'A^'),
       ),
-    ).to.equal('Malignant neoplasm\nHeart & lung failure\nOther words\nOriginal\nA');
+    ).to.equal('Malignant neoplasm\nHeart & lung failure\nOther words\nOriginal\nFormatted\nA');
   });
 
   it('has numbers with their unit and what they measure', () => {
@@ -90,13 +92,23 @@ describe('the text of a report', () => {
     expect(body(row('SN', '>^100', { 6: 'HU' }), row('SN', '^2^-^4'), row('SN', '^1^:^128'))).to.equal(
       '>100 HU\n2-4\n1:128',
     );
-    expect(body(row('NM', '""', { 6: 'mm' }), row('SN', '^', { 6: 'mm' }), row('NM', '', { 6: 'mm' }))).to.equal('');
+    const none = [
+      row('NM', ' "" ', { 6: 'mm' }),
+      row('SN', '^', { 6: 'mm' }),
+      row('NM', '', { 6: 'mm' }),
+      row('NM', '~'),
+    ];
+    expect(body(...none)).to.equal('');
+    expect(body(row('TX', 'one'), ...none, row('TX', 'two'))).to.equal('one\ntwo');
+    expect(body(row('NM', '~4', { 3: 'L1^Lesion', 6: 'mm' }))).to.equal('Lesion: 4 mm');
+    expect(body(row('NM', '1^2'))).to.equal('1^2');
   });
 
   it('has other values as their components, and no data', () => {
     expect(
       body(row('DT', '20260401'), row('XPN', 'Doe^Jane&x'), row('RP', 'a^b'), row('DT', '""'), row('DT', '^')),
     ).to.equal('20260401\nDoe Jane x');
+    expect(body(row('DT', '20260401'), row('DT', '^'), row('DT', ' 20260402 '))).to.equal('20260401\n20260402');
   });
 
   it('has the notes behind a row, not those of the order', () => {
@@ -151,8 +163,28 @@ describe('the UIDs that a report tells', () => {
     });
   }
 
+  it('are read with blanks around them', () => {
+    expect(read({}, uid(' 113014 ', ' 1.2.3 ')))
+      .to.deep.include({ body: '' })
+      .and.have.nested.property('study.studyInstanceUid', '1.2.3');
+    expect(read({}, uid('X^ dicom study ')))
+      .to.deep.include({ body: '' })
+      .and.have.nested.property('study.studyInstanceUid', '1.2.3');
+  });
+
   it('stay text where they are none, or told of something else', () => {
-    for (const one of [uid('113014^DICOM Study^DCM', 'see 1.2.3'), uid('113014^^DCM', '12'), uid('^Version')]) {
+    for (const one of [
+      uid('113014^DICOM Study^DCM', 'see 1.2.3'),
+      uid('113014^DICOM Study^DCM', '1.2.3 seen'),
+      uid('113014^^DCM', '12'),
+      uid('^Version'),
+      uid('1130140'),
+      uid('0113014'),
+      uid('^Prior Study Instance UID'),
+      uid('^Study Instance UID of the prior'),
+      uid('1120020'),
+      uid('0112002'),
+    ]) {
       const { body: told, study } = read({}, one);
       expect(told).not.to.equal('');
       expect(study.studyInstanceUid).to.equal(undefined);
@@ -203,6 +235,8 @@ describe('the status of a report by its rows', () => {
     ['', ['P', 'C'], 'preliminary'],
     ['', ['V'], 'final'],
     ['', ['W'], 'cancelled'],
+    ['F', [' P '], 'preliminary'],
+    [' f ', ['F'], 'final'],
     ['""', ['F', '""'], 'final'],
   ] as const) {
     it(`is ${expected} where OBR-25 is "${obr25}" and OBX-11 ${JSON.stringify(obx11)}`, () => {
@@ -217,11 +251,23 @@ describe('the status of a report by its rows', () => {
     }
   });
 
+  it('is cancelled where rows were taken back and nothing is left to read', () => {
+    const wrong = row('TX', 'of another patient', { 11: 'W' });
+    const of = (...rows: string[]) => read({}, ...rows).status;
+    expect(of(wrong, row('TX', '', { 11: 'F' }))).to.equal('cancelled');
+    expect(of(row('TX', '', { 11: 'F' }))).to.equal('final');
+    expect(of(wrong, row('TX', 'text', { 11: 'F' }))).to.equal('final');
+    expect(of(wrong, row('ED', '^AP^PDF^Base64^YQ', { 11: 'F' }))).to.equal('final');
+    expect(of(wrong, row('TX', '', { 11: 'U' }))).to.equal('final');
+  });
+
   it('is none of what is no status', () => {
     for (const wrong of ['constructor', '__proto__', 'FF']) {
-      expect(rejection(() => status(wrong, 'F'))).to.include({ errorCode: 103 });
-      expect(rejection(() => status('F', wrong))).to.include({ errorCode: 103 });
+      const [obr25, obx11] = [rejection(() => status(wrong, 'F')), rejection(() => status('F', wrong))];
+      expect(obr25).to.include({ errorCode: 103, message: 'OBR-25 is not a result status of table 0123' });
+      expect(obx11).to.include({ errorCode: 103, message: 'OBX-11 is not a result status of table 0085' });
     }
+    expect(rejection(() => status('')).message).to.equal('neither OBR-25 nor OBX-11 says a status');
   });
 });
 

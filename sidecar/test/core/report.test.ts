@@ -73,6 +73,14 @@ describe('reading reports', () => {
     expect(read(early, late)[0]?.study).to.include({ modality: 'CT', procedureDescription: 'Chest' });
   });
 
+  it('keeps the text and attachments of all parts, without a line for one that has none', () => {
+    const part = seg('OBR', { 18: 'ACC1', 25: 'F' });
+    const pdf = (data: string) => seg('OBX', { 2: 'ED', 5: `^AP^PDF^Base64^${data}` });
+    const [report] = read(part, text('one'), pdf('YQ=='), part, part, text('two'), pdf('Yg=='));
+    expect(report?.body).to.equal('one\ntwo');
+    expect(report?.attachments.map(({ base64 }) => base64)).to.deep.equal(['YQ==', 'Yg==']);
+  });
+
   it('reads reports of several accession numbers apart', () => {
     const reports = read(obr('ACC1', 'F'), text('one'), obr('ACC2', 'P'), text('two'));
     expect(reports.map(({ study, status, body }) => [study.accessionNumber, status, body])).to.deep.equal([
@@ -147,7 +155,8 @@ describe('refusing reports', () => {
   });
 
   it('refuses a message without OBR or without an accession number', () => {
-    expect(rejection(() => read())).to.include({ errorCode: 100 });
+    const refused = rejection(() => read());
+    expect(refused).to.deep.include({ errorCode: 100, message: 'OBR segment missing', location: { segment: 'OBR' } });
     expect(rejection(() => read(obr('', 'F')))).to.include({ errorCode: 101 });
   });
 
