@@ -47,17 +47,17 @@ interface Encapsulated {
  */
 function encapsulated(message: Hl7Message, obx: Hl7Segment): Encapsulated[] {
   const found: Encapsulated[] = [];
-  for (const components of obx.fields[5] ?? []) {
+  for (const [index, components] of (obx.fields[5] ?? []).entries()) {
     const data = components.slice(4);
     if (data.length === 0) {
       found.at(-1)?.chunks.push(wholeText(message, components));
       continue;
     }
-    const [, type, subtype, encoding] = components.map((sub) => (sub[0] ?? '').trim().toUpperCase());
-    const named = (subtype || type)?.replace(/^.*\//, '') ?? '';
+    const said = (part: number): string => component(obx, 5, part, index).trim().toUpperCase();
+    const name = said(3) || said(2);
     found.push({
-      contentType: CONTENT_TYPES.get(named) ?? UNKNOWN,
-      encoding: encoding ?? '',
+      contentType: CONTENT_TYPES.get(name.slice(name.lastIndexOf('/') + 1)) ?? UNKNOWN,
+      encoding: said(4),
       chunks: [wholeText(message, data)],
     });
   }

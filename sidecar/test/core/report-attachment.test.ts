@@ -106,7 +106,7 @@ describe('what a report encloses', () => {
     expect(
       kept('', '""', '^application^pdf^Base64', '^application^pdf^Base64^', '^application^pdf^Base64^""'),
     ).to.deep.equal([]);
-    expect(kept('^application^pdf^Base64^ \\.br\\ ')).to.deep.equal([]);
+    expect(kept('^application^pdf^Base64^ \\.br\\ ~ ')).to.deep.equal([]);
   });
 
   it('is of an OBX of type ED only, however that is written', () => {
@@ -130,6 +130,7 @@ describe('what a report encloses', () => {
       ['^AP^PDF^Base64^JVBE=Ri0x', 102],
       ['^AP^PDF^Base64^JVBE!', 102],
       ['^AP^PDF^Base64^JVBER', 102],
+      ['^AP^PDF^Base64^JVBER=', 102],
       ['^AP^PDF^Base64^JVBE~!', 102],
       ['^AP^PDF^Hex^123', 102],
       ['^AP^PDF^Hex^12x4', 102],

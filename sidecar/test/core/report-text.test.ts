@@ -148,6 +148,7 @@ describe('the UIDs that a report tells', () => {
   for (const [identifier, ofStudy] of [
     ['113014^DICOM Study^DCM', true],
     ['110180^Study Instance UID^DCM', true],
+    ['110180^^DCM', true],
     ['^study instance uid', true],
     ['Study Instance UID', true],
     ['^Series Instance UID', false],

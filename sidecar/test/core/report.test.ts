@@ -73,6 +73,17 @@ describe('reading reports', () => {
     expect(read(early, late)[0]?.study).to.include({ modality: 'CT', procedureDescription: 'Chest' });
   });
 
+  it('takes nothing from a part of which nothing is left', () => {
+    const part = (time: string) => seg('OBR', { 18: 'ACC1', 22: time, 25: 'F' });
+    const [report] = read(
+      part('202604011200'),
+      text('one'),
+      part('202604011300'),
+      seg('OBX', { 2: 'TX', 5: 'two', 11: 'W' }),
+    );
+    expect(report).to.deep.include({ status: 'final', body: 'one', reportedAt: new Date('2026-04-01T01:00:00Z') });
+  });
+
   it('keeps the text and attachments of all parts, without a line for one that has none', () => {
     const part = seg('OBR', { 18: 'ACC1', 25: 'F' });
     const pdf = (data: string) => seg('OBX', { 2: 'ED', 5: `^AP^PDF^Base64^${data}` });
