@@ -31,6 +31,9 @@ const escape = (text: string): string =>
     .replace(/~/g, '\\R\\')
     .replace(/\p{Cc}+/gu, ' ');
 
+// Their ERR has the place and the error in ERR-1 (ELD, v2.5.1 chapter 2.A.27) and nothing else.
+const BEFORE_2_5 = /^2\.[1-4](?!\d)/;
+
 const two = (value: number, width = 2): string => String(value).padStart(width, '0');
 
 /** `date` as an HL7 TS in UTC, to the second, with its offset. */
@@ -80,7 +83,10 @@ export function buildAck(message: Hl7Message | undefined, answer: Answer, now: D
   if (answer.code !== 'AA') {
     const { segment: name, ordinal = 1, field } = answer.location ?? { segment: '' };
     const location = name === '' ? '' : `${name}^${ordinal}${field === undefined ? '' : `^${field}`}`;
-    lines.push(`ERR||${location}|${answer.errorCode}^^HL70357|E||||${escape(answer.text)}`);
+    const error = `${answer.errorCode}^^HL70357`;
+    const before25 = BEFORE_2_5.test(wholeComponent(msh, 12));
+    const first = before25 ? `${name}^${name && ordinal}^${field ?? ''}^${error.replaceAll('^', '&')}` : '';
+    lines.push(`ERR|${first}|${location}|${error}|E||||${escape(answer.text)}`);
   }
   return lines.map((line) => `${line}\r`).join('');
 }

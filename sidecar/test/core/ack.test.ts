@@ -29,6 +29,19 @@ describe('acknowledgments', () => {
     ]);
   });
 
+  for (const version of ['2.1', '2.3.1', '2.4']) {
+    it(`say it in ERR-1 too to a sender of HL7 ${version}`, () => {
+      const message = parseHl7(`MSH|^~\\&|RIS|||||| ORM^O01|42|P|${version}\r`);
+      const err = segment(parseHl7(buildAck(message, REFUSAL, NOW, 'n')), 'ERR');
+      expect(err?.fields.slice(1, 3)).to.deep.equal([
+        [[['OBR'], ['2'], ['18'], ['101', '', 'HL70357']]],
+        [[['OBR'], ['2'], ['18']]],
+      ]);
+      const unplaced = buildAck(message, { code: 'AE', text: 'later', errorCode: 207 }, NOW, 'n');
+      expect(unplaced).to.include('\rERR|^^^207&&HL70357||207^^HL70357|E||||later\r');
+    });
+  }
+
   it('leave ERR-2 empty where the place is not known', () => {
     const ack = buildAck(hl7('ORM^O01'), { code: 'AE', text: 'later', errorCode: 207 }, NOW, 'new-1');
     expect(ack).to.include('\rERR|||207^^HL70357|E||||later\r');
