@@ -181,6 +181,10 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   for (const { path, message } of TWILIO_PAIRS.safeParse(settings).error?.issues ?? []) {
     problems.push(`${path.join('.')}: ${message}`);
   }
+  const uploaders = new Set(result.data?.API_KEYS.map(({ sha256 }) => sha256));
+  if (result.data?.OPERATOR_API_KEYS.some(({ sha256 }) => uploaders.has(sha256)) === true) {
+    problems.push('OPERATOR_API_KEYS: has a key that is among API_KEYS too');
+  }
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return result.data;
 }

@@ -29,8 +29,8 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
- * `GET /healthz` (the process lives), `GET /readyz` (200 when every part works, else 503, each part named) the upload
- * and what operators do. Closing takes no new requests and lets those in work finish, up to a limit.
+ * `GET /healthz` (the process lives), `GET /readyz` (200 when every part works, else 503, each part named), the
+ * upload and what operators do. Closing takes no new requests and lets those in work finish, up to a limit.
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const app = express();

@@ -122,6 +122,15 @@ describe('settings', () => {
     expect(new ConfigError(problems).message.split('\n')).to.have.length(problems.length + 1);
   });
 
+  it('let no key in both as a device and as an operator', () => {
+    const entry = (name: string, byte: string) => `${name}:${byte.repeat(64)}`;
+    const keys = { API_KEYS: entry('ct', 'a'), OPERATOR_API_KEYS: `${entry('desk', 'b')},${entry('ct', 'a')}` };
+    expect(problemsOf({ ...NEEDED, ...keys })).to.deep.equal([
+      'OPERATOR_API_KEYS: has a key that is among API_KEYS too',
+    ]);
+    expect(loadConfig({ ...NEEDED, ...keys, OPERATOR_API_KEYS: entry('ct', 'b') }).OPERATOR_API_KEYS).to.have.length(1);
+  });
+
   for (const [name, value] of Object.entries(BAD)) {
     it(`name ${name} alone where it alone is wrong`, () => {
       expect(problemsOf({ ...NEEDED, [name]: value }).map((problem) => problem.split(':')[0])).to.deep.equal([name]);
