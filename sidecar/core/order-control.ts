@@ -8,7 +8,7 @@ export type OrderStatus = 'active' | 'held' | 'cancelled' | 'completed';
  * - `told`: an answer, a refusal or a question that changes nothing; only an ORC-5 says how the order stands;
  * - `other`: not of an order for this practice to do.
  */
-type Meaning = OrderStatus | 'released' | 'replaced' | 'told' | 'other';
+type Meaning = 'active' | 'held' | 'cancelled' | 'released' | 'replaced' | 'told' | 'other';
 
 const all = (meaning: Meaning, controls: string): [string, Meaning][] =>
   controls.split(' ').map((control) => [control, meaning]);
@@ -47,7 +47,7 @@ const BY_ORDER_STATUS: ReadonlyMap<string, OrderStatus> = new Map([
 ]);
 
 /**
- * How an order stands after ORC-1 `control` with ORC-5 `orderStatus`; `replacedBeside`: another ORC of the message is
+ * How an order stands after ORC-1 `control` with ORC-5 `orderStatus`, both in upper case; `replacedBeside`: another ORC of the message is
  * `RO`. `unchanged` where it says nothing of that, `unknown` where `control` is not one of table 0119.
  */
 export function statusByControl(
@@ -55,13 +55,12 @@ export function statusByControl(
   orderStatus: string,
   replacedBeside: boolean,
 ): OrderStatus | 'unchanged' | 'unknown' {
-  const meaning = MEANINGS.get(control.trim().toUpperCase());
-  const said = BY_ORDER_STATUS.get(orderStatus.trim().toUpperCase());
+  const meaning = MEANINGS.get(control);
+  const said = BY_ORDER_STATUS.get(orderStatus);
   switch (meaning) {
     case undefined:
       return 'unknown';
     case 'cancelled':
-    case 'completed':
     case 'held':
       return meaning;
     case 'replaced':

@@ -156,13 +156,13 @@ export function readStudy(group: OrderGroup, settings: Hl7Settings): StudyFacts 
   };
 }
 
-const controlOf = (orc: Hl7Segment | undefined): string => component(orc, 1).trim().toUpperCase();
+const code = (orc: Hl7Segment | undefined, field: number): string => component(orc, field).trim().toUpperCase();
 
 /** How the order of a group stands; `unchanged` where it says nothing of that. */
 function readStatus(group: OrderGroup, replacedBeside: boolean): OrderStatus | 'unchanged' {
   const orc = find(group, 'ORC');
-  const control = controlOf(orc);
-  const status = statusByControl(control, component(orc, 5), replacedBeside);
+  const control = code(orc, 1);
+  const status = statusByControl(control, code(orc, 5), replacedBeside);
   if (status !== 'unknown') return status;
   const missing = control === '' || control === HL7_NULL;
   throw rejectionAt(group, 'ORC', 1, missing ? 101 : 103, 'ORC-1 is not an order control of table 0119');
@@ -177,7 +177,7 @@ export function readOrderMessage(message: Hl7Message, allSettings: Hl7Settings):
   const settings = settingsFor(message, allSettings);
   const patient = readPatient(message, settings);
   if (segment(message, 'ORC') === undefined) throw new Hl7Rejection(100, 'ORC segment missing', { segment: 'ORC' });
-  const replacedBeside = message.segments.some((one) => one.name === 'ORC' && controlOf(one) === 'RO');
+  const replacedBeside = message.segments.some((one) => one.name === 'ORC' && code(one, 1) === 'RO');
   const orders = orderGroups(message).flatMap((group): Order[] => {
     const status = readStatus(group, replacedBeside);
     return status === 'unchanged' ? [] : [{ study: readStudy(group, settings), status }];

@@ -141,6 +141,54 @@ describe('reading orders', () => {
     expect(read('ORC|DE||||ER', 'OBR').orders).to.deep.equal([]);
   });
 
+  it('reads order control and order status with blanks around them, in any case', () => {
+    expect(read('ORC| sc |||| cm ', seg('OBR', { 18: 'ACC1' })).orders[0]?.status).to.equal('completed');
+    const replaced = read('ORC|RP', seg('OBR', { 18: 'OLD' }), 'ORC| ro ', seg('OBR', { 18: 'NEW' }));
+    expect(replaced.orders.map(({ status }) => status)).to.deep.equal(['cancelled', 'active']);
+    const alone = read('ORC|RP', seg('OBR', { 18: 'OLD' }), 'ZXX|RO');
+    expect(alone.orders.map(({ status }) => status)).to.deep.equal(['active']);
+  });
+
+  it('takes only whole codes for a modality, with blanks around them', () => {
+    const modality = (code: string) => study(NEW, seg('OBR', { 18: 'ACC1', 24: code }))?.modality;
+    expect([' ct ', 'CTX', 'XCT', 'MRI', ' us'].map(modality)).to.deep.equal(['CT', undefined, undefined, 'MRI', 'US']);
+  });
+
+  it('keeps texts without control characters and blanks around them', () => {
+    const orc = seg('ORC', { 1: 'NW', 2: '\\X07\\', 3: ' F\\X09\\1\\X09\\2 ' });
+    expect(study(orc, seg('OBR', { 4: ' CT ', 18: 'ACC1' }))).to.include({
+      placerOrderNumber: undefined,
+      fillerOrderNumber: 'F 1 2',
+      procedureCode: 'CT',
+    });
+  });
+
+  it('takes numbers from OBR where ORC has none, and the alternate description', () => {
+    expect(study(NEW, seg('OBR', { 2: 'P2', 3: 'F3', 4: 'C^^L^A^Alternate^L', 18: 'ACC1' }))).to.include({
+      placerOrderNumber: 'P2',
+      fillerOrderNumber: 'F3',
+      procedureDescription: 'Alternate',
+    });
+  });
+
+  it('looks outside an order in what the message says before all orders, never in another order', () => {
+    const settings = {
+      ...SETTINGS,
+      accessionFields: [
+        { segment: 'PV1', field: 19, component: 1 },
+        { segment: 'IPC', field: 1, component: 1 },
+        { segment: 'OBR', field: 18, component: 1 },
+      ],
+    };
+    const numbers = (...segments: string[]) =>
+      readOrderMessage(hl7('ORM^O01', PID, ...segments), settings).orders.map((order) => order.study.accessionNumber);
+    const visit = seg('PV1', { 19: 'VISIT' });
+    const obr = (number: string) => seg('OBR', { 18: number });
+    expect(numbers(visit, NEW, obr('A'))).to.deep.equal(['VISIT']);
+    expect(numbers(NEW, obr('A'), visit, NEW, obr('B'))).to.deep.equal(['VISIT', 'B']);
+    expect(numbers(NEW, seg('IPC', { 1: 'I' }), NEW, obr('B'))).to.deep.equal(['I', 'B']);
+  });
+
   it('takes a value that another field deletes', () => {
     const orc = seg('ORC', { 1: 'NW', 2: '""', 3: '""' });
     expect(study(orc, seg('OBR', { 2: 'P1', 18: 'ACC1', 24: 'CT' }), seg('IPC', { 5: '""' }))).to.include({
@@ -255,7 +303,17 @@ describe('reading orders', () => {
 describe('refusing orders', () => {
   it('refuses one without an accession number anywhere, pointing at OBR-18 of that order', () => {
     const second = rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), NEW, seg('OBR', { 4: 'CT' })));
-    expect(second).to.deep.include({ errorCode: 101, location: { segment: 'OBR', ordinal: 2, field: 18 } });
+    expect(second).to.deep.include({
+      errorCode: 101,
+      message: 'no accession number in any of its fields',
+      location: { segment: 'OBR', ordinal: 2, field: 18 },
+    });
+    const bare = rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), NEW));
+    expect(bare).to.deep.include({ errorCode: 101, location: { segment: 'OBR', ordinal: 2, field: 18 } });
+    const first = rejection(() => read(seg('ORC', { 1: 'NW', 3: 'F1' }), NEW, seg('OBR', { 4: 'CT' })));
+    expect(first).to.deep.include({ location: { segment: 'OBR', ordinal: 1, field: 18 } });
+    const blank = rejection(() => read(NEW, seg('OBR', { 3: ' "" ' })));
+    expect(blank).to.include({ errorCode: 101 });
   });
 
   it('refuses an order control it does not know', () => {
@@ -272,7 +330,11 @@ describe('refusing orders', () => {
   });
 
   it('refuses a message without an ORC, and an OBR without its own', () => {
-    expect(rejection(() => read(seg('OBR', { 18: 'ACC1' })))).to.deep.include({ errorCode: 100 });
+    expect(rejection(() => read(seg('OBR', { 18: 'ACC1' })))).to.deep.include({
+      errorCode: 100,
+      message: 'ORC segment missing',
+      location: { segment: 'ORC' },
+    });
     expect(rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), seg('OBR', { 18: 'ACC2' })))).to.deep.include({
       errorCode: 101,
       location: { segment: 'ORC', ordinal: 2, field: 1 },
