@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { readOrderMessage } from '../../core/order.ts';
+import { orderGroups, readOrderMessage, readStudy } from '../../core/order.ts';
 import { hl7, PID, rejection, seg, SETTINGS } from '../support/hl7-messages.ts';
 
 const read = (...segments: string[]) => readOrderMessage(hl7('ORM^O01', PID, ...segments), SETTINGS);
@@ -186,6 +186,8 @@ describe('reading orders', () => {
     const obr = (number: string) => seg('OBR', { 18: number });
     expect(numbers(visit, NEW, obr('A'))).to.deep.equal(['VISIT']);
     expect(numbers(NEW, obr('A'), visit, NEW, obr('B'))).to.deep.equal(['VISIT', 'B']);
+    const groups = orderGroups(hl7('ORU^R01', PID, obr('A'), visit, obr('B')));
+    expect(groups.map((group) => readStudy(group, settings).accessionNumber)).to.deep.equal(['VISIT', 'B']);
     expect(numbers(NEW, seg('IPC', { 1: 'I' }), NEW, obr('B'))).to.deep.equal(['I', 'B']);
   });
 
@@ -316,17 +318,24 @@ describe('refusing orders', () => {
     expect(blank).to.include({ errorCode: 101 });
   });
 
-  it('refuses an order control it does not know', () => {
-    const refused = rejection(() => read(seg('ORC', { 1: 'ZZ' }), seg('OBR', { 18: 'ACC1' })));
-    expect(refused).to.deep.include({ errorCode: 103, location: { segment: 'ORC', ordinal: 1, field: 1 } });
-    for (const control of ['constructor', '__proto__']) {
-      expect(
-        rejection(() => read(NEW, seg('OBR', { 18: 'A' }), seg('ORC', { 1: control }), seg('OBR', { 18: 'B' }))),
-      ).to.deep.include({
+  it('refuses an order control it does not know, pointing at its ORC, and one that is missing', () => {
+    for (const control of ['ZZ', 'constructor', '__proto__']) {
+      expect(rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), `ORC|${control}`))).to.deep.include({
         errorCode: 103,
+        message: 'ORC-1 is not an order control of table 0119',
         location: { segment: 'ORC', ordinal: 2, field: 1 },
       });
     }
+    for (const none of ['', '""']) {
+      expect(rejection(() => read(seg('ORC', { 1: none }), seg('OBR', { 18: 'ACC1' })))).to.include({ errorCode: 101 });
+    }
+  });
+
+  it('points at OBR-18 where no place is set', () => {
+    const refused = rejection(() =>
+      readOrderMessage(hl7('ORM^O01', PID, NEW, seg('OBR', { 18: 'ACC1' })), { ...SETTINGS, accessionFields: [] }),
+    );
+    expect(refused).to.deep.include({ errorCode: 101, location: { segment: 'OBR', ordinal: 1, field: 18 } });
   });
 
   it('refuses a message without an ORC, and an OBR without its own', () => {
