@@ -3,15 +3,15 @@ import { hl7Timestamp } from '../core/ack.ts';
 /** A patient as the RIS knows one. `identifiers` instead of `id` gives PID-3 as it is. */
 export interface RisPatient {
   readonly id: string;
-  readonly issuer?: string;
-  readonly identifiers?: string;
+  readonly issuer?: string | undefined;
+  readonly identifiers?: string | undefined;
   /** XPN: `FAMILY^Given`. */
   readonly name: string;
   /** `YYYYMMDD`. */
-  readonly birthDate?: string;
-  readonly sex?: string;
+  readonly birthDate?: string | undefined;
+  readonly sex?: string | undefined;
   /** PID-13 as it is. */
-  readonly phone?: string;
+  readonly phone?: string | undefined;
 }
 
 export interface RisOrder {
@@ -85,7 +85,7 @@ export function adt(event: string, head: MessageHead, patient: RisPatient): stri
 }
 
 /** ADT^A40 (HL7 v2.5.1 chapter 3.3.40): `prior` becomes `patient`. */
-export function merge(head: MessageHead, patient: RisPatient, prior: { id: string; issuer?: string }): string {
+export function merge(head: MessageHead, patient: RisPatient, prior: { id: string; issuer?: string | undefined }): string {
   const mrg = `MRG|${prior.id}^^^${prior.issuer ?? 'AXIS'}^MR`;
   return [msh('ADT^A40^ADT_A39', head), `EVN|A40|${hl7Timestamp(head.now)}`, pid(patient), mrg].join('\r');
 }

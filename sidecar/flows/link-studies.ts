@@ -8,6 +8,8 @@ export interface LinkTx {
   loadRisStudies(dicomStudyIds: readonly string[]): Promise<ReadonlyMap<string, readonly RisStudy[]>>;
   /** Writes decision and history; makes the study of its own where one is needed, removes it where it no longer is. */
   saveDecisions(decisions: readonly NewDecision[], decidedBy: string, now: Date): Promise<void>;
+  /** Brings the studies of their own that these have, if any, to what their tags say by now. */
+  refreshOwnStudies(dicomStudyIds: readonly string[]): Promise<void>;
 }
 
 /** Who decided, where it was no person. */
@@ -42,5 +44,6 @@ export async function linkStudies(tx: LinkTx, dicomStudyIds: readonly string[], 
     for (const studyId of [...(standing?.candidateIds ?? []), ...decision.candidateIds]) touched.add(studyId);
   }
   if (changed.length > 0) await tx.saveDecisions(changed, RULES, now);
+  await tx.refreshOwnStudies(dicomStudyIds);
   return [...touched];
 }

@@ -104,6 +104,28 @@ WITH wanted AS MATERIALIZED (
 INSERT INTO studies (patient_id, source, study_instance_uid, modality, procedure_description, study_date)
 SELECT new_patient_id, 'dicom', study_instance_uid, modalities[1], nullif(study_description, ''), study_date FROM wanted`;
 
+// What was learned since they were made.
+export const REFRESH_OWN_STUDIES = `
+WITH told AS MATERIALIZED (
+  SELECT s.id, s.patient_id AS own_patient_id, d.modalities, t.*
+  FROM dicom_studies d
+  JOIN studies s ON s.source = 'dicom' AND s.study_instance_uid = d.study_instance_uid
+  JOIN LATERAL (SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1) t ON true
+  WHERE d.id = ANY (CAST(:ids AS bigint[]))
+), patients_told AS (
+  UPDATE patients p
+  SET external_id = nullif(t.patient_id, ''), issuer = nullif(t.issuer, ''), name = nullif(t.patient_name, ''),
+      birth_date = t.patient_birth_date, sex = nullif(t.patient_sex, '')
+  FROM told t
+  WHERE p.id = t.own_patient_id AND (p.external_id, p.issuer, p.name, p.birth_date, p.sex) IS DISTINCT FROM
+    (nullif(t.patient_id, ''), nullif(t.issuer, ''), nullif(t.patient_name, ''), t.patient_birth_date, nullif(t.patient_sex, ''))
+)
+UPDATE studies s
+SET modality = t.modalities[1], procedure_description = nullif(t.study_description, ''), study_date = t.study_date
+FROM told t
+WHERE s.id = t.id AND (s.modality, s.procedure_description, s.study_date) IS DISTINCT FROM
+  (t.modalities[1], nullif(t.study_description, ''), t.study_date)`;
+
 export const SAVE_DECISIONS = `
 WITH made AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:decisions AS jsonb))
@@ -162,6 +184,9 @@ export function linkStatements(trx: Knex.Transaction) {
   const idsParameter = (ids: readonly string[]): string => `{${ids.join(',')}}`;
   return {
     lockLinking: () => execute(trx, 'SELECT pg_advisory_xact_lock(:lock)', { lock: LINKING_LOCK }),
+
+    refreshOwnStudies: (dicomStudyIds: readonly string[]) =>
+      execute(trx, REFRESH_OWN_STUDIES, { ids: idsParameter(dicomStudyIds) }),
 
     async loadStudies(dicomStudyIds: readonly string[]): Promise<StoredStudy[]> {
       const rows = await query(trx, LOAD_STUDIES, { ids: idsParameter(dicomStudyIds) }, STUDY_ROW);

@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { startDatabase, type TestDatabase } from '../support/database.ts';
+import { emptyTables, EPISODE, playEvent, tables } from '../support/episode.ts';
+
+const FIXTURES = new URL('../fixtures/episodes/', import.meta.url);
+
+const episodes = readdirSync(FIXTURES)
+  .filter((name) => name.endsWith('.json'))
+  .sort()
+  .map((name) => ({
+    name: name.replace('.json', ''),
+    ...EPISODE.parse(JSON.parse(readFileSync(new URL(name, FIXTURES), 'utf8'))),
+  }));
+
+/** Orders of events tried beside the recorded one and its reverse. */
+const SHUFFLES = 5;
+
+describe('recorded episodes', () => {
+  let test: TestDatabase;
+  before(async () => {
+    test = await startDatabase();
+  });
+  after(async () => {
+    await test[Symbol.asyncDispose]();
+  });
+
+  const play = async (episode: (typeof episodes)[number], order: readonly number[]): Promise<string[]> => {
+    await emptyTables(test.db);
+    for (const index of order) await playEvent(test.db, test.operations, episode, index);
+    return tables(test.db);
+  };
+
+  for (const episode of episodes) {
+    const recorded = episode.events.map((_, index) => index);
+
+    it(`${episode.name}: ${episode.why}`, async () => {
+      expect(await play(episode, recorded)).to.deep.equal(episode.expected);
+    });
+
+    if (episode.orderMatters !== undefined) continue;
+    it(`${episode.name}, in any order`, async () => {
+      expect(await play(episode, recorded.toReversed()), 'reversed').to.deep.equal(episode.expected);
+      const order = fc.shuffledSubarray(recorded, { minLength: recorded.length, maxLength: recorded.length });
+      await fc.assert(
+        fc.asyncProperty(order, async (shuffled) => {
+          expect(await play(episode, shuffled)).to.deep.equal(episode.expected);
+        }),
+        { numRuns: SHUFFLES },
+      );
+    });
+  }
+});

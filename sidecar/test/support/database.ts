@@ -1,0 +1,29 @@
+import type { Knex } from 'knex';
+import { migrate, openDatabase } from '../../adapters/postgres/database.ts';
+import { loadConfig } from '../../config.ts';
+import { createOperations, type Operations } from '../../operations.ts';
+import { NOW } from './episode.ts';
+import { postgres } from './services.ts';
+
+export interface TestDatabase extends AsyncDisposable {
+  readonly db: Knex;
+  readonly url: string;
+  readonly operations: Operations;
+}
+
+/** A migrated database of its own, and the flows that need nothing else, in the year of the episodes. */
+export async function startDatabase(): Promise<TestDatabase> {
+  const url = await (await postgres()).createDatabase();
+  const db = openDatabase(url, 8);
+  await migrate(db, url);
+  const config = loadConfig({
+    DATABASE_URL: url,
+    ORTHANC_URL: 'http://127.0.0.1:1',
+    ORTHANC_USERNAME: 'nobody',
+    ORTHANC_PASSWORD: 'nobody',
+    AZURE_STORAGE_CONNECTION_STRING: 'UseDevelopmentStorage=true',
+    PORTAL_URL: 'https://portal.example',
+  });
+  const operations = createOperations({ config, db, now: () => NOW, onRefused: () => undefined });
+  return { db, url, operations, [Symbol.asyncDispose]: () => db.destroy() };
+}
