@@ -85,7 +85,11 @@ export function adt(event: string, head: MessageHead, patient: RisPatient): stri
 }
 
 /** ADT^A40 (HL7 v2.5.1 chapter 3.3.40): `prior` becomes `patient`. */
-export function merge(head: MessageHead, patient: RisPatient, prior: { id: string; issuer?: string | undefined }): string {
+export function merge(
+  head: MessageHead,
+  patient: RisPatient,
+  prior: { id: string; issuer?: string | undefined },
+): string {
   const mrg = `MRG|${prior.id}^^^${prior.issuer ?? 'AXIS'}^MR`;
   return [msh('ADT^A40^ADT_A39', head), `EVN|A40|${hl7Timestamp(head.now)}`, pid(patient), mrg].join('\r');
 }

@@ -15,14 +15,25 @@ WITH moved AS (
 DELETE FROM reports WHERE id IN (SELECT id FROM moved)`;
 
 const SAVE_REPORT = `
-INSERT INTO reports AS r (study_id, version, status, body, reported_at, hl7_message_id, said_at, patient_id, created_at)
-SELECT s.id, 1 + coalesce((SELECT max(version) FROM reports WHERE study_id = s.id), 0), :status, :body,
+INSERT INTO reports AS r (study_id, version, status, body, text_stands, reported_at, hl7_message_id, said_at, patient_id,
+                          created_at)
+SELECT s.id, 1 + coalesce((SELECT max(version) FROM reports WHERE study_id = s.id), 0), :status, :body, :textStands,
        CAST(:reportedAt AS timestamptz), :messageId, :saidAt, :patientId, :now
 FROM studies s WHERE s.accession_key = :key
 ON CONFLICT (study_id, hl7_message_id) DO UPDATE
-  SET status = EXCLUDED.status, body = EXCLUDED.body, reported_at = EXCLUDED.reported_at,
+  SET status = EXCLUDED.status, body = EXCLUDED.body, text_stands = EXCLUDED.text_stands, reported_at = EXCLUDED.reported_at,
       patient_id = EXCLUDED.patient_id
 RETURNING id`;
+
+// Whenever the text that stands comes, it is that of the last report before with one of its own.
+export const LET_TEXT_STAND = `
+UPDATE reports r SET body = before.body
+FROM reports s JOIN LATERAL (
+  SELECT b.body FROM reports b
+  WHERE b.study_id = s.study_id AND NOT b.text_stands AND (b.said_at, b.hl7_message_id) < (s.said_at, s.hl7_message_id)
+  ORDER BY b.said_at DESC, b.hl7_message_id DESC LIMIT 1
+) before ON true
+WHERE r.id = s.id AND s.study_id = ANY (CAST(:studyIds AS bigint[])) AND s.text_stands AND r.body <> before.body`;
 
 const FORGET_ATTACHMENTS = 'DELETE FROM report_attachments WHERE report_id = :reportId';
 const SAVE_ATTACHMENT = `
@@ -73,9 +84,9 @@ export function reportStatements(trx: Knex.Transaction) {
       const keys = reports.map(({ report }) => accessionKey(report.study.accessionNumber));
       await execute(trx, FORGET_MOVED_REPORTS, { messageId, keys });
       for (const [index, { patientId, report }] of reports.entries()) {
-        const { status, body, reportedAt } = report;
+        const { status, body, reportedAt, textStands = false } = report;
         const key = keys[index] ?? '';
-        const row = { key, status, body, reportedAt, messageId, saidAt, patientId, now };
+        const row = { key, status, body, textStands, reportedAt, messageId, saidAt, patientId, now };
         const [saved] = await query(trx, SAVE_REPORT, row, ID_ROW);
         if (saved === undefined) throw new Error('the study of a report is not there');
         await execute(trx, FORGET_ATTACHMENTS, { reportId: saved.id });
@@ -85,6 +96,10 @@ export function reportStatements(trx: Knex.Transaction) {
         }
       }
     },
+
+    /** Gives each report of these studies that only makes a text final the text that it means. */
+    letTextStand: (studyIds: readonly string[]) =>
+      execute(trx, LET_TEXT_STAND, { studyIds: `{${studyIds.join(',')}}` }),
 
     /** Withholds each report of these studies that names another patient than its study's, and no other. */
     async withholdReports(studyIds: readonly string[]): Promise<void> {

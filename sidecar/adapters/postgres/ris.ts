@@ -44,6 +44,7 @@ export function risStatements(trx: Knex.Transaction) {
       const studyIds = await studies.foldStudies(everyKey, [...related.keys()], now);
       const saidReports = said.reports.map(({ patient, report }) => ({ patientId: ids[patient] ?? '', report }));
       await reports.saveReports(messageId, said.saidAt, saidReports, now);
+      await reports.letTextStand(studyIds);
       await reports.withholdReports(studyIds);
       return studyIds;
     },

@@ -19,10 +19,13 @@ const SHUFFLES = 5;
 
 describe('recorded episodes', () => {
   let test: TestDatabase;
+  let second: TestDatabase;
   before(async () => {
     test = await startDatabase();
+    second = await startDatabase(test.url);
   });
   after(async () => {
+    await second[Symbol.asyncDispose]();
     await test[Symbol.asyncDispose]();
   });
 
@@ -49,6 +52,15 @@ describe('recorded episodes', () => {
         }),
         { numRuns: SHUFFLES },
       );
+    });
+
+    it(`${episode.name}, all at once and each twice, by two sidecars`, async () => {
+      await emptyTables(test.db);
+      const played = recorded.flatMap((index) =>
+        [test, second].map(({ db, operations }) => playEvent(db, operations, episode, index)),
+      );
+      await Promise.all(played);
+      expect(await tables(test.db)).to.deep.equal(episode.expected);
     });
   }
 });

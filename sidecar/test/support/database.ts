@@ -11,9 +11,12 @@ export interface TestDatabase extends AsyncDisposable {
   readonly operations: Operations;
 }
 
-/** A migrated database of its own, and the flows that need nothing else, in the year of the episodes. */
-export async function startDatabase(): Promise<TestDatabase> {
-  const url = await (await postgres()).createDatabase();
+/**
+ * A migrated database of its own (or that at `url`, as a second sidecar would use it), and the flows that need nothing
+ * else, in the year of the episodes.
+ */
+export async function startDatabase(at?: string): Promise<TestDatabase> {
+  const url = at ?? (await (await postgres()).createDatabase());
   const db = openDatabase(url, 8);
   await migrate(db, url);
   const config = loadConfig({
