@@ -105,6 +105,7 @@ const SETTINGS = z.object({
   FEED_MAX_LAG_SECONDS: count(1, 86_400).default(300),
   JOB_CONCURRENCY: count(1, 64).default(4),
   SWEEP_INTERVAL_MS: count(100, 604_800_000).default(3_600_000),
+  SWEEP_MAX_LOSS_PERCENT: count(1, 100).default(50),
   REMOVE_BLOBS_OF_DELETED: z
     .enum(['true', 'false'], { error: 'must be true or false' })
     .transform((value) => value === 'true')

@@ -278,7 +278,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       },
     },
   );
-  const sweeps = { db, orthanc, operations, removal, now, random, log, stop: stop.signal };
+  const maxLossPercent = config.SWEEP_MAX_LOSS_PERCENT;
+  const sweeps = { db, orthanc, operations, removal, now, random, log, stop: stop.signal, maxLossPercent };
   // Not before the feed was read to its end: what is new is the feed's.
   const sweeping = readOnce.promise.then(() => sweepUntilStopped(sweeps, config.SWEEP_INTERVAL_MS));
   stack.defer(async () => {

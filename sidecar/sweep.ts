@@ -24,9 +24,10 @@ export interface SweepParts {
   readonly random: () => number;
   readonly log: Log;
   readonly stop: AbortSignal;
+  readonly maxLossPercent: number;
 }
 
-function sweepDeps({ db, orthanc, operations, removal, now, stop }: SweepParts): ReconcileDeps {
+function sweepDeps({ db, orthanc, operations, removal, now, stop, maxLossPercent }: SweepParts): ReconcileDeps {
   return {
     ...sweepStatements(db),
     orthanc,
@@ -41,6 +42,7 @@ function sweepDeps({ db, orthanc, operations, removal, now, stop }: SweepParts):
     pause: () => sleep(PAUSE_MS, undefined, { signal: stop }).catch(() => undefined),
     stop,
     pageSize: PAGE,
+    maxLossPercent,
   };
 }
 

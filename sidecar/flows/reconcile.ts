@@ -27,6 +27,8 @@ export interface ReconcileDeps {
   readonly pause: () => Promise<void>;
   readonly stop: AbortSignal;
   readonly pageSize: number;
+  /** Of a page's rows, from 1 to 100, how many may be missing before none of them is removed. */
+  readonly maxLossPercent: number;
 }
 
 export interface Reconciled {
@@ -37,7 +39,7 @@ export interface Reconciled {
   readonly requeued: number;
 }
 
-/** From this many rows on, a page in which more are missing than are there is not believed. */
+/** From this many rows on, a page in which too many are missing is not believed. */
 const SURE_FROM = 100;
 
 async function addMissingRows(deps: ReconcileDeps): Promise<number> {
@@ -67,12 +69,12 @@ async function removeDeletedRows(deps: ReconcileDeps): Promise<number> {
     after = last;
     const present = await deps.orthanc.present(ids);
     const missing = ids.filter((id) => !present.has(id));
-    if (ids.length >= SURE_FROM && missing.length * 2 > ids.length) {
+    if (ids.length >= SURE_FROM && missing.length * 100 > ids.length * deps.maxLossPercent) {
       const counts = `${missing.length} of ${ids.length} images that were looked for are not in Orthanc`;
       throw new Failure(
         'permanent',
         'orthanc-lost-most',
-        `${counts}: is it the right one? Nothing of them was removed`,
+        `${counts}: is it the right one? Nothing of them was removed; SWEEP_MAX_LOSS_PERCENT=100 would`,
       );
     }
     removed += await deps.removeDeleted(missing);

@@ -121,6 +121,14 @@ export function deletionStatements(trx: Knex.Transaction) {
   };
 }
 
+const MIRROR_AGAIN = `
+WITH again AS (
+  UPDATE images SET mirror_status = 'pending', mirror_reason = NULL, image_url = NULL, thumbnail_url = NULL, mirrored_at = NULL
+  WHERE orthanc_id = :orthancId AND mirror_status <> 'no-pixels' RETURNING id
+)
+SELECT graphile_worker.add_job('mirror-image', json_build_object('imageId', CAST(id AS text)),
+                               job_key := 'mirror-image:' || id) FROM again`;
+
 /** What looking for deleted images reads and writes outside a transaction. */
 export function deletedImages(db: Knex) {
   return {
@@ -130,6 +138,7 @@ export function deletedImages(db: Knex) {
     /** Whether there is (again) an image of that Orthanc id. */
     isKnown: async (orthancId: string): Promise<boolean> =>
       (await query(db, IS_KNOWN, { orthancId }, ID_ROW)).length > 0,
+    mirrorAgain: (orthancId: string) => execute(db, MIRROR_AGAIN, { orthancId }),
     markBlobsRemoved: (orthancId: string, now: Date) => execute(db, MARK_BLOBS_REMOVED, { orthancId, now }),
   };
 }

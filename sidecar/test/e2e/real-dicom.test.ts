@@ -36,6 +36,7 @@ async function inFours<T>(items: readonly T[], work: (item: T) => Promise<void>)
 }
 
 describe('every real DICOM file, from C-STORE or upload to its blobs', () => {
+  const started = new AsyncDisposableStack();
   let rig: Rig;
   const became = { 'c-store': 0, upload: 0, refused: 0 };
 
@@ -60,7 +61,7 @@ describe('every real DICOM file, from C-STORE or upload to its blobs', () => {
   before(async function () {
     needsRealData(this, 'dicom');
     this.timeout(240_000);
-    rig = await startRig();
+    rig = started.use(await startRig());
     const to = { port: rig.orthanc.dicomPort, calledAeTitle: rig.orthanc.aeTitle };
     await inFours(realDicomFiles(), async (real) => {
       const how = (await cStore([real.bytes], to)).ok ? 'c-store' : await upload(real);
@@ -69,7 +70,7 @@ describe('every real DICOM file, from C-STORE or upload to its blobs', () => {
     await rig.settled();
   });
   after(async () => {
-    await rig[Symbol.asyncDispose]();
+    await started.disposeAsync();
   });
 
   it('takes nearly all of them by C-STORE', () => {

@@ -20,13 +20,14 @@ const MESSAGES: readonly (readonly [string, 'AA' | 'AR'])[] = [
 ];
 
 describe('the real HL7 messages, on one connection', () => {
+  const started = new AsyncDisposableStack();
   let rig: Rig;
   before(async function () {
     needsRealData(this, 'hl7');
-    rig = await startRig();
+    rig = started.use(await startRig());
   });
   after(async () => {
-    await rig[Symbol.asyncDispose]();
+    await started.disposeAsync();
   });
 
   it('answers each, in order, by its control id', async () => {
