@@ -5,7 +5,6 @@ import { startHl7Listener } from './adapters/hl7.ts';
 import { startHttp, type PartReadiness } from './adapters/http.ts';
 import { createOrthanc } from './adapters/orthanc.ts';
 import { migrate, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
-import { readCursor } from './adapters/postgres/feed.ts';
 import { deletedImages } from './adapters/postgres/deletions.ts';
 import { imageStatements } from './adapters/postgres/images.ts';
 import { loadLabelFacts } from './adapters/postgres/labels.ts';
@@ -17,14 +16,14 @@ import { createTwilio } from './adapters/twilio.ts';
 import type { Config } from './config.ts';
 import { asFailure, Failure } from './core/failure.ts';
 import { acceptUpload } from './flows/accept-upload.ts';
-import { followChanges } from './flows/follow-changes.ts';
 import { labelStudy } from './flows/label-study.ts';
 import { mirrorImage } from './flows/mirror-image.ts';
 import { removeBlobs } from './flows/remove-blobs.ts';
 import { lookForDeleted } from './flows/remove-deleted.ts';
 import { sendSms } from './flows/send-sms.ts';
 import type { Log } from './log.ts';
-import { loop, patiently } from './loop.ts';
+import { followUntilStopped, takeApart } from './following.ts';
+import { patiently } from './loop.ts';
 import { createOperations } from './operations.ts';
 import { sweepUntilStopped } from './sweep.ts';
 
@@ -250,36 +249,24 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
 
   const stop = new AbortController();
   const readOnce = Promise.withResolvers<undefined>();
-  const following = loop(
-    async () => {
-      const { instances, newImages, done, restarted } = await followChanges({
-        feed: { ...orthanc, serverId: async () => (await orthanc.system()).serverId },
-        readCursor: () => readCursor(db),
-        transaction: operations.transaction,
-        take: operations.take,
-        batchSize: config.FEED_BATCH_SIZE,
-        now,
-      });
-      if (restarted) log.warn('another Orthanc database than before: its feed is read from the start');
-      if (instances > 0) log.info({ instances, newImages }, 'feed followed');
-      if (!done) return 'again';
+  const follow = { db, orthanc, operations, now, random, log };
+  const following = followUntilStopped(follow, {
+    stop: stop.signal,
+    batchSize: config.FEED_BATCH_SIZE,
+    waitMs: config.POLL_INTERVAL_MS,
+    onRead: () => {
       feed.readAt = now();
       readOnce.resolve(undefined);
-      return 'wait';
     },
-    {
-      stop: stop.signal,
-      waitMs: config.POLL_INTERVAL_MS,
-      random,
-      onFailure: (error, times) => {
-        const { code, kind, message } = asFailure(error);
-        log.warn({ code, kind, times }, 'the feed could not be followed and is tried again');
-        if (code === 'orthanc-too-old') failed.resolve(message);
-      },
-    },
-  );
-  const maxLossPercent = config.SWEEP_MAX_LOSS_PERCENT;
-  const sweeps = { db, orthanc, operations, removal, now, random, log, stop: stop.signal, maxLossPercent };
+    onFailed: failed.resolve,
+  });
+  const sweeps = {
+    ...follow,
+    removal,
+    takeApart: (orthancIds: readonly string[]) => takeApart(follow, orthancIds),
+    stop: stop.signal,
+    maxLossPercent: config.SWEEP_MAX_LOSS_PERCENT,
+  };
   // Not before the feed was read to its end: what is new is the feed's.
   const sweeping = readOnce.promise.then(() => sweepUntilStopped(sweeps, config.SWEEP_INTERVAL_MS));
   stack.defer(async () => {

@@ -19,6 +19,8 @@ export interface SweepParts {
   readonly db: Knex;
   readonly orthanc: Orthanc;
   readonly operations: Operations;
+  /** Takes what it can of these instances and sets the others aside. */
+  readonly takeApart: (orthancIds: readonly string[]) => Promise<number>;
   readonly removal: RemoveDeps<Tx>;
   readonly now: () => Date;
   readonly random: () => number;
@@ -27,14 +29,11 @@ export interface SweepParts {
   readonly maxLossPercent: number;
 }
 
-function sweepDeps({ db, orthanc, operations, removal, now, stop, maxLossPercent }: SweepParts): ReconcileDeps {
+function sweepDeps({ db, orthanc, operations, takeApart, removal, stop, maxLossPercent }: SweepParts): ReconcileDeps {
   return {
     ...sweepStatements(db),
     orthanc,
-    take: async (orthancIds) => {
-      const batch = await orthanc.readInstances(orthancIds);
-      return operations.transaction((tx) => operations.take(tx, batch, now()));
-    },
+    take: takeApart,
     removeDeleted: (orthancIds) => removeDeleted(removal, orthancIds),
     labelFacts: (dicomStudyIds) => loadLabelFacts(db, dicomStudyIds),
     addLabelJobs: (dicomStudyIds) => operations.transaction((tx) => tx.addLabelJobs(dicomStudyIds, [])),
@@ -56,7 +55,7 @@ export async function sweepUntilStopped(parts: SweepParts, intervalMs: number): 
   const sweep = async (): Promise<'wait'> => {
     try {
       log.info(await reconcile(deps), 'swept');
-      await failures.clear('sweep', 'orthanc');
+      await failures.clear('sweep', ['orthanc']);
     } catch (error) {
       const failure = asFailure(error);
       if (failure.code !== 'orthanc-lost-most') throw failure;

@@ -1,4 +1,5 @@
 import type { DicomBatch } from '../core/dicom.ts';
+import { Failure } from '../core/failure.ts';
 
 export interface Changes {
   readonly changes: readonly { readonly seq: number; readonly orthancId: string }[];
@@ -12,6 +13,8 @@ export interface Feed {
   serverId(): Promise<string>;
   /** New instances after `since`, exclusive. */
   changes(since: number, limit: number): Promise<Changes>;
+  /** The end of the feed: the Seq of its newest change of any kind. */
+  lastSeq(): Promise<number>;
   /** Their tags; instances that are gone by now are left out. */
   readInstances(orthancIds: readonly string[]): Promise<DicomBatch>;
 }
@@ -26,6 +29,10 @@ export interface FollowDeps<Tx extends FeedTx> {
   readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
   /** Takes instances with all that follows from them; gives how many images are new. Idempotent. */
   readonly take: (tx: Tx, batch: DicomBatch, now: Date) => Promise<number>;
+  /** Takes what it can of these instances, each part in a transaction of its own, and sets the others aside. */
+  readonly takeApart: (orthancIds: readonly string[]) => Promise<number>;
+  /** Reads from the start, whatever the cursor says. */
+  readonly fromStart: boolean;
   readonly batchSize: number;
   readonly now: () => Date;
 }
@@ -37,29 +44,42 @@ export interface Followed {
   readonly done: boolean;
   /** The feed is of another Orthanc database than the one followed before, so it is read from its start. */
   readonly restarted: boolean;
+  /** The feed ends before the cursor: Orthanc was restored from a backup, or its newest resources were deleted. */
+  readonly behind: boolean;
 }
 
 /**
  * Takes one page of Orthanc's feed (Orthanc Book, "Tracking changes"): rows, link decisions, mirror jobs and the cursor
- * in one transaction, so that a crash at any point repeats the page without a trace of the first try. The cursor only
- * ever stands on a Seq that was received.
+ * in one transaction, so that a crash at any point repeats the page without a trace of the first try. A page that cannot
+ * be taken for what is in it is taken apart, and then the cursor goes on. The cursor only ever stands on a Seq that was
+ * received.
  */
 export async function followChanges<Tx extends FeedTx>(deps: FollowDeps<Tx>): Promise<Followed> {
   const serverId = await deps.feed.serverId();
   const cursor = await deps.readCursor();
-  const restarted = cursor !== null && cursor.serverId !== serverId;
+  const restarted = cursor !== null && (cursor.serverId !== serverId || deps.fromStart);
   const since = cursor === null || restarted ? 0 : cursor.seq;
   const page = await deps.feed.changes(since, deps.batchSize);
   const seq = Math.max(since, page.changes.at(-1)?.seq ?? (page.done ? since : page.last));
   if (page.changes.length === 0 && seq === since && !restarted && cursor !== null) {
-    return { instances: 0, newImages: 0, done: page.done, restarted };
+    const behind = (await deps.feed.lastSeq()) < cursor.seq;
+    return { instances: 0, newImages: 0, done: page.done, restarted, behind };
   }
-  const batch = await deps.feed.readInstances(page.changes.map(({ orthancId }) => orthancId));
-  const newImages = await deps.transaction(async (tx) => {
-    const now = deps.now();
-    const added = await deps.take(tx, batch, now);
-    await tx.saveCursor(serverId, seq, now);
-    return added;
-  });
-  return { instances: batch.instances.length, newImages, done: page.done, restarted };
+  const ids = page.changes.map(({ orthancId }) => orthancId);
+  const rest = { instances: ids.length, done: page.done, restarted, behind: false };
+  try {
+    const batch = await deps.feed.readInstances(ids);
+    const newImages = await deps.transaction(async (tx) => {
+      const now = deps.now();
+      const added = await deps.take(tx, batch, now);
+      await tx.saveCursor(serverId, seq, now);
+      return added;
+    });
+    return { ...rest, newImages };
+  } catch (error) {
+    if (error instanceof Failure && error.kind !== 'permanent' && error.code !== 'orthanc-answer') throw error;
+  }
+  const newImages = await deps.takeApart(ids);
+  await deps.transaction((tx) => tx.saveCursor(serverId, seq, deps.now()));
+  return { ...rest, newImages };
 }

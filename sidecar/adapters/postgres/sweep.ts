@@ -15,7 +15,7 @@ VALUES (:part, :subject, :code, :message, :now, :now)
 ON CONFLICT (part, subject) DO UPDATE
   SET code = EXCLUDED.code, message = EXCLUDED.message, times = f.times + 1, last_at = EXCLUDED.last_at`;
 
-const CLEAR_FAILURE = 'DELETE FROM failures WHERE part = :part AND subject = :subject';
+const CLEAR_FAILURES = 'DELETE FROM failures WHERE part = :part AND subject = ANY (CAST(:subjects AS text[]))';
 
 /** What the sweep reads, page by page; each call is a statement of its own. */
 export function sweepStatements(db: Knex) {
@@ -34,6 +34,6 @@ export function failureStatements(db: Knex) {
   return {
     save: (part: string, subject: string, failure: { code: string; message: string }, now: Date) =>
       execute(db, SAVE_FAILURE, { part, subject, code: failure.code, message: failure.message, now }),
-    clear: (part: string, subject: string) => execute(db, CLEAR_FAILURE, { part, subject }),
+    clear: (part: string, subjects: readonly string[]) => execute(db, CLEAR_FAILURES, { part, subjects }),
   };
 }

@@ -171,6 +171,7 @@ export async function playEvent(db: Knex, operations: Operations, episode: Episo
   const feed: Feed = {
     serverId: () => Promise.resolve('episode'),
     changes: () => Promise.resolve({ changes: [{ seq, orthancId: 'page' }], last: seq, done: true }),
+    lastSeq: () => Promise.resolve(seq),
     readInstances: () => Promise.resolve(batch),
   };
   await followChanges({
@@ -178,6 +179,8 @@ export async function playEvent(db: Knex, operations: Operations, episode: Episo
     readCursor: () => readCursor(db),
     transaction: operations.transaction,
     take: operations.take,
+    takeApart: () => Promise.reject(new Error('an episode has no instance that cannot be taken')),
+    fromStart: false,
     batchSize: 1000,
     now: () => NOW,
   });

@@ -1,0 +1,86 @@
+import type { Knex } from 'knex';
+import type { Orthanc } from './adapters/orthanc.ts';
+import { readCursor } from './adapters/postgres/feed.ts';
+import { failureStatements } from './adapters/postgres/sweep.ts';
+import { asFailure } from './core/failure.ts';
+import { followChanges } from './flows/follow-changes.ts';
+import { takeInstances } from './flows/take-instances.ts';
+import type { Log } from './log.ts';
+import { loop } from './loop.ts';
+import type { Operations } from './operations.ts';
+
+/** How often in a row the feed must end before the cursor until that is believed. */
+const BELIEVED_AFTER = 3;
+
+export interface FollowParts {
+  readonly db: Knex;
+  readonly orthanc: Orthanc;
+  readonly operations: Operations;
+  readonly now: () => Date;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** Takes what it can of these instances; the others wait in `failures` for a person, and for the next sweep. */
+export function takeApart(
+  { db, orthanc, operations, now, log }: FollowParts,
+  orthancIds: readonly string[],
+): Promise<number> {
+  const failures = failureStatements(db);
+  return takeInstances(
+    {
+      read: (ids) => orthanc.readInstances(ids),
+      take: (batch) => operations.transaction((tx) => operations.take(tx, batch, now())),
+      setAside: async (orthancId, failure) => {
+        await failures.save('feed', orthancId, failure, now());
+        log.error({ orthancId, code: failure.code }, 'an instance could not be taken and is set aside');
+      },
+      clear: (taken) => failures.clear('feed', taken),
+    },
+    orthancIds,
+  );
+}
+
+/** Follows Orthanc's feed until stopped; `onRead` each time it was read to its end. */
+export function followUntilStopped(
+  parts: FollowParts,
+  options: {
+    readonly stop: AbortSignal;
+    readonly batchSize: number;
+    readonly waitMs: number;
+    readonly onRead: () => void;
+    /** It can never be followed. */
+    readonly onFailed: (reason: string) => void;
+  },
+): Promise<void> {
+  const { db, orthanc, operations, now, random, log } = parts;
+  let timesBehind = 0;
+  const step = async (): Promise<'again' | 'wait'> => {
+    const { instances, newImages, done, restarted, behind } = await followChanges({
+      feed: { ...orthanc, serverId: async () => (await orthanc.system()).serverId },
+      readCursor: () => readCursor(db),
+      transaction: operations.transaction,
+      take: operations.take,
+      takeApart: (orthancIds) => takeApart(parts, orthancIds),
+      fromStart: timesBehind >= BELIEVED_AFTER,
+      batchSize: options.batchSize,
+      now,
+    });
+    timesBehind = behind ? timesBehind + 1 : 0;
+    if (restarted) log.warn('another Orthanc database than before, or an older state of it: read from the start');
+    if (instances > 0) log.info({ instances, newImages }, 'feed followed');
+    if (!done) return 'again';
+    options.onRead();
+    return 'wait';
+  };
+  return loop(step, {
+    stop: options.stop,
+    waitMs: options.waitMs,
+    random,
+    onFailure: (error, times) => {
+      const { code, kind, message } = asFailure(error);
+      log.warn({ code, kind, times }, 'the feed could not be followed and is tried again');
+      if (code === 'orthanc-too-old') options.onFailed(message);
+    },
+  });
+}
