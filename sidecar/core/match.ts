@@ -155,7 +155,6 @@ function byPatientIdAndDate(study: SeenStudy, tags: SeenTags, ris: readonly RisS
       candidate.patientIds.some((id) => samePatientId(id, tags.patientId) === true),
   );
   const live = preferLive(found);
-  if (live.length < 2) return live;
   const narrowed = live.filter((candidate) => modalityAgrees(study, candidate));
   return narrowed.length > 0 ? narrowed : live;
 }
