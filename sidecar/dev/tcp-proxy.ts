@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+/** Which end of a connection: who opened it, or who it leads to. */
+export type End = 'client' | 'server';
+
+export interface TcpProxy extends AsyncDisposable {
+  readonly port: number;
+  /** Resets every connection. */
+  cut(): void;
+  /** Holds back all bytes, both ways and on new connections too, for `ms`; then they go on. */
+  delay(ms: number): void;
+  /** Ends every connection towards one end, as if the other had said goodbye; the other way stays open. */
+  halfClose(towards: End): void;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
+function forward(from: Socket, to: Socket): void {
+  from.on('data', (chunk: Buffer) => {
+    if (to.writable && !to.write(chunk)) from.pause();
+  });
+  to.on('drain', () => from.resume());
+  from.on('end', () => to.end());
+  from.on('error', () => to.destroy());
+  from.on('close', () => {
+    if (!from.readableEnded) to.resetAndDestroy();
+    else if (!to.writableEnded) to.end();
+  });
+}
+
+/** A TCP proxy on loopback, to disturb what goes through it. */
+export async function startTcpProxy(target: { port: number; host?: string }, port = 0): Promise<TcpProxy> {
+  const pairs = new Set<Pair>();
+  let heldUntil = 0;
+  const hold = (pair: Pair): void => {
+    const ms = heldUntil - Date.now();
+    if (ms <= 0) return;
+    for (const socket of [pair.client, pair.server]) socket.pause();
+    setTimeout(() => {
+      for (const socket of [pair.client, pair.server]) socket.resume();
+    }, ms);
+  };
+  const listener = createServer({ allowHalfOpen: true }, (client) => {
+    const host = target.host ?? '127.0.0.1';
+    const server = connect({ port: target.port, host, allowHalfOpen: true });
+    const pair = { client, server };
+    pairs.add(pair);
+    forward(client, server);
+    forward(server, client);
+    for (const socket of [client, server]) {
+      socket.once('close', () => {
+        if (client.destroyed && server.destroyed) pairs.delete(pair);
+      });
+    }
+    hold(pair);
+  });
+  listener.listen(port, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  const cut = (): void => {
+    for (const { client, server } of pairs) {
+      client.resetAndDestroy();
+      server.resetAndDestroy();
+    }
+  };
+  return {
+    port: address.port,
+    cut,
+    delay(ms) {
+      heldUntil = Math.max(heldUntil, Date.now() + ms);
+      for (const pair of pairs) hold(pair);
+    },
+    halfClose(towards) {
+      for (const pair of pairs) pair[towards].end();
+    },
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      cut();
+      await once(listener, 'close');
+    },
+  };
+}
