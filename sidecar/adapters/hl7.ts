@@ -119,10 +119,6 @@ function serve(socket: Socket, options: Hl7ListenerOptions, all: Held): Connecti
   let garbage = 0;
   let finishing = false;
 
-  const refuse = (head: Buffer): string => {
-    const text = `larger than the ${options.maxFrameBytes} bytes that are taken`;
-    return buildAck(readHeader(head) ?? undefined, { code: 'AR', text, errorCode: 207 }, now(), newControlId());
-  };
   const later = (message: Hl7Message | null, code: string): string =>
     buildAck(
       message ?? undefined,
@@ -130,14 +126,19 @@ function serve(socket: Socket, options: Hl7ListenerOptions, all: Held): Connecti
       now(),
       newControlId(),
     );
-  const answer = async (raw: Buffer): Promise<string> => {
-    const { message, problem } = readFrame(raw);
+  const answer = async (raw: Buffer, read: Pick<InboundHl7, 'message' | 'problem'>): Promise<string> => {
+    const { message, problem } = read;
     try {
       const work = options.handle({ raw, message, problem, remoteAddress });
       return await within(work, options.answerTimeoutMs, () => later(message, 'timeout'));
     } catch (error) {
       return later(message, asFailure(error).code);
     }
+  };
+  // Of a frame that is too large its beginning is handed on, to be kept with the reason.
+  const refuse = (head: Buffer): Promise<string> => {
+    const problem = `larger than the ${options.maxFrameBytes} bytes that are taken`;
+    return answer(head, { message: readHeader(head), problem });
   };
   const send = async (text: string): Promise<void> => {
     if (socket.destroyed || socket.write(mllpFrame(encodeHl7(text)))) return;
@@ -166,8 +167,8 @@ function serve(socket: Socket, options: Hl7ListenerOptions, all: Held): Connecti
     while (!socket.destroyed) {
       const event = waiting.shift();
       if (event === undefined) return;
-      if (event.kind === 'frame') await send(await answer(event.bytes));
-      if (event.kind === 'too-large') await send(refuse(event.head));
+      if (event.kind === 'frame') await send(await answer(event.bytes, readFrame(event.bytes)));
+      if (event.kind === 'too-large') await send(await refuse(event.head));
       hold(-heldBy(event));
       readOn();
       for (const other of [...all.paused]) other();

@@ -79,11 +79,14 @@ async function take(
 async function takeMultipart(request: Request, options: UploadOptions, signal: AbortSignal): Promise<Collected> {
   const collected: Collected = { files: [], failure: null };
   const { maxFileBytes, maxFiles } = options;
-  const parser = busboy({
-    headers: request.headers,
-    defParamCharset: 'utf8',
-    limits: { fileSize: maxFileBytes, files: maxFiles, fields: 100, fieldSize: 65_536, headerPairs: 100 },
-  });
+  const limits = { fileSize: maxFileBytes, files: maxFiles, fields: 100, fieldSize: 65_536, headerPairs: 100 };
+  let parser: ReturnType<typeof busboy>;
+  try {
+    parser = busboy({ headers: request.headers, defParamCharset: 'utf8', limits });
+  } catch (cause) {
+    const text = 'the Content-Type is not complete multipart/form-data';
+    return { files: [], failure: new Failure('permanent', 'not-multipart', text, { cause }) };
+  }
   let last: Promise<void> = Promise.resolve();
   parser.on('file', (_field: string, stream: Readable, info: FileInfo) => {
     stream.once('limit', () => stream.destroy(tooLarge(maxFileBytes)));

@@ -3,11 +3,13 @@
  * separators (`ACC1^^`, which some modalities copy over from HL7). `''` where nothing is left. Leading zeros count.
  */
 export function cleanAccession(raw: string): string {
-  return raw
+  const text = raw
     .toWellFormed()
     .replace(/\p{Cc}/gu, '')
-    .trim()
-    .replace(/[\s^]+$/, '');
+    .trim();
+  let end = text.length;
+  while (end > 0 && /[\s^]/.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
 }
 
 /** The form in which two accession numbers are compared: {@link cleanAccession}, upper case. `''` equals nothing. */

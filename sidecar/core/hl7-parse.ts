@@ -130,16 +130,28 @@ function segmentLines(text: string): string[] {
     .replace(/^\uFEFF/, '')
     .trimStart()
     .charAt(3);
-  const lines: string[] = [];
+  const segments: string[][] = [];
   for (const line of text.split(/\r\n?|\n/).filter((one) => one.trim() !== '')) {
-    const before = lines.at(-1);
-    if (before !== undefined && TEXT_SEGMENT.test(before) && !beginsSegment(line, separator)) {
-      lines[lines.length - 1] = `${before}\n${line}`;
+    const current = segments.at(-1);
+    if (current !== undefined && TEXT_SEGMENT.test(current[0] ?? '') && !beginsSegment(line, separator)) {
+      current.push(line);
     } else {
-      lines.push(line);
+      segments.push([line]);
     }
   }
-  return lines;
+  return segments.map((lines) => lines.join('\n'));
+}
+
+/** Far above any real message; each part takes much more memory than its separator did. */
+const MAX_PARTS = 500_000;
+
+function countParts(text: string, separators: readonly string[]): number {
+  let parts = 0;
+  for (const separator of separators.filter((one) => one !== '')) {
+    for (let at = text.indexOf(separator); at >= 0 && parts <= MAX_PARTS; at = text.indexOf(separator, at + 1))
+      parts += 1;
+  }
+  return parts;
 }
 
 /**
@@ -162,6 +174,9 @@ export function parseHl7(text: string): Hl7Message {
     throw new Hl7Rejection(101, 'MSH-2 has no separators', { segment: 'MSH', ordinal: 1, field: 2 });
   }
   const [charset = ''] = (header.split(field)[17] ?? '').split(/[~^]/, 1);
+  if (countParts(text, [field, component, repetition, subcomponent]) > MAX_PARTS) {
+    throw new Hl7Rejection(102, `the message has more than ${MAX_PARTS} fields and parts of fields`);
+  }
   const encoding = { field, component, repetition, escape, subcomponent, truncation, charset: charset.trim() };
   const segments = [header, ...lines.slice(1)].map((line) => parseSegment(line, encoding));
   const nameless = segments.find(({ name }) => !/^[A-Z][A-Z0-9]{2}$/.test(name));

@@ -1,6 +1,7 @@
 import type { PatientFacts, Said } from './adt.ts';
 import { component, segment, type Hl7Message } from './hl7-message.ts';
 import { parseHl7Time, type PracticeTime } from './hl7-time.ts';
+import { patientsContradict } from './match.ts';
 import type { OrderStatus, StudyFacts } from './order.ts';
 import type { Report } from './report.ts';
 
@@ -45,6 +46,31 @@ export interface FoldedPatient {
   readonly phoneProblem: string | null;
 }
 
+type NameAndBirthDate = Pick<SaidOfPatient, 'name' | 'birthDate'>;
+
+/** Whether two cannot be one person by name and birth date alone. */
+function differ(a: NameAndBirthDate, b: NameAndBirthDate): boolean {
+  const side = (one: NameAndBirthDate) => ({
+    patientIds: [],
+    patientName: one.name ?? '',
+    birthDate: one.birthDate ?? null,
+  });
+  return patientsContradict(side(a), side(b));
+}
+
+interface SaidOfIdentity {
+  readonly identityId: string;
+  /** Said with a report. */
+  readonly ofReport?: boolean;
+  readonly facts: SaidOfPatient;
+}
+
+/** Without what came with reports that name somebody else than orders and ADT messages do. */
+function believed(said: Sequence<SaidOfIdentity>): SaidOfPatient[] {
+  const known = foldPatient(said.filter(({ ofReport }) => ofReport !== true).map(({ facts }) => facts));
+  return said.filter(({ ofReport, facts }) => ofReport !== true || !differ(facts, known)).map(({ facts }) => facts);
+}
+
 /** A patient as the facts leave one: of each value the last word. */
 export function foldPatient(facts: Sequence<SaidOfPatient>): FoldedPatient {
   return {
@@ -67,12 +93,14 @@ export interface Merge {
 
 const fold = (text: string): string => text.trim().toUpperCase();
 
-/** The identifier without an assigning authority is the one with, where only one authority's is known. */
-function withoutIssuer(identities: readonly KnownIdentity[]): Merge[] {
+type SamePerson = (id: string, otherId: string) => boolean;
+
+/** The identifier without an assigning authority is the one with, where only one authority's is known and agrees. */
+function withoutIssuer(identities: readonly KnownIdentity[], samePerson: SamePerson): Merge[] {
   return [...Map.groupBy(identities, ({ externalId }) => fold(externalId)).values()].flatMap((same) => {
     const bare = same.find(({ issuer }) => fold(issuer) === '');
     const [only, another] = same.filter(({ issuer }) => fold(issuer) !== '');
-    return bare !== undefined && only !== undefined && another === undefined
+    return bare !== undefined && only !== undefined && another === undefined && samePerson(bare.id, only.id)
       ? [{ priorId: bare.id, survivorId: only.id }]
       : [];
   });
@@ -86,8 +114,9 @@ function withoutIssuer(identities: readonly KnownIdentity[]): Merge[] {
 export function canonicalPatients(
   identities: readonly KnownIdentity[],
   merges: Sequence<Merge>,
+  samePerson: SamePerson = () => true,
 ): ReadonlyMap<string, string> {
-  const edges = [...withoutIssuer(identities), ...merges];
+  const edges = [...withoutIssuer(identities, samePerson), ...merges];
   const age = new Map<string, number>();
   const parent = new Map<string, string>();
   for (const [index, { priorId, survivorId }] of edges.entries()) {
@@ -121,21 +150,24 @@ export interface FoldedIdentity extends FoldedPatient {
 
 /**
  * The rows of these identifiers; merges and facts the earliest first. What is said under the same identifier with and
- * without its assigning authority is said of one patient; what is said under a merged identifier stays its own.
+ * without its assigning authority is said of one patient, unless name and birth date tell two; what is said under a
+ * merged identifier stays its own.
  */
 export function foldPatients(
   identities: readonly KnownIdentity[],
   merges: Sequence<Merge>,
-  facts: Sequence<{ readonly identityId: string; readonly facts: SaidOfPatient }>,
+  facts: Sequence<SaidOfIdentity>,
 ): FoldedIdentity[] {
-  const canonical = canonicalPatients(identities, merges);
+  const alone = (id: string): FoldedPatient =>
+    foldPatient(believed(facts.filter(({ identityId }) => identityId === id)));
+  const canonical = canonicalPatients(identities, merges, (id, otherId) => !differ(alone(id), alone(otherId)));
   return identities.map(({ id, externalId }) => {
     const same = new Set(
       identities
         .filter((other) => fold(other.externalId) === fold(externalId) && canonical.get(other.id) === canonical.get(id))
         .map((other) => other.id),
     );
-    const own = facts.filter(({ identityId }) => same.has(identityId)).map((one) => one.facts);
+    const own = believed(facts.filter(({ identityId }) => same.has(identityId)));
     const end = canonical.get(id) ?? id;
     return { id, mergedInto: end === id ? null : end, ...foldPatient(own) };
   });

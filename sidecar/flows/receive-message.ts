@@ -89,6 +89,12 @@ export async function receiveMessage<Tx extends ReceiveTx>(
     remoteAddress: inbound.remoteAddress,
   };
 
+  // What a sender puts there by mistake may be a patient's.
+  const logged = {
+    controlId: /^[\w.-]{1,50}$/.test(controlId) ? controlId : '(unusual)',
+    messageType: /^[A-Z]{3}(\^[A-Z]\d{2})?$/.test(messageType) ? messageType : '(unusual)',
+  };
+
   const accept = (parsed: Hl7Message, apply: Apply<Tx>): Promise<string> =>
     deps.transaction(async (tx) => {
       const acknowledgment = answered({ code: 'AA' });
@@ -104,7 +110,7 @@ export async function receiveMessage<Tx extends ReceiveTx>(
       const acknowledgment = answered({ code: 'AR', text, errorCode, ...(location && { location }) });
       const saved = await tx.saveMessage(envelope, { answer: 'AR', reason: text, acknowledgment }, now);
       if ('acknowledgment' in saved) return saved.acknowledgment;
-      deps.onRefused({ controlId, messageType, answer: 'AR', code: String(errorCode) });
+      deps.onRefused({ ...logged, answer: 'AR', code: String(errorCode) });
       return acknowledgment;
     });
 
@@ -122,7 +128,7 @@ export async function receiveMessage<Tx extends ReceiveTx>(
     }
   } catch (error) {
     const failure = asFailure(error);
-    deps.onRefused({ controlId, messageType, answer: 'AE', code: failure.code });
+    deps.onRefused({ ...logged, answer: 'AE', code: failure.code });
     return answered({ code: 'AE', text: `try again later: ${failure.code}`, errorCode: 207 });
   }
 }

@@ -39,15 +39,19 @@ const FORGET_ATTACHMENTS = 'DELETE FROM report_attachments WHERE report_id = :re
 const SAVE_ATTACHMENT = `
 INSERT INTO report_attachments (report_id, ordinal, content_type, content) VALUES (:reportId, :ordinal, :contentType, :content)`;
 
-const side = (alias: string): string => `
-  jsonb_build_object('name', coalesce(${alias}.name, ''), 'birthDate', ${alias}.birth_date, 'ids',
-    (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')))
-     FROM patients m WHERE m.id = ${alias}.id OR m.merged_into = ${alias}.id))`;
+const identifiers = (alias: string): string => `
+  (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')))
+   FROM patients m WHERE m.id = ${alias}.id OR m.merged_into = ${alias}.id)`;
+// Whom the report itself names, beside whose the study is.
 export const LOAD_REPORT_PATIENTS = `
-SELECT r.id, r.withheld, r.patient_id = s.patient_id OR named.merged_into = s.patient_id AS same,
-       ${side('named')} AS named, ${side('owner')} AS owner
+SELECT r.id, r.withheld,
+       jsonb_build_object('name', coalesce(f.facts ->> 'name', ''), 'birthDate', f.facts ->> 'birthDate',
+                          'ids', ${identifiers('named')}) AS named,
+       jsonb_build_object('name', coalesce(owner.name, ''), 'birthDate', owner.birth_date,
+                          'ids', ${identifiers('owner')}) AS owner
 FROM reports r JOIN studies s ON s.id = r.study_id JOIN patients owner ON owner.id = s.patient_id
 JOIN patients named ON named.id = r.patient_id
+LEFT JOIN patient_facts f ON f.hl7_message_id = r.hl7_message_id AND f.patient_id = r.patient_id
 WHERE s.id = ANY (CAST(:studyIds AS bigint[]))`;
 
 const SIDE = z.object({
@@ -58,7 +62,6 @@ const SIDE = z.object({
 const REPORT_PATIENT = z.object({
   id: z.string(),
   withheld: z.string().nullable(),
-  same: z.boolean().nullable(),
   named: SIDE,
   owner: SIDE,
 });
@@ -104,8 +107,8 @@ export function reportStatements(trx: Knex.Transaction) {
     /** Withholds each report of these studies that names another patient than its study's, and no other. */
     async withholdReports(studyIds: readonly string[]): Promise<void> {
       const rows = await query(trx, LOAD_REPORT_PATIENTS, { studyIds: `{${studyIds.join(',')}}` }, REPORT_PATIENT);
-      for (const { id, withheld, same, named, owner } of rows) {
-        const contradicts = same !== true && patientsContradict(patientSide(named), patientSide(owner));
+      for (const { id, withheld, named, owner } of rows) {
+        const contradicts = patientsContradict(patientSide(named), patientSide(owner));
         const reason = contradicts ? 'patient-differs' : null;
         if (reason !== withheld) await execute(trx, WITHHOLD, { id, reason });
       }

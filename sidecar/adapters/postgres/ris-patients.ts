@@ -18,8 +18,8 @@ JOIN patients p ON p.source = 'ris' AND upper(p.external_id) = upper(r.external_
 ORDER BY r.position`;
 
 export const KEEP_PATIENT_FACTS = `
-INSERT INTO patient_facts (hl7_message_id, ordinal, patient_id, said_at, facts)
-SELECT :messageId, ordinal, patient_id, :saidAt, facts
+INSERT INTO patient_facts (hl7_message_id, ordinal, patient_id, said_at, of_report, facts)
+SELECT :messageId, ordinal, patient_id, :saidAt, :ofReport, facts
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(ordinal integer, patient_id bigint, facts jsonb)`;
 
 export const KEEP_MERGES = `
@@ -47,7 +47,7 @@ SELECT prior_id AS "priorId", survivor_id AS "survivorId" FROM patient_merges
 WHERE prior_id = ANY (CAST(:ids AS bigint[])) ORDER BY said_at, hl7_message_id, ordinal`;
 
 export const LOAD_PATIENT_FACTS = `
-SELECT patient_id AS "identityId", facts FROM patient_facts
+SELECT patient_id AS "identityId", of_report AS "ofReport", facts FROM patient_facts
 WHERE patient_id = ANY (CAST(:ids AS bigint[])) ORDER BY said_at, hl7_message_id, ordinal`;
 
 export const SAVE_PATIENTS = `
@@ -65,6 +65,7 @@ const IDENTITY = z.object({ id: z.string(), externalId: z.string(), issuer: z.st
 const MERGE = z.object({ priorId: z.string(), survivorId: z.string() });
 const FACTS = z.object({
   identityId: z.string(),
+  ofReport: z.boolean(),
   facts: z.object({ name: text, birthDate: text, sex: text, phoneNumber: text, phoneProblem: text }),
 });
 
@@ -94,8 +95,10 @@ export function patientStatements(trx: Knex.Transaction) {
         prior_id: ids[prior],
         survivor_id: ids[survivor],
       }));
-      await execute(trx, KEEP_PATIENT_FACTS, { messageId, saidAt: said.saidAt, rows: JSON.stringify(told) });
-      await execute(trx, KEEP_MERGES, { messageId, saidAt: said.saidAt, rows: JSON.stringify(merges) });
+      const { saidAt } = said;
+      const ofReport = said.reports.length > 0;
+      await execute(trx, KEEP_PATIENT_FACTS, { messageId, saidAt, ofReport, rows: JSON.stringify(told) });
+      await execute(trx, KEEP_MERGES, { messageId, saidAt, rows: JSON.stringify(merges) });
     },
 
     /** Folds these patients and all that are related to them anew; gives for each whom it stands for. */

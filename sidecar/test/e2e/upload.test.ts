@@ -114,6 +114,8 @@ describe('the upload, for devices that cannot C-STORE', () => {
     const headers = { 'Content-Type': 'multipart/form-data; boundary=cut' };
     const cut = '--cut\r\nContent-Disposition: form-data; name="f"; filename="x.dcm"\r\n\r\nabc';
     expect((await post({ body: cut, headers })).status).to.equal(422);
+    const bare = { 'Content-Type': 'multipart/form-data' };
+    expect((await post({ body: cut, headers: bare })).status, 'no boundary').to.equal(422);
   });
 
   it('refuses a file that Orthanc will never store, saying why', async () => {
