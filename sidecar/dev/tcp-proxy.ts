@@ -19,21 +19,33 @@ interface Pair {
   readonly server: Socket;
 }
 
-function forward(from: Socket, to: Socket): void {
+function forward(from: Socket, to: Socket, latencyMs: number): void {
+  const later = (act: () => void): void => {
+    if (latencyMs === 0) act();
+    else setTimeout(act, latencyMs);
+  };
   from.on('data', (chunk: Buffer) => {
-    if (to.writable && !to.write(chunk)) from.pause();
+    later(() => {
+      if (to.writable && !to.write(chunk)) from.pause();
+    });
   });
   to.on('drain', () => from.resume());
-  from.on('end', () => to.end());
+  const end = (): void => {
+    later(() => {
+      if (!to.writableEnded) to.end();
+    });
+  };
+  from.on('end', end);
   from.on('error', () => to.destroy());
   from.on('close', () => {
-    if (!from.readableEnded) to.resetAndDestroy();
-    else if (!to.writableEnded) to.end();
+    if (from.readableEnded) end();
+    else to.resetAndDestroy();
   });
 }
 
-/** A TCP proxy on loopback, to disturb what goes through it. */
-export async function startTcpProxy(target: { port: number; host?: string }, port = 0): Promise<TcpProxy> {
+/** A TCP proxy on loopback, to disturb what goes through it; without that it takes `latencyMs` each way. */
+export async function startTcpProxy(target: { port: number; host?: string; latencyMs?: number }): Promise<TcpProxy> {
+  const { host = '127.0.0.1', latencyMs = 0 } = target;
   const pairs = new Set<Pair>();
   let heldUntil = 0;
   const hold = (pair: Pair): void => {
@@ -45,12 +57,11 @@ export async function startTcpProxy(target: { port: number; host?: string }, por
     }, ms);
   };
   const listener = createServer({ allowHalfOpen: true }, (client) => {
-    const host = target.host ?? '127.0.0.1';
     const server = connect({ port: target.port, host, allowHalfOpen: true });
     const pair = { client, server };
     pairs.add(pair);
-    forward(client, server);
-    forward(server, client);
+    forward(client, server, latencyMs);
+    forward(server, client, latencyMs);
     for (const socket of [client, server]) {
       socket.once('close', () => {
         if (client.destroyed && server.destroyed) pairs.delete(pair);
@@ -58,7 +69,7 @@ export async function startTcpProxy(target: { port: number; host?: string }, por
     }
     hold(pair);
   });
-  listener.listen(port, '127.0.0.1');
+  listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const address = listener.address();
   if (address === null || typeof address === 'string') throw new Error('no TCP address');

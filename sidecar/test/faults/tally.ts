@@ -57,6 +57,15 @@ async function blobNames(world: World): Promise<string[]> {
   return names;
 }
 
+/** What Orthanc holds against what the sidecar took of it. */
+export async function takenOf(world: World): Promise<Count> {
+  const held = HELD.parse(await askOrthanc(world, '/instances?expand'));
+  return count(
+    held.map(({ ID }) => ID),
+    await column(world, 'SELECT orthanc_id FROM images'),
+  );
+}
+
 /** Counts what was sent and what Orthanc holds against what became of it. */
 export async function tallyOf(world: World, orders: readonly PlannedOrder[]): Promise<Tally> {
   const accessions = orders.map(({ accession }) => accession);
@@ -77,10 +86,7 @@ export async function tallyOf(world: World, orders: readonly PlannedOrder[]): Pr
       orders.flatMap(sopInstanceUids),
       held.map(({ MainDicomTags }) => MainDicomTags.SOPInstanceUID),
     ),
-    'images of Orthanc’s instances': count(
-      held.map(({ ID }) => ID),
-      await column(world, 'SELECT orthanc_id FROM images'),
-    ),
+    'images taken': await takenOf(world),
     'images linked to their study': count(
       orders.flatMap((order) => sopInstanceUids(order).map((uid) => `${order.accession} ${uid}`)),
       await column(world, linked),

@@ -13,6 +13,9 @@ import type { Fault, Link, Part } from './plan.ts';
 
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url));
 
+/** Long enough for a fault to come between a text's being taken and its being known to be. */
+const TWILIO_LATENCY_MS = 250;
+
 /** All servers of a run, a proxy before each, and the sidecar as a process that is started again whenever it ends. */
 export interface World extends AsyncDisposable {
   readonly orthanc: OrthancProcess;
@@ -26,6 +29,8 @@ export interface World extends AsyncDisposable {
   /** How often the sidecar ended by itself, with what it wrote last. */
   readonly ends: readonly string[];
   sidecarOutput(): string;
+  /** SIGKILL and start: all that what was left behind may need. Gives when it was down. */
+  restartSidecar(): Promise<Date>;
 }
 
 interface Killable {
@@ -86,9 +91,9 @@ export async function startWorld(): Promise<World> {
   ]);
   const databaseUrl = await postgres.createDatabase('axis');
   const direct = environmentFor({ orthanc, databaseUrl, azurite, sandbox });
-  const proxied = async (url: string): Promise<{ proxy: TcpProxy; port: string; url: string }> => {
+  const proxied = async (url: string, latencyMs = 0): Promise<{ proxy: TcpProxy; port: string; url: string }> => {
     const target = new URL(url);
-    const proxy = stack.use(await startTcpProxy({ port: Number(target.port) }));
+    const proxy = stack.use(await startTcpProxy({ port: Number(target.port), latencyMs }));
     return { proxy, port: target.port, url: url.replace(`:${target.port}`, `:${proxy.port}`) };
   };
   const blobUrl = /BlobEndpoint=([^;]+)/.exec(azurite.connectionString)?.[1] ?? '';
@@ -96,7 +101,7 @@ export async function startWorld(): Promise<World> {
     proxied(orthanc.url),
     proxied(databaseUrl),
     proxied(blobUrl),
-    proxied(sandbox.url),
+    proxied(sandbox.url, TWILIO_LATENCY_MS),
     freePort(),
   ]);
   const toHl7 = stack.use(await startTcpProxy({ port: hl7Port }));
@@ -111,7 +116,8 @@ export async function startWorld(): Promise<World> {
       TWILIO_API_URL: toTwilio.url,
       HL7_PORT: String(hl7Port),
       SMS_HOURS: '00:00-24:00',
-      SWEEP_INTERVAL_MS: '3000',
+      // At each start only: else it would make good what the feed lost before that is seen.
+      SWEEP_INTERVAL_MS: '86400000',
     },
     ends,
   );
@@ -142,6 +148,12 @@ export async function startWorld(): Promise<World> {
     hl7Port: toHl7.port,
     ends,
     sidecarOutput: () => sidecar.output(),
+    async restartSidecar() {
+      await sidecar.kill();
+      const down = new Date();
+      await sidecar.start();
+      return down;
+    },
     async inflict(fault) {
       if (fault.kind === 'cut') links[fault.link].cut();
       if (fault.kind === 'delay') links[fault.link].delay(fault.ms);
