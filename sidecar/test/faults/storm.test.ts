@@ -79,6 +79,13 @@ describe('faults: whatever fails at whatever moment', () => {
     try {
       const { done, again } = await play(world, plan);
       say([...done].sort().reduce((line, [fault, times]) => `${line}, ${fault} ${times}`, `sent again ${again}`));
+      for (const end of world.ends) {
+        const last = end
+          .trim()
+          .split('\n')
+          .filter((line) => !line.startsWith('{"level":') || line.includes('fatal'));
+        say(`the sidecar ended by itself: ${last.slice(-14).join(' | ')}`.slice(0, 900));
+      }
       const stilled = Date.now();
       await readFeed(world);
       const fed = await takenOf(world);
@@ -86,7 +93,6 @@ describe('faults: whatever fails at whatever moment', () => {
       say(
         `drained in ${Math.round((Date.now() - stilled) / 1000)} s; the sidecar ended by itself ${world.ends.length} times`,
       );
-      for (const end of world.ends) say(`it ended with: ${end.trim().split('\n').at(-1) ?? ''}`.slice(0, 400));
       const tally: Tally = { 'images by the feed': fed, ...(await tallyOf(world, plan.orders)) };
       for (const [what, { expected, lost, doubled }] of Object.entries(tally)) {
         say(`${what}: ${expected}, lost ${lost.length}, doubled ${doubled.length}`);

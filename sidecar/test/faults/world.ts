@@ -15,6 +15,9 @@ const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url));
 
 /** Long enough for a fault to come between a text's being taken and its being known to be. */
 const TWILIO_LATENCY_MS = 250;
+/** And between a page's being read and its rows' being committed. */
+const ORTHANC_LATENCY_MS = 20;
+const POSTGRES_LATENCY_MS = 4;
 
 /** All servers of a run, a proxy before each, and the sidecar as a process that is started again whenever it ends. */
 export interface World extends AsyncDisposable {
@@ -98,8 +101,8 @@ export async function startWorld(): Promise<World> {
   };
   const blobUrl = /BlobEndpoint=([^;]+)/.exec(azurite.connectionString)?.[1] ?? '';
   const [toOrthanc, toPostgres, toBlobs, toTwilio, hl7Port] = await Promise.all([
-    proxied(orthanc.url),
-    proxied(databaseUrl),
+    proxied(orthanc.url, ORTHANC_LATENCY_MS),
+    proxied(databaseUrl, POSTGRES_LATENCY_MS),
     proxied(blobUrl),
     proxied(sandbox.url, TWILIO_LATENCY_MS),
     freePort(),
