@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { z } from 'zod';
@@ -14,7 +13,9 @@ const settings = z
   .parse(process.env);
 const long = settings.FAULTS_SECONDS !== undefined;
 const seconds = settings.FAULTS_SECONDS ?? 12;
-const seed = settings.FAULTS_SEED ?? randomInt(1, 2 ** 31);
+// Any will do; the same each time, so that a failure is the change's.
+const DEFAULT_SEED = 31;
+const seed = settings.FAULTS_SEED ?? DEFAULT_SEED;
 const orders = settings.FAULTS_ORDERS ?? (long ? seconds * 2 : 24);
 /** A text whose end is unclear is sent again after three minutes at the earliest; the queue's own waits grow as long. */
 const DRAIN_MS = long ? 600_000 : 240_000;
