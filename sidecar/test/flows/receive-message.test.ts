@@ -10,7 +10,11 @@ interface Kept {
 }
 
 /** Receives this message with flows that only say their name. */
-async function receive(text: string): Promise<{ ack: string; kept: Kept[]; applied: string[] }> {
+async function receive(
+  text: string,
+  problem: string | null = null,
+): Promise<{ ack: string; kept: Kept[]; applied: string[]; refused: object[] }> {
+  const refused: object[] = [];
   const kept: Kept[] = [];
   const applied: string[] = [];
   const apply = (name: string) => () => {
@@ -30,11 +34,13 @@ async function receive(text: string): Promise<{ ack: string; kept: Kept[]; appli
       contentHash: () => 'hash',
       newControlId: () => 'new',
       now: () => new Date('2026-04-01T00:00:00Z'),
-      onRefused: () => undefined,
+      onRefused: (what) => {
+        refused.push(what);
+      },
     },
-    { raw: Buffer.from(text), message: parseHl7(text), problem: null, remoteAddress: '127.0.0.1' },
+    { raw: Buffer.from(text), message: parseHl7(text), problem, remoteAddress: '127.0.0.1' },
   );
-  return { ack, kept, applied };
+  return { ack, kept, applied, refused };
 }
 
 const msh = (fields: Readonly<Record<number, string>>, encoding = '^~\\&') =>
@@ -55,6 +61,21 @@ describe('receiving a message', () => {
       expect((await receive(msh({ 9: type, 10: '1' }))).applied).to.deep.equal([flow]);
     });
   }
+
+  it('tells the log nothing of a kind or control id that looks like no such thing', async () => {
+    const { refused } = await receive(msh({ 9: 'DOE^JANE LOGTEST', 10: 'LEAK DOE JANE' }));
+    expect(refused).to.deep.equal([{ controlId: '(unusual)', messageType: '(unusual)', answer: 'AR', code: '200' }]);
+    const usual = await receive(msh({ 9: 'SIU^S12', 10: 'M-17.2' }));
+    expect(usual.refused).to.deep.equal([{ controlId: 'M-17.2', messageType: 'SIU^S12', answer: 'AR', code: '200' }]);
+  });
+
+  it('keeps a message that could not be read whole with its reason, and applies nothing of it', async () => {
+    const problem = 'larger than the 5000 bytes that are taken';
+    const { ack, kept, applied } = await receive(msh({ 9: 'ORU^R01', 10: '7' }), problem);
+    expect(ack).to.contain(`MSA|AR|7|${problem}`);
+    expect(kept.map(({ outcome }) => [outcome.answer, outcome.reason])).to.deep.equal([['AR', problem]]);
+    expect(applied).to.deep.equal([]);
+  });
 
   it('refuses kinds and events that are not taken, and a message without a control id', async () => {
     for (const [fields, error] of [
