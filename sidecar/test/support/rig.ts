@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { newApiKey } from '../../adapters/api-keys.ts';
 import { startSmsSandbox, type SmsSandbox } from '../../adapters/sms-sandbox.ts';
 import { loadConfig, type Config } from '../../config.ts';
+import { asFailure } from '../../core/failure.ts';
 import { cStore } from '../../dev/modality.ts';
 import { startOrthanc, type OrthancProcess } from '../../dev/orthanc-process.ts';
 import { connectRis, type Ris } from '../../dev/ris.ts';
@@ -135,7 +136,16 @@ export async function startRig(settings: Readonly<Record<string, string>> = {}):
       await until('the feed to be read', read, [Last]);
       const done = `SELECT NOT EXISTS (
         SELECT 1 FROM graphile_worker.jobs WHERE attempts < max_attempts AND task_identifier <> 'look-for-deleted')`;
-      await until('the jobs to be done', done);
+      try {
+        await until('the jobs to be done', done);
+      } catch (error) {
+        const left = await rows(
+          `SELECT task_identifier, attempts, run_at - now() AS due_in, locked_at, locked_by, last_error
+           FROM graphile_worker.jobs WHERE attempts < max_attempts`,
+          z.record(z.string(), z.unknown()),
+        );
+        throw new Error(`${asFailure(error).message}\n${JSON.stringify(left, null, 1)}\n${logged.slice(-30).join('')}`);
+      }
     },
     stopSidecar,
     async startSidecar() {
