@@ -25,6 +25,7 @@ import type { Log } from './log.ts';
 import { followUntilStopped, takeApart } from './following.ts';
 import { patiently } from './loop.ts';
 import { createOperations } from './operations.ts';
+import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
 import { sweepUntilStopped } from './sweep.ts';
 
 export interface Sidecar extends AsyncDisposable {
@@ -115,12 +116,13 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       : await (async () => {
           const sandbox = stack.use(await startSmsSandbox({ host: '127.0.0.1', port: 0, now }));
           log.warn('NO TEXT WILL BE SENT: there are no Twilio credentials, so a sandbox takes the messages');
-          return { accountSid: `AC${'0'.repeat(32)}`, authToken: 'sandbox', apiUrl: sandbox.url };
+          return { accountSid: `AC${'0'.repeat(32)}`, authToken: randomUUID(), apiUrl: sandbox.url };
         })();
   const sms = createTwilio({
     ...twilioAccount,
     from: config.TWILIO_FROM ?? '+61400000000',
     messagingServiceSid: config.TWILIO_MESSAGING_SERVICE_SID,
+    statusCallback: statusCallback(config.PUBLIC_URL),
     timeoutMs: TWILIO_TIMEOUT_MS,
   });
   if (config.API_KEYS.length === 0) log.warn('uploads are closed: API_KEYS is empty');
@@ -168,6 +170,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
               random,
               hours: config.SMS_HOURS,
               timeZone: config.PRACTICE_TIME_ZONE,
+              hearsStart: config.PUBLIC_URL !== undefined,
             },
             smsId,
           ),
@@ -234,6 +237,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       port: config.HTTP_PORT,
       readiness,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+      sms: smsCallbacks({ ...twilioAccount, publicUrl: config.PUBLIC_URL, db, operations, now, random, log }),
       operator: { ...operations, apiKeys: config.OPERATOR_API_KEYS, log },
       upload: {
         apiKeys: config.API_KEYS,
