@@ -15,7 +15,7 @@ const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
 const publicUrl = httpUrl.transform((text, context) => {
   const { search, hash, username, password } = new URL(text);
   if (`${search}${hash}${username}${password}` === '' && !/[?#]$/.test(text)) return text.replace(/\/+$/, '');
-  context.addIssue({ code: 'custom', message: 'must be an http(s) URL without query, fragment, user and password' });
+  context.addIssue({ code: 'custom', message: 'must be an http(s) URL without query, fragment or credentials' });
   return z.NEVER;
 });
 
