@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { Orthanc } from './adapters/orthanc.ts';
-import { readCursor } from './adapters/postgres/feed.ts';
+import { markFeedRead, readCursor } from './adapters/postgres/feed.ts';
 import { failureStatements } from './adapters/postgres/sweep.ts';
 import { asFailure } from './core/failure.ts';
 import { followChanges } from './flows/follow-changes.ts';
@@ -41,7 +41,10 @@ export function takeApart(
   );
 }
 
-/** Follows Orthanc's feed until stopped; `onRead` each time it was read to its end. */
+/** On a quiet night the row is not written at every poll. */
+const TELL_READ_MS = 5_000;
+
+/** Follows Orthanc's feed until stopped; `onRead` each time it was read to its end, which is told in the database too. */
 export function followUntilStopped(
   parts: FollowParts,
   options: {
@@ -54,7 +57,7 @@ export function followUntilStopped(
   },
 ): Promise<void> {
   const { db, orthanc, operations, now, random, log } = parts;
-  let timesBehind = 0;
+  let [timesBehind, toldReadAt] = [0, 0];
   const step = async (): Promise<'again' | 'wait'> => {
     const { instances, newImages, done, restarted, behind } = await followChanges({
       feed: { ...orthanc, serverId: async () => (await orthanc.system()).serverId },
@@ -70,6 +73,11 @@ export function followUntilStopped(
     if (restarted) log.warn('another Orthanc database than before, or an older state of it: read from the start');
     if (instances > 0) log.info({ instances, newImages }, 'feed followed');
     if (!done) return 'again';
+    const readAt = now();
+    if (instances > 0 || readAt.getTime() - toldReadAt >= TELL_READ_MS) {
+      await markFeedRead(db, readAt);
+      toldReadAt = readAt.getTime();
+    }
     options.onRead();
     return 'wait';
   };

@@ -2,6 +2,9 @@ import { ConfigError, loadConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { startSidecar } from './sidecar.ts';
 
+/** Docker kills after ten seconds; nothing that is cut off is lost. */
+const STOP_LIMIT_MS = 9_500;
+
 /** Settles with the signal that asks the process to stop. */
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
@@ -17,6 +20,10 @@ async function main(): Promise<number> {
     await using sidecar = await startSidecar(config, { log });
     const reason = await Promise.race([stop, sidecar.failed]);
     log.info({ reason }, 'stopping');
+    setTimeout(() => {
+      log.warn('stopped before all had come to its end: that is done again at the next start');
+      process.exit(1);
+    }, STOP_LIMIT_MS).unref();
   } catch (error) {
     log.fatal({ err: error }, 'stopped');
     return 1;

@@ -8,7 +8,9 @@ import { migrate, openDatabase, pingDatabase } from './adapters/postgres/databas
 import { deletedImages } from './adapters/postgres/deletions.ts';
 import { imageStatements } from './adapters/postgres/images.ts';
 import { loadLabelFacts } from './adapters/postgres/labels.ts';
-import { requeueUnfinished, startJobs } from './adapters/postgres/jobs.ts';
+import { feedReadAt } from './adapters/postgres/feed.ts';
+import { startJobs } from './adapters/postgres/jobs.ts';
+import { startReplica } from './adapters/postgres/replica.ts';
 import { smsStatements } from './adapters/postgres/sms.ts';
 import { encodeJpeg, thumbnail } from './adapters/sharp.ts';
 import { startSmsSandbox } from './adapters/sms-sandbox.ts';
@@ -22,11 +24,10 @@ import { removeBlobs } from './flows/remove-blobs.ts';
 import { lookForDeleted } from './flows/remove-deleted.ts';
 import { sendSms } from './flows/send-sms.ts';
 import type { Log } from './log.ts';
-import { followUntilStopped, takeApart } from './following.ts';
+import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
 import { createOperations } from './operations.ts';
 import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
-import { sweepUntilStopped } from './sweep.ts';
 
 export interface Sidecar extends AsyncDisposable {
   readonly hl7Port: number;
@@ -46,6 +47,7 @@ const BLOB_TIMEOUT_MS = 30_000;
 const TWILIO_TIMEOUT_MS = 10_000;
 const CHECK_TIMEOUT_MS = 2_000;
 const START_PATIENCE_MS = 60_000;
+const BEAT_MS = 1_000;
 const MAX_RENDER_FILE_BYTES = 512 * 1024 * 1024;
 const MAX_UPLOAD_FILES = 2000;
 const MAX_UPLOADS_AT_ONCE = 16;
@@ -140,8 +142,33 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   const texts = smsStatements(db);
   const deleted = deletedImages(db);
   const removal = { ...operations.removal, present: orthanc.present };
-  stack.use(
-    await startJobs(
+  // Stopped at once together, so that the slowest decides how long a stop takes, not all of them.
+  const atWork: AsyncDisposable[] = [];
+  stack.defer(async () => {
+    await Promise.all(atWork.map((part) => part[Symbol.asyncDispose]()));
+  });
+  const working = <T extends AsyncDisposable>(part: T): T => {
+    atWork.push(part);
+    return part;
+  };
+  const parts = { db, orthanc, operations, removal, now, random, log, maxLossPercent: config.SWEEP_MAX_LOSS_PERCENT };
+  const replica = working(
+    startReplica({
+      databaseUrl: config.DATABASE_URL,
+      beatMs: BEAT_MS,
+      lead: (over) =>
+        lead(parts, over, {
+          batchSize: config.FEED_BATCH_SIZE,
+          waitMs: config.POLL_INTERVAL_MS,
+          sweepIntervalMs: config.SWEEP_INTERVAL_MS,
+          onFailed: failed.resolve,
+        }),
+      random,
+      log,
+    }),
+  );
+  working(
+    startJobs(
       {
         mirrorImage: (imageId, lastAttempt) =>
           mirrorImage(
@@ -188,15 +215,13 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
         databaseUrl: config.DATABASE_URL,
         concurrency: config.JOB_CONCURRENCY,
         closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
-        onStopped: failed.resolve,
+        onHolder: replica.holdsJobsAs,
         log,
       },
     ),
   );
-  const requeued = await requeueUnfinished(db);
-  if (requeued > 0) log.info({ requeued }, 'unfinished jobs taken up again');
 
-  const hl7 = stack.use(
+  const hl7 = working(
     await startHl7Listener({
       host: config.HL7_HOST,
       port: config.HL7_PORT,
@@ -212,7 +237,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     }),
   );
 
-  const feed = { readAt: now() };
+  const startedAt = now().getTime();
   const readiness = (): Promise<PartReadiness[]> =>
     Promise.all([
       checked('orthanc', async () => {
@@ -223,15 +248,14 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       checked('hl7', () =>
         hl7.listening ? Promise.resolve() : Promise.reject(new Failure('permanent', 'closed', 'not listening')),
       ),
-      checked('feed', () => {
-        const lagSeconds = Math.round((now().getTime() - feed.readAt.getTime()) / 1000);
-        const message = `not read to its end for ${lagSeconds} s`;
-        return lagSeconds <= config.FEED_MAX_LAG_SECONDS
-          ? Promise.resolve()
-          : Promise.reject(new Failure('transient', 'feed-lag', message));
+      checked('feed', async () => {
+        const readAt = Math.max(startedAt, (await feedReadAt(db))?.getTime() ?? 0);
+        const lagSeconds = Math.round((now().getTime() - readAt) / 1000);
+        if (lagSeconds <= config.FEED_MAX_LAG_SECONDS) return;
+        throw new Failure('transient', 'feed-lag', `not read to its end for ${lagSeconds} s`);
       }),
     ]);
-  const http = stack.use(
+  const http = working(
     await startHttp({
       host: config.HTTP_HOST,
       port: config.HTTP_PORT,
@@ -250,34 +274,6 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       },
     }),
   );
-
-  const stop = new AbortController();
-  const readOnce = Promise.withResolvers<undefined>();
-  const follow = { db, orthanc, operations, now, random, log };
-  const following = followUntilStopped(follow, {
-    stop: stop.signal,
-    batchSize: config.FEED_BATCH_SIZE,
-    waitMs: config.POLL_INTERVAL_MS,
-    onRead: () => {
-      feed.readAt = now();
-      readOnce.resolve(undefined);
-    },
-    onFailed: failed.resolve,
-  });
-  const sweeps = {
-    ...follow,
-    removal,
-    takeApart: (orthancIds: readonly string[]) => takeApart(follow, orthancIds),
-    stop: stop.signal,
-    maxLossPercent: config.SWEEP_MAX_LOSS_PERCENT,
-  };
-  // Not before the feed was read to its end: what is new is the feed's.
-  const sweeping = readOnce.promise.then(() => sweepUntilStopped(sweeps, config.SWEEP_INTERVAL_MS));
-  stack.defer(async () => {
-    stop.abort();
-    readOnce.resolve(undefined);
-    await Promise.all([following, sweeping]);
-  });
 
   log.info({ hl7Port: hl7.port, httpPort: http.port }, 'listening');
   const running = stack.move();

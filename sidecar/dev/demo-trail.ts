@@ -64,7 +64,9 @@ export function trailTable(rows: readonly TrailRow[]): string[] {
       row.status === 'linked' ? row.rule : row.status,
       String(2 * row.mirrored),
       row.report ?? '-',
-      row.sms_state === null ? '-' : `${row.sms_delivery ?? row.sms_state} to ${row.sms_to ?? '-'}: ${row.sms_body ?? ''}`,
+      row.sms_state === null
+        ? '-'
+        : `${row.sms_delivery ?? row.sms_state} to ${row.sms_to ?? '-'}: ${row.sms_body ?? ''}`,
     ]),
   ];
   const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));

@@ -9,6 +9,8 @@ export interface OrthancProcess extends AsyncDisposable {
   readonly url: string;
   readonly username: string;
   readonly password: string;
+  /** While it runs. */
+  readonly pid: number | undefined;
   readonly dicomPort: number;
   readonly aeTitle: string;
   start(): Promise<void>;
@@ -63,6 +65,9 @@ export async function startOrthanc(
     url,
     username,
     password,
+    get pid() {
+      return child?.pid;
+    },
     dicomPort,
     aeTitle: 'AXIS_PORTAL',
     start,

@@ -9,6 +9,9 @@ export const SAVE_CURSOR = `
 INSERT INTO feed_cursor (server_id, seq, updated_at) VALUES (:serverId, :seq, :now)
 ON CONFLICT (only_row) DO UPDATE SET server_id = EXCLUDED.server_id, seq = EXCLUDED.seq, updated_at = EXCLUDED.updated_at`;
 
+export const READ_FEED_READ_AT = 'SELECT read_at AS "readAt" FROM feed_cursor';
+export const MARK_FEED_READ = 'UPDATE feed_cursor SET read_at = :now';
+
 const CURSOR_ROW = z.object({ serverId: z.string(), seq: z.coerce.number() });
 
 export const SAVE_DICOM_STUDIES = `
@@ -69,6 +72,16 @@ const MIRROR_ATTEMPTS = 16;
 /** Where the feed has come to, outside any transaction; `null` before the first page. */
 export async function readCursor(db: Knex): Promise<{ serverId: string; seq: number } | null> {
   return (await query(db, READ_CURSOR, {}, CURSOR_ROW))[0] ?? null;
+}
+
+/** When the feed was last read to its end, by this process or another; `null` before the first time. */
+export async function feedReadAt(db: Knex): Promise<Date | null> {
+  const row = z.object({ readAt: z.date().nullable() });
+  return (await query(db, READ_FEED_READ_AT, {}, row))[0]?.readAt ?? null;
+}
+
+export async function markFeedRead(db: Knex, now: Date): Promise<void> {
+  await execute(db, MARK_FEED_READ, { now });
 }
 
 /** The statements of the feed inside one transaction. */

@@ -1,9 +1,12 @@
-import { run, Logger, type Runner } from 'graphile-worker';
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { run, Logger, type Runner, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { Knex } from 'knex';
 import pg from 'pg';
 import { z } from 'zod';
 import { asFailure } from '../../core/failure.ts';
 import { query } from './query.ts';
+import { JOB_HOLDER_LOCK } from './replica.ts';
 
 export interface JobHandlers {
   /** `lastAttempt`: if it fails now, it is not tried again. */
@@ -21,8 +24,8 @@ export interface JobOptions {
   readonly concurrency: number;
   /** How long jobs in work may take when the queue is closed; then they are handed back to it. */
   readonly closeTimeoutMs: number;
-  /** The queue has stopped by itself. */
-  readonly onStopped: (reason: string) => void;
+  /** Jobs in work are locked under this name from now on. */
+  readonly onHolder: (name: string) => void;
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
@@ -32,28 +35,79 @@ const LOOK_PAYLOAD = z.object({ dicomStudyId: z.string(), look: z.number() });
 const BLOBS_PAYLOAD = z.object({ orthancId: z.string() });
 const SMS_PAYLOAD = z.object({ smsId: z.string() });
 
-// A job of a process that died stays locked by it for hours; a second one under its key takes its place at once. A text
-// that waits is looked at again: the hours it waits for may be set otherwise now.
+function tasks(handlers: JobHandlers): TaskList {
+  return {
+    'mirror-image': async (payload, { job }) => {
+      await handlers.mirrorImage(MIRROR_PAYLOAD.parse(payload).imageId, job.attempts >= job.max_attempts);
+    },
+    'label-study': async (payload) => {
+      await handlers.labelStudy(LABEL_PAYLOAD.parse(payload).dicomStudyId);
+    },
+    'send-sms': async (payload, helpers) => {
+      const { smsId } = SMS_PAYLOAD.parse(payload);
+      const outcome = await handlers.sendSms(smsId);
+      if (outcome === null) return;
+      await helpers.addJob('send-sms', { smsId }, { jobKey: `send-sms:${smsId}`, runAt: outcome.again });
+    },
+    'look-for-deleted': async (payload, helpers) => {
+      const { dicomStudyId, look } = LOOK_PAYLOAD.parse(payload);
+      const outcome = await handlers.lookForDeleted(dicomStudyId, look);
+      if (outcome === null) return;
+      const next = { jobKey: `look-for-deleted:${dicomStudyId}`, runAt: outcome.again };
+      await helpers.addJob('look-for-deleted', { dicomStudyId, look: look + 1 }, next);
+    },
+    'remove-blobs': async (payload) => {
+      await handlers.removeBlobs(BLOBS_PAYLOAD.parse(payload).orthancId);
+    },
+  };
+}
+
+// Once the jobs of dead processes are released, a job that is locked is in work. A text that waits is looked at again: the
+// hours it waits for may be set otherwise now.
 export const REQUEUE_UNFINISHED = `
 WITH wanted AS (
   SELECT 'mirror-image' AS task, json_build_object('imageId', CAST(id AS text)) AS payload, 'mirror-image:' || id AS key
   FROM images WHERE mirror_status = 'pending' AND NOT EXISTS (
-    SELECT 1 FROM graphile_worker.jobs j
-    WHERE j.key = 'mirror-image:' || images.id AND j.locked_at IS NULL AND j.attempts < j.max_attempts)
+    SELECT 1 FROM graphile_worker.jobs j WHERE j.key = 'mirror-image:' || images.id AND j.attempts < j.max_attempts)
   UNION ALL
   SELECT 'send-sms', json_build_object('smsId', CAST(id AS text)), 'send-sms:' || id
-  FROM sms_messages WHERE state IN ('queued', 'sending')
+  FROM sms_messages WHERE state IN ('queued', 'sending') AND NOT EXISTS (
+    SELECT 1 FROM graphile_worker.jobs j WHERE j.key = 'send-sms:' || sms_messages.id AND j.locked_at IS NOT NULL)
 )
 SELECT count(graphile_worker.add_job(task, payload, job_key := key)) AS count FROM wanted`;
 
-/** Makes the jobs again that an unfinished image or text should have and has not, or that a dead process holds. */
+// The seconds are for a process that has just begun to work and vouches with its next beat.
+export const RELEASE_JOBS_OF_DEAD = `
+WITH dead AS (
+  SELECT DISTINCT j.locked_by FROM graphile_worker.jobs j
+  WHERE j.locked_at < now() - interval '5 seconds' AND NOT EXISTS (
+    SELECT 1 FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.classid = ${JOB_HOLDER_LOCK} AND l.objsubid = 2
+      AND CAST(l.objid AS bigint) = CAST(hashtext(j.locked_by) AS bigint) & 4294967295
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+)
+SELECT count(*) AS count FROM dead, LATERAL graphile_worker.force_unlock_workers(ARRAY[dead.locked_by])`;
+
+const COUNT = z.object({ count: z.coerce.number() });
+
+/** Makes the jobs again that an unfinished image or text should have and has not. */
 export async function requeueUnfinished(db: Knex): Promise<number> {
-  const [row] = await query(db, REQUEUE_UNFINISHED, {}, z.object({ count: z.coerce.number() }));
-  return row?.count ?? 0;
+  return (await query(db, REQUEUE_UNFINISHED, {}, COUNT))[0]?.count ?? 0;
 }
 
-/** Runs jobs until it is disposed of, which lets those in work finish or hands them back. Errors are retried by the queue, with backoff. */
-export async function startJobs(handlers: JobHandlers, options: JobOptions): Promise<AsyncDisposable> {
+/** Hands the jobs back that processes held which nothing vouches for any more; gives how many such there were. */
+export async function releaseJobsOfDead(db: Knex): Promise<number> {
+  return (await query(db, RELEASE_JOBS_OF_DEAD, {}, COUNT))[0]?.count ?? 0;
+}
+
+const RESTART_MS = 1000;
+
+/**
+ * Runs jobs until it is disposed of, which lets those in work finish or hands them back. Errors are retried by the queue,
+ * with backoff. Where the end of a job could not be written, the queue is started anew and that job is run again: jobs
+ * are idempotent.
+ */
+export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisposable {
   const { concurrency, databaseUrl, log } = options;
   const pgPool = new pg.Pool({
     connectionString: databaseUrl,
@@ -65,61 +119,59 @@ export async function startJobs(handlers: JobHandlers, options: JobOptions): Pro
   });
   // One in use fails what uses it, which is told there.
   pgPool.on('connect', (client) => client.on('error', () => undefined));
-  const runner: Runner = await run({
-    pgPool,
-    concurrency,
-    noHandleSignals: true,
-    pollInterval: 1000,
-    // The queue's own log carries error texts of whatever kind; failures are told by the event below, codes only.
-    logger: new Logger(() => () => undefined),
-    taskList: {
-      'mirror-image': async (payload, { job }) => {
-        await handlers.mirrorImage(MIRROR_PAYLOAD.parse(payload).imageId, job.attempts >= job.max_attempts);
-      },
-      'label-study': async (payload) => {
-        await handlers.labelStudy(LABEL_PAYLOAD.parse(payload).dicomStudyId);
-      },
-      'send-sms': async (payload, helpers) => {
-        const { smsId } = SMS_PAYLOAD.parse(payload);
-        const outcome = await handlers.sendSms(smsId);
-        if (outcome === null) return;
-        await helpers.addJob('send-sms', { smsId }, { jobKey: `send-sms:${smsId}`, runAt: outcome.again });
-      },
-      'look-for-deleted': async (payload, helpers) => {
-        const { dicomStudyId, look } = LOOK_PAYLOAD.parse(payload);
-        const outcome = await handlers.lookForDeleted(dicomStudyId, look);
-        if (outcome === null) return;
-        const next = { jobKey: `look-for-deleted:${dicomStudyId}`, runAt: outcome.again };
-        await helpers.addJob('look-for-deleted', { dicomStudyId, look: look + 1 }, next);
-      },
-      'remove-blobs': async (payload) => {
-        await handlers.removeBlobs(BLOBS_PAYLOAD.parse(payload).orthancId);
-      },
-    },
-  });
-  runner.events.on('job:error', ({ job, error }) => {
+  const events: WorkerEvents = new EventEmitter();
+  events.on('job:error', ({ job, error }) => {
     const { code, kind } = asFailure(error);
-    log.warn(
-      { job: job.id, task: job.task_identifier, attempt: job.attempts, code, kind },
-      'a job failed and is tried again',
-    );
+    const about = { job: job.id, task: job.task_identifier, attempt: job.attempts, code, kind };
+    log.warn(about, 'a job failed and is tried again');
   });
-  let closing = false;
-  void runner.promise.then(
-    () => {
-      if (!closing) options.onStopped('the job queue ended');
-    },
-    () => {
-      options.onStopped('the job queue failed');
-    },
-  );
+  let holder: string | undefined;
+  events.on('pool:create', ({ workerPool }) => {
+    holder = workerPool.id;
+    options.onHolder(workerPool.id);
+  });
+  const start = async (): Promise<Runner> => {
+    if (holder !== undefined) {
+      await pgPool.query('SELECT graphile_worker.force_unlock_workers($1::text[])', [[holder]]);
+    }
+    return run({
+      pgPool,
+      concurrency,
+      events,
+      noHandleSignals: true,
+      pollInterval: 1000,
+      // Without these the queue does not wait for what it writes of a job's end: an error of it ends the process, and a
+      // stop leaves the job locked.
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+      // The queue's own log carries error texts of whatever kind; failures are told by the event above, codes only.
+      logger: new Logger(() => () => undefined),
+      taskList: tasks(handlers),
+    });
+  };
+  const closing = new AbortController();
+  const closed = (): boolean => closing.signal.aborted;
+  let runner: Runner | undefined;
+  const supervise = async (): Promise<void> => {
+    while (!closed()) {
+      try {
+        runner = await start();
+        if (closed()) await runner.stop();
+        await runner.promise;
+      } catch (error) {
+        if (!closed()) log.warn({ code: asFailure(error).code }, 'the job queue ended and is started again');
+      }
+      await sleep(RESTART_MS, undefined, { signal: closing.signal }).catch(() => undefined);
+    }
+  };
+  const supervised = supervise();
   return {
     async [Symbol.asyncDispose]() {
-      closing = true;
+      closing.abort();
       const late = setTimeout(() => {
-        void runner.kill();
+        runner?.kill().catch(() => undefined);
       }, options.closeTimeoutMs);
-      await runner.stop();
+      await runner?.stop().catch(() => undefined);
+      await supervised;
       clearTimeout(late);
       await pgPool.end();
     },

@@ -5,6 +5,9 @@ import type { PlannedOrder } from './plan.ts';
 import { controlIds, mobileOf, sopInstanceUids } from './traffic.ts';
 import type { World } from './world.ts';
 
+/** Where to look. */
+export type Servers = Pick<World, 'orthanc' | 'azurite' | 'sandbox' | 'databaseUrl'>;
+
 export interface Count {
   readonly expected: number;
   readonly lost: readonly string[];
@@ -25,7 +28,7 @@ function count(expected: Iterable<string>, actual: Iterable<string>): Count {
 }
 
 /** Rows of one column of text, asked of Postgres itself. */
-export async function column(world: World, sql: string, values: readonly unknown[] = []): Promise<string[]> {
+export async function column(world: Servers, sql: string, values: readonly unknown[] = []): Promise<string[]> {
   const client = new pg.Client({ connectionString: world.databaseUrl });
   client.on('error', () => undefined);
   await client.connect();
@@ -40,7 +43,7 @@ export async function column(world: World, sql: string, values: readonly unknown
   }
 }
 
-export async function askOrthanc(world: World, path: string): Promise<unknown> {
+export async function askOrthanc(world: Servers, path: string): Promise<unknown> {
   const auth = Buffer.from(`${world.orthanc.username}:${world.orthanc.password}`).toString('base64');
   const answer = await fetch(`${world.orthanc.url}${path}`, { headers: { Authorization: `Basic ${auth}` } });
   return answer.json();
@@ -48,7 +51,7 @@ export async function askOrthanc(world: World, path: string): Promise<unknown> {
 
 const HELD = z.array(z.object({ ID: z.string(), MainDicomTags: z.object({ SOPInstanceUID: z.string() }) }));
 
-async function blobNames(world: World): Promise<string[]> {
+async function blobNames(world: Servers): Promise<string[]> {
   const names: string[] = [];
   const container = BlobServiceClient.fromConnectionString(world.azurite.connectionString).getContainerClient(
     'renderings',
@@ -58,7 +61,7 @@ async function blobNames(world: World): Promise<string[]> {
 }
 
 /** What Orthanc holds against what the sidecar took of it. */
-export async function takenOf(world: World): Promise<Count> {
+export async function takenOf(world: Servers): Promise<Count> {
   const held = HELD.parse(await askOrthanc(world, '/instances?expand'));
   return count(
     held.map(({ ID }) => ID),
@@ -67,7 +70,7 @@ export async function takenOf(world: World): Promise<Count> {
 }
 
 /** Counts what was sent and what Orthanc holds against what became of it. */
-export async function tallyOf(world: World, orders: readonly PlannedOrder[]): Promise<Tally> {
+export async function tallyOf(world: Servers, orders: readonly PlannedOrder[]): Promise<Tally> {
   const accessions = orders.map(({ accession }) => accession);
   const held = HELD.parse(await askOrthanc(world, '/instances?expand'));
   const texts = world.sandbox.messages.map(({ to }) => to);

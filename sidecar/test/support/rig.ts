@@ -144,7 +144,10 @@ export async function startRig(settings: Readonly<Record<string, string>> = {}):
            FROM graphile_worker.jobs WHERE attempts < max_attempts`,
           z.record(z.string(), z.unknown()),
         );
-        throw new Error(`${asFailure(error).message}\n${JSON.stringify(left, null, 1)}\n${logged.slice(-30).join('')}`);
+        throw new Error(
+          `${asFailure(error).message}\n${JSON.stringify(left, null, 1)}\n${logged.slice(-30).join('')}`,
+          { cause: error },
+        );
       }
     },
     stopSidecar,

@@ -1,0 +1,62 @@
+import { releaseJobsOfDead, requeueUnfinished } from './adapters/postgres/jobs.ts';
+import { asFailure } from './core/failure.ts';
+import { followUntilStopped, takeApart, type FollowParts } from './following.ts';
+import { loop } from './loop.ts';
+import { sweepUntilStopped, type SweepParts } from './sweep.ts';
+
+/** A killed process's jobs are run by another one after this and the seconds in which nothing is taken for dead. */
+const RELEASE_EVERY_MS = 5_000;
+
+async function keepJobs({ db, random, log }: FollowParts, stop: AbortSignal): Promise<void> {
+  let requeued: number | undefined;
+  const step = async (): Promise<'wait'> => {
+    const released = await releaseJobsOfDead(db);
+    if (released > 0) log.warn({ processes: released }, 'jobs of a process that is gone are handed back');
+    if (requeued === undefined) {
+      requeued = await requeueUnfinished(db);
+      if (requeued > 0) log.info({ requeued }, 'unfinished jobs taken up again');
+    }
+    return 'wait';
+  };
+  await loop(step, {
+    stop,
+    waitMs: RELEASE_EVERY_MS,
+    random,
+    onFailure: (error, times) => {
+      const { code, kind } = asFailure(error);
+      log.warn({ code, kind, times }, 'the jobs could not be looked after and will be');
+    },
+  });
+}
+
+/**
+ * What one process does for all of them until `over`: follows the feed, sweeps, and hands back the jobs of processes that
+ * died. The first sweep waits until the feed was read to its end: what is new is the feed's.
+ */
+export async function lead(
+  parts: FollowParts & Pick<SweepParts, 'removal' | 'maxLossPercent'>,
+  over: AbortSignal,
+  options: {
+    readonly batchSize: number;
+    readonly waitMs: number;
+    readonly sweepIntervalMs: number;
+    /** The feed can never be followed. */
+    readonly onFailed: (reason: string) => void;
+  },
+): Promise<void> {
+  const readOnce = Promise.withResolvers<undefined>();
+  const give = (): void => {
+    readOnce.resolve(undefined);
+  };
+  over.addEventListener('abort', give, { once: true });
+  const sweeps = {
+    ...parts,
+    takeApart: (orthancIds: readonly string[]) => takeApart(parts, orthancIds),
+    stop: over,
+  };
+  await Promise.all([
+    followUntilStopped(parts, { ...options, stop: over, onRead: give }),
+    readOnce.promise.then(() => sweepUntilStopped(sweeps, options.sweepIntervalMs)),
+    keepJobs(parts, over),
+  ]);
+}
