@@ -7,6 +7,7 @@ import type { Operations } from './operations.ts';
 
 /** Twilio waits 15 s for an answer, and says most things once only. */
 const PATIENCE_MS = 8_000;
+const BODY_TIMEOUT_MS = 10_000;
 
 /** Where Twilio is to post what becomes of a text; `undefined` where it cannot reach this server. */
 export function statusCallback(publicUrl: string | undefined): string | undefined {
@@ -43,6 +44,7 @@ export function smsCallbacks(parts: {
   return {
     publicUrl,
     authToken,
+    bodyTimeoutMs: BODY_TIMEOUT_MS,
     keepReceipt: (receipt) => kept(() => keepReceipt(db, receipt, now())),
     recordOptChoice: (choice) => kept(() => operations.recordOptChoice(choice)),
     log,

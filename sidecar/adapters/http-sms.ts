@@ -9,6 +9,8 @@ export interface SmsCallbackOptions {
   /** How Twilio reaches this server, without a slash at its end: what its signatures cover, whatever Host is asked for. */
   readonly publicUrl: string;
   readonly authToken: string;
+  /** The body is there by then, or the connection is closed. */
+  readonly bodyTimeoutMs: number;
   readonly keepReceipt: (receipt: Receipt) => Promise<void>;
   readonly recordOptChoice: (choice: OptChoice) => Promise<void>;
   readonly log: { readonly warn: (fields: object, message: string) => void };
@@ -20,8 +22,6 @@ const INBOUND_PATH = '/api/sms/inbound';
 
 const MAX_BODY_BYTES = 16_384;
 const MAX_FIELDS = 200;
-/** The body is there by then, or the connection is closed. */
-const BODY_TIMEOUT_MS = 10_000;
 
 /** Nothing for Twilio to do: it answers STOP and the like itself. */
 const NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>';
@@ -29,14 +29,16 @@ const NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>';
 const FIELDS = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
 const UNREADABLE = z.object({ status: z.int().min(400).max(499), expose: z.literal(true) });
 
-const limitedInTime: Handler = (request, _response, next) => {
-  const late = setTimeout(() => request.socket.destroy(), BODY_TIMEOUT_MS);
-  // Of the request, which a refused body comes to only once it is read to its end.
-  request.once('close', () => {
-    clearTimeout(late);
-  });
-  next();
-};
+const limitedInTime =
+  (limitMs: number): Handler =>
+  (request, _response, next) => {
+    const late = setTimeout(() => request.socket.destroy(), limitMs);
+    // Of the request, which a refused body comes to only once it is read to its end.
+    request.once('close', () => {
+      clearTimeout(late);
+    });
+    next();
+  };
 
 /**
  * `POST /api/sms/status`, Twilio's status callbacks (204), and `POST /api/sms/inbound`, messages to us (empty TwiML). Of
@@ -45,6 +47,7 @@ const limitedInTime: Handler = (request, _response, next) => {
 export function smsRouter(options: SmsCallbackOptions): Router {
   const { publicUrl, authToken, log } = options;
   const router = Router();
+  const inTime = limitedInTime(options.bodyTimeoutMs);
 
   /** The fields of a body that Twilio signed for that path; else `null`, answered 403. */
   const signed =
@@ -79,7 +82,7 @@ export function smsRouter(options: SmsCallbackOptions): Router {
   };
   router.post(
     STATUS_PATH,
-    limitedInTime,
+    inTime,
     body,
     signed(STATUS_PATH, takeReceipt, (_request, response) => {
       response.status(204).end();
@@ -87,7 +90,7 @@ export function smsRouter(options: SmsCallbackOptions): Router {
   );
   router.post(
     INBOUND_PATH,
-    limitedInTime,
+    inTime,
     body,
     signed(INBOUND_PATH, takeInbound, (_request, response) => {
       response.type('text/xml').send(NO_REPLY);

@@ -368,6 +368,25 @@ describe('Twilio’s callbacks, outside the hours of texts', () => {
   });
 });
 
+describe('Twilio’s callbacks, without Twilio', () => {
+  it('are the sandbox’s, by a token that nobody else knows', async () => {
+    const port = await freePort();
+    const publicUrl = `http://localhost:${port}`;
+    const settings = { TWILIO_ACCOUNT_SID: '', TWILIO_AUTH_TOKEN: '', TWILIO_FROM: '', TWILIO_API_URL: '' };
+    await using rig = await startRig({ ...settings, HTTP_PORT: String(port), PUBLIC_URL: publicUrl });
+    const { who } = patientOf(40);
+    await taken(rig, orm(rig.head(), who, orderOf('S1')));
+    await taken(rig, oru(rig.head(), who, reportOf('S1', 'F')));
+    await eventually('the receipt', async () => (await textOf(rig, 'S1'))?.delivery === 'delivered');
+    const path = '/api/sms/inbound';
+    const fields = { MessageSid: newSid(), From: patientOf(40).mobile, Body: 'STOP' };
+    for (const authToken of ['sandbox', '', 'undefined']) {
+      const answer = await postCallback({ port, path, signedUrl: `${publicUrl}${path}`, fields, authToken });
+      expect(answer.status).to.equal(403);
+    }
+  });
+});
+
 describe('Twilio’s callbacks, without a public URL', () => {
   it('are not asked for and not there, which the log says', async () => {
     await using rig = await startRig();
