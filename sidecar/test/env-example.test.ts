@@ -36,7 +36,9 @@ const compose = read('docker-compose.yml');
 describe('.env.example', () => {
   it('names every setting once, and nothing that is none', () => {
     const named = [...example.matchAll(/^#?(\w+)=/gm)].map(([, name]) => name);
-    expect(named.toSorted()).to.deep.equal([...SETTING_NAMES, ...FILE_NAMES, ...COMPOSE_ONLY, ...ORTHANC_ONLY].toSorted());
+    expect(named.toSorted()).to.deep.equal(
+      [...SETTING_NAMES, ...FILE_NAMES, ...COMPOSE_ONLY, ...ORTHANC_ONLY].toSorted(),
+    );
   });
 
   it('says in a line of its own what each is', () => {
