@@ -10,6 +10,8 @@ export interface TcpProxy extends AsyncDisposable {
   cut(): void;
   /** Holds back all bytes, both ways and on new connections too, for `ms`; then they go on. */
   delay(ms: number): void;
+  /** Passes on nothing any more on the connections there are, not their ends either, as if a cable were cut. */
+  silence(): void;
   /** Ends every connection towards one end, as if the other had said goodbye; the other way stays open. */
   halfClose(towards: End): void;
 }
@@ -85,6 +87,9 @@ export async function startTcpProxy(target: { port: number; host?: string; laten
     delay(ms) {
       heldUntil = Math.max(heldUntil, Date.now() + ms);
       for (const pair of pairs) hold(pair);
+    },
+    silence() {
+      for (const { client, server } of pairs) for (const socket of [client, server]) socket.pause();
     },
     halfClose(towards) {
       for (const pair of pairs) pair[towards].end();
