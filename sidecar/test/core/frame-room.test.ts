@@ -73,7 +73,7 @@ describe('room for frames', () => {
         }
         expect(room.bytes).to.equal(0);
       }),
-      { numRuns: 60 },
+      { numRuns: 60, endOnFailure: true },
     );
   });
 
