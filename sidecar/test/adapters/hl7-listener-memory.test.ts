@@ -3,15 +3,14 @@ import { mllpFrame } from '../../core/mllp.ts';
 import { acknowledge, listen, verdict } from '../support/hl7-listener.ts';
 import { connectSender, pause, type MllpSender } from '../support/mllp-sender.ts';
 
-const MEGABYTE = 1_000_000;
-const MAX_FRAME = 2 * MEGABYTE;
+const MAX_FRAME = 1_000_000;
 /** What the listener may hold with so many connections: 16 frames and one, and 64 KiB and a read for each of them. */
 const most = (connections: number): number => 17 * MAX_FRAME + connections * 2 * 65_536;
 
 const adt = (controlId: number, padding = ''): string =>
   `MSH|^~\\&|RIS|CLINIC|AXIS|AXIS|20260401||ADT^A08|${controlId}|P|2.5.1\rPID|||P1||Doe^Jane\rZZZ|${padding}\r`;
 const frame = (controlId: number, padding?: string): Buffer => mllpFrame(Buffer.from(adt(controlId, padding)));
-const BIG = frame(1, 'x'.repeat(1.8 * MEGABYTE));
+const BIG = frame(1, 'x'.repeat(900_000));
 const HALF = BIG.subarray(0, -1000);
 const REST = BIG.subarray(-1000);
 
@@ -38,7 +37,8 @@ async function settledAtMost(value: () => number): Promise<number> {
 
 describe('HL7 listener: memory', () => {
   it('holds no more than it may of unfinished frames, and in the end takes each of them', async () => {
-    await using server = await listen({ maxFrameBytes: MAX_FRAME, maxConnections: 60, answerTimeoutMs: 30_000 });
+    const patient = { idleTimeoutMs: 60_000, frameTimeoutMs: 60_000, answerTimeoutMs: 30_000 };
+    await using server = await listen({ maxFrameBytes: MAX_FRAME, maxConnections: 60, ...patient });
     using senders = await connectMany(60, server.port);
     const before = process.memoryUsage().arrayBuffers;
     for (const sender of senders) void sender.write(HALF);
