@@ -243,7 +243,8 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
  * Closing takes no new frames, answers those in work, then closes every connection.
  *
  * What is held of frames on all connections is bounded, those that are only half there too, as {@link createFrameRoom}
- * says: by {@link MAX_HELD_FRAMES} of the largest size, one more, and {@link SMALL_BYTES} and a read for each connection.
+ * says: by {@link MAX_HELD_FRAMES} of the largest size, one more, and {@link SMALL_BYTES} and a read for each connection
+ * (what the sockets themselves buffer aside).
  * A sender for which there is no room is not read, so that it waits; what is small gets through. When half-received
  * frames take all the room, one of them at a time is read on, and closed when its end does not come within
  * `answerTimeoutMs`.

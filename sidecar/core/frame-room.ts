@@ -77,7 +77,7 @@ export function createFrameRoom(limitBytes: number, smallBytes: number): FrameRo
         leave() {
           left = true;
           waiting.delete(held);
-          if (turn?.of === held) turn = undefined;
+          if (turn?.of === held) turn.ended = true;
           this.hold(0, held.whole);
           share();
         },

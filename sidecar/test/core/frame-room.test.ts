@@ -112,6 +112,19 @@ describe('room for frames', () => {
     expect(room.bytes).to.equal(second.coming + third.coming);
   });
 
+  it('does not pass the turn on before the frame it brought is done with, also where its connection is closed', () => {
+    const { senders, read, finish } = play(Array.from({ length: 6 }, () => [FRAME]));
+    const [first, ...others] = senders;
+    if (!first) throw new Error('no senders');
+    for (const sender of senders) for (let reads = 0; reads < 3; reads += 1) read(sender);
+    for (const sender of [others[0], first, ...others]) if (sender) read(sender);
+    while (read(first)) continue;
+    first.seat.leave();
+    expect(senders.map(({ paused }) => paused)).to.deep.equal([true, true, true, true, true, true]);
+    finish(first);
+    expect(others.map(({ seat }) => seat.inTurn)).to.include(true);
+  });
+
   it('is always open to who holds little', () => {
     const { room, senders, read } = play([[FRAME], [FRAME], [FRAME], [FRAME], [SMALL]]);
     const small = senders.at(-1);
