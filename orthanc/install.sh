@@ -1,14 +1,17 @@
 #!/bin/sh
-# Gets Orthanc (and dcmtk's storescu and dcmsend, to play a modality) where there is no Docker: a minimal Debian 13 in a
-# cache folder, to be run with chroot. The same way on every Debian, since Debian 12's own Orthanc is too old, and
-# nothing of the host is touched but the `debootstrap` package. Prints the folder. Does nothing if it is there already.
+# Gets Orthanc where there is no Docker, dcmtk to play a modality, and what backups and the checks of monitoring and TLS
+# need: a minimal Debian 13 in a cache folder, to be run with chroot. The same way on every Debian, since Debian 12's own
+# Orthanc is too old, and nothing of the host is touched but the `debootstrap` package. Prints the folder. Does nothing
+# if it is there already.
 set -eu
 
 release=trixie
 cache=${AXIS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/axis-portal}
 root=$cache/orthanc-$release
+# No service of these is ever started by being installed.
+more='openssl restic prometheus postgresql-17'
 
-if [ -e "$root/.complete" ]; then
+if [ "$(cat "$root/.complete" 2>/dev/null)" = "$more" ]; then
   echo "$root"
   exit 0
 fi
@@ -21,7 +24,7 @@ fi
 mkdir -p "$cache"
 exec 9>"$cache/install.lock"
 flock -w 1800 9 || { say 'another set-up did not end within 30 minutes'; exit 1; }
-if [ -e "$root/.complete" ]; then
+if [ "$(cat "$root/.complete" 2>/dev/null)" = "$more" ]; then
   echo "$root"
   exit 0
 fi
@@ -51,11 +54,21 @@ if ! debootstrap --variant=minbase --include=orthanc,dcmtk "$release" "$build" \
   say 'debootstrap failed'
   exit 1
 fi
+printf '#!/bin/sh\nexit 101\n' >"$build/usr/sbin/policy-rc.d"
+chmod 755 "$build/usr/sbin/policy-rc.d"
+mkdir -p "$build/etc/postgresql-common"
+echo 'create_main_cluster = false' >"$build/etc/postgresql-common/createcluster.conf"
+# shellcheck disable=SC2086 # a list
+if ! DEBIAN_FRONTEND=noninteractive chroot "$build" apt-get install -qq -y --no-install-recommends $more >>"$log" 2>&1 9>&-; then
+  tail -n 20 "$log" >&2
+  say 'installing into it failed'
+  exit 1
+fi
 rm -rf "$build"/var/cache/apt "$build"/var/lib/apt/lists "$build"/usr/share/doc "$build"/usr/share/man
 mkdir -p "$build/srv/axis"
 chmod 755 "$build" "$build/srv/axis"
 rm -rf "$root"
 mv "$build" "$root"
-touch "$root/.complete"
+echo "$more" >"$root/.complete"
 say "ready: $(chroot "$root" Orthanc --version | head -n 1)"
 echo "$root"

@@ -228,7 +228,10 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       maxFrameBytes: config.HL7_MAX_FRAME_BYTES,
       maxConnections: config.HL7_MAX_CONNECTIONS,
       idleTimeoutMs: config.HL7_IDLE_TIMEOUT_MS,
+      frameTimeoutMs: 120_000,
       answerTimeoutMs: 30_000,
+      // The feed, the operators and /readyz need connections too.
+      maxAtOnce: Math.floor(config.DATABASE_POOL_SIZE / 2),
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
       now,
       newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),

@@ -1,5 +1,7 @@
-import { chownSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chownSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import axios from 'axios';
 import { z } from 'zod';
 import { freePort, untilReady, type Child } from './child.ts';
@@ -17,23 +19,46 @@ export interface OrthancProcess extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-const SETTINGS = new URL('../../orthanc/orthanc.json', import.meta.url);
+const ours = (name: string): string => fileURLToPath(new URL(`../../orthanc/${name}`, import.meta.url));
+const JSON_OBJECT = z.record(z.string(), z.unknown());
 
 /**
  * Orthanc with the project's own settings, except for ports, folders and loopback only. `name` keeps its data for the
  * next start; without one they go with it. Starts at once; `start` and `stop` may then be called in turn.
  */
 export async function startOrthanc(
-  options: { name?: string; httpPort?: number; dicomPort?: number; settings?: Readonly<Record<string, unknown>> } = {},
+  options: {
+    name?: string;
+    httpPort?: number;
+    dicomPort?: number;
+    settings?: Readonly<Record<string, unknown>>;
+    /** Files put where it finds them, and settings of `orthanc/guard.sh`, given the folder they are in. */
+    files?: Readonly<Record<string, string>>;
+    guard?: (folder: string) => Readonly<Record<string, string>>;
+  } = {},
 ): Promise<OrthancProcess> {
   const folder = runFolder(options.name);
   const [httpPort, dicomPort] = [options.httpPort ?? (await freePort()), options.dicomPort ?? (await freePort())];
-  const settings = z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(SETTINGS, 'utf8')));
+  const [username, password] = ['sidecar', 'sidecar-dev'];
+  const settings = JSON_OBJECT.parse(JSON.parse(readFileSync(ours('orthanc.json'), 'utf8')));
+  copyFileSync(ours('filter.lua'), join(folder.outside, 'filter.lua'));
+  for (const [name, text] of Object.entries(options.files ?? {})) {
+    writeFileSync(join(folder.outside, name), text);
+    chownSync(join(folder.outside, name), NOBODY, NOBODY);
+  }
+  const guard = execFileSync('sh', [ours('guard.sh')], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], ORTHANC_USERNAME: username, ...options.guard?.(folder.outside) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+    .replaceAll(folder.outside, folder.inside)
+    .replace('/etc/orthanc/filter.lua', `${folder.inside}/filter.lua`);
   const file = join(folder.outside, 'orthanc.json');
   writeFileSync(
     file,
     JSON.stringify({
       ...settings,
+      ...JSON_OBJECT.parse(JSON.parse(guard)),
       StorageDirectory: `${folder.inside}/db`,
       IndexDirectory: `${folder.inside}/db`,
       HttpPort: httpPort,
@@ -44,7 +69,6 @@ export async function startOrthanc(
     }),
   );
   chownSync(file, NOBODY, NOBODY);
-  const [username, password] = ['sidecar', 'sidecar-dev'];
   const url = `http://127.0.0.1:${httpPort}`;
   let child: Child | undefined;
 

@@ -15,9 +15,19 @@ const COMPOSE_ONLY = [
   'POSTGRES_PASSWORD',
   'POSTGRES_PASSWORD_FILE',
   'DICOM_PUBLISH',
+  'DICOM_TLS_PUBLISH',
   'HL7_PUBLISH',
   'HTTP_PUBLISH',
   'ORTHANC_PUBLISH',
+];
+
+const ORTHANC_ONLY = [
+  'DICOM_ALLOW_LIST',
+  'DICOM_TLS',
+  'DICOM_TLS_CERTIFICATE',
+  'DICOM_TLS_KEY',
+  'DICOM_TLS_CLIENT_CA',
+  'ORTHANC_VIEWERS_FILE',
 ];
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -27,7 +37,9 @@ const compose = read('docker-compose.yml');
 describe('.env.example', () => {
   it('names every setting once, and nothing that is none', () => {
     const named = [...example.matchAll(/^#?(\w+)=/gm)].map(([, name]) => name);
-    expect(named.toSorted()).to.deep.equal([...SETTING_NAMES, ...FILE_NAMES, ...COMPOSE_ONLY].toSorted());
+    expect(named.toSorted()).to.deep.equal(
+      [...SETTING_NAMES, ...FILE_NAMES, ...COMPOSE_ONLY, ...ORTHANC_ONLY].toSorted(),
+    );
   });
 
   it('says in a line of its own what each is', () => {
