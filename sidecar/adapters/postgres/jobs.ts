@@ -1,19 +1,25 @@
-import { run, Logger, type Runner } from 'graphile-worker';
+import { run, Logger, type JobHelpers, type Runner } from 'graphile-worker';
 import type { Knex } from 'knex';
 import pg from 'pg';
 import { z } from 'zod';
 import { asFailure } from '../../core/failure.ts';
-import { query } from './query.ts';
+import { BLOB_FLAG, query } from './query.ts';
 
 export interface JobHandlers {
-  /** `lastAttempt`: if it fails now, it is not tried again. */
-  readonly mirrorImage: (imageId: string, lastAttempt: boolean) => Promise<void>;
+  /** `lastAttempt`: if it fails now, it is not tried again. Gives when to call again, not counting as tried, or null. */
+  readonly mirrorImage: (
+    imageId: string,
+    options: { readonly lastAttempt: boolean; readonly stop: AbortSignal },
+  ) => Promise<{ readonly again: Date } | null>;
   /** Gives when to call again, or null. */
   readonly sendSms: (smsId: string) => Promise<{ readonly again: Date } | null>;
   readonly labelStudy: (dicomStudyId: string) => Promise<void>;
   /** `look` counts from 0. Gives when to look again, or null. */
   readonly lookForDeleted: (dicomStudyId: string, look: number) => Promise<{ readonly again: Date } | null>;
-  readonly removeBlobs: (orthancId: string) => Promise<void>;
+  /** As `mirrorImage`. */
+  readonly removeBlobs: (orthancId: string) => Promise<{ readonly again: Date } | null>;
+  /** Whether jobs of the blob store, marked by {@link BLOB_FLAG}, had better not begin now. */
+  readonly blobsRest: () => boolean;
 }
 
 export interface JobOptions {
@@ -52,6 +58,18 @@ export async function requeueUnfinished(db: Knex): Promise<number> {
   return row?.count ?? 0;
 }
 
+/** As it was, but later and with no try counted. */
+async function putOff({ addJob, job }: JobHelpers, outcome: { readonly again: Date } | null): Promise<void> {
+  if (outcome === null) return;
+  const key = job.key === null ? {} : { jobKey: job.key };
+  await addJob(job.task_identifier, job.payload, {
+    ...key,
+    runAt: outcome.again,
+    maxAttempts: job.max_attempts,
+    flags: [BLOB_FLAG],
+  });
+}
+
 /** Runs jobs until it is disposed of, which lets those in work finish or hands them back. Errors are retried by the queue, with backoff. */
 export async function startJobs(handlers: JobHandlers, options: JobOptions): Promise<AsyncDisposable> {
   const { concurrency, databaseUrl, log } = options;
@@ -70,11 +88,16 @@ export async function startJobs(handlers: JobHandlers, options: JobOptions): Pro
     concurrency,
     noHandleSignals: true,
     pollInterval: 1000,
+    forbiddenFlags: () => (handlers.blobsRest() ? [BLOB_FLAG] : null),
+    // Before they are handed back, renderings are told to end.
+    gracefulShutdownAbortTimeout: Math.ceil(options.closeTimeoutMs / 2),
     // The queue's own log carries error texts of whatever kind; failures are told by the event below, codes only.
     logger: new Logger(() => () => undefined),
     taskList: {
-      'mirror-image': async (payload, { job }) => {
-        await handlers.mirrorImage(MIRROR_PAYLOAD.parse(payload).imageId, job.attempts >= job.max_attempts);
+      'mirror-image': async (payload, helpers) => {
+        const { job, abortSignal: stop } = helpers;
+        const options = { lastAttempt: job.attempts >= job.max_attempts, stop };
+        await putOff(helpers, await handlers.mirrorImage(MIRROR_PAYLOAD.parse(payload).imageId, options));
       },
       'label-study': async (payload) => {
         await handlers.labelStudy(LABEL_PAYLOAD.parse(payload).dicomStudyId);
@@ -92,8 +115,8 @@ export async function startJobs(handlers: JobHandlers, options: JobOptions): Pro
         const next = { jobKey: `look-for-deleted:${dicomStudyId}`, runAt: outcome.again };
         await helpers.addJob('look-for-deleted', { dicomStudyId, look: look + 1 }, next);
       },
-      'remove-blobs': async (payload) => {
-        await handlers.removeBlobs(BLOBS_PAYLOAD.parse(payload).orthancId);
+      'remove-blobs': async (payload, helpers) => {
+        await putOff(helpers, await handlers.removeBlobs(BLOBS_PAYLOAD.parse(payload).orthancId));
       },
     },
   });
