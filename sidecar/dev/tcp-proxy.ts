@@ -19,12 +19,13 @@ interface Pair {
   readonly server: Socket;
 }
 
-function forward(from: Socket, to: Socket, latencyMs: number): void {
+function forward(from: Socket, to: Socket, latencyMs: number, onBytes: (bytes: Buffer) => boolean): void {
   const later = (act: () => void): void => {
     if (latencyMs === 0) act();
     else setTimeout(act, latencyMs);
   };
   from.on('data', (chunk: Buffer) => {
+    if (!onBytes(chunk)) return;
     later(() => {
       if (to.writable && !to.write(chunk)) from.pause();
     });
@@ -43,9 +44,21 @@ function forward(from: Socket, to: Socket, latencyMs: number): void {
   });
 }
 
+export interface ProxyTarget {
+  readonly port: number;
+  readonly host?: string;
+  readonly latencyMs?: number;
+  /** Sees all bytes of clients, with a number for their connection; what it gives false for goes no further. */
+  readonly onSent?: (bytes: Buffer, connection: number) => boolean;
+  /** Sees all bytes of the server likewise. */
+  readonly onAnswered?: (bytes: Buffer, connection: number) => boolean;
+  readonly onClosed?: (connection: number) => void;
+}
+
 /** A TCP proxy on loopback, to disturb what goes through it; without that it takes `latencyMs` each way. */
-export async function startTcpProxy(target: { port: number; host?: string; latencyMs?: number }): Promise<TcpProxy> {
-  const { host = '127.0.0.1', latencyMs = 0 } = target;
+export async function startTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
+  const { host = '127.0.0.1', latencyMs = 0, onSent = () => true, onAnswered = () => true } = target;
+  let connections = 0;
   const pairs = new Set<Pair>();
   let heldUntil = 0;
   const hold = (pair: Pair): void => {
@@ -59,9 +72,11 @@ export async function startTcpProxy(target: { port: number; host?: string; laten
   const listener = createServer({ allowHalfOpen: true }, (client) => {
     const server = connect({ port: target.port, host, allowHalfOpen: true });
     const pair = { client, server };
+    const connection = (connections += 1);
     pairs.add(pair);
-    forward(client, server, latencyMs);
-    forward(server, client, latencyMs);
+    forward(client, server, latencyMs, (bytes) => onSent(bytes, connection));
+    forward(server, client, latencyMs, (bytes) => onAnswered(bytes, connection));
+    client.once('close', () => target.onClosed?.(connection));
     for (const socket of [client, server]) {
       socket.once('close', () => {
         if (client.destroyed && server.destroyed) pairs.delete(pair);
