@@ -29,7 +29,7 @@ function blobFailure(error: unknown): Failure {
     const message = error instanceof Error ? error.name : 'not an error';
     return new Failure('transient', 'blob-unreachable', `blob store: ${message}`, { cause: error });
   }
-  const { statusCode, code = 'unknown' } = error;
+  const { statusCode, code = String(statusCode ?? 'unknown') } = error;
   if (statusCode === 413) return new Failure('permanent', 'blob-too-large', `blob store: ${code}`, { cause: error });
   const name = OF_ONE_BLOB.test(code) ? 'held' : (statusCode ?? 'unreachable');
   // A container that was deleted, a key that was changed, an account that is full or closed are mended by a person, and

@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { accessionKey, cleanAccession } from '../../core/accession.ts';
 import { parseDate, type DicomBatch } from '../../core/dicom.ts';
+import { MIRROR_ATTEMPTS } from './images.ts';
 import { BLOB_FLAG, execute, ID_ROW, query } from './query.ts';
 
 export const READ_CURSOR = 'SELECT server_id AS "serverId", seq FROM feed_cursor';
@@ -62,9 +63,6 @@ WITH added AS (
   FROM added
 )
 SELECT count(*) AS count FROM jobs, LATERAL graphile_worker.add_jobs(jobs.specs) WHERE jobs.specs IS NOT NULL`;
-
-/** An attempt waits e^n seconds (at most some six hours) after the n-th: 16 attempts are a bit over two days. */
-const MIRROR_ATTEMPTS = 16;
 
 /** Where the feed has come to, outside any transaction; `null` before the first page. */
 export async function readCursor(db: Knex): Promise<{ serverId: string; seq: number } | null> {

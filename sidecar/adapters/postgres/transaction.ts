@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { deletionStatements } from './deletions.ts';
 import { feedStatements } from './feed.ts';
+import { imageRetryStatements } from './images.ts';
 import { labelStatements } from './labels.ts';
 import { linkStatements } from './links.ts';
 import { messageStatements } from './messages.ts';
@@ -12,6 +13,7 @@ import { smsPlanStatements } from './sms.ts';
 const statements = (trx: Knex.Transaction) => ({
   ...deletionStatements(trx),
   ...feedStatements(trx),
+  ...imageRetryStatements(trx),
   ...labelStatements(trx),
   ...linkStatements(trx),
   ...messageStatements(trx),

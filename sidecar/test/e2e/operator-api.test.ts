@@ -138,7 +138,7 @@ describe('the operators’ API', () => {
     expect(status).to.equal(200);
     const { openapi, paths } = DESCRIPTION.parse(answer);
     expect(openapi).to.equal('3.1.0');
-    expect(Object.keys(paths)).to.have.length(7);
+    expect(Object.keys(paths)).to.have.length(9);
     for (const [path, methods] of Object.entries(paths)) {
       for (const method of Object.keys(methods)) {
         const known = path.replace('{uid}', '2.25.4001').replace('{id}', '999999');
