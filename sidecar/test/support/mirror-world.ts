@@ -28,15 +28,18 @@ export interface Blow {
 export interface MirrorWorld extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
   readonly orthanc: OrthancProcess;
+  /** Of the killer that was set last. */
   readonly blows: readonly Blow[];
-  /** From now on the rendering of this image does that, and is not answered. */
-  setKiller(orthancId: string | null, kill: () => Promise<void>): void;
+  /** From now on the rendering of this image, and of no other, does that and is not answered. */
+  setKiller(orthancId: string, kill: () => Promise<void>): void;
   /** Gives Orthanc's ids. */
   store(files: readonly Buffer[]): Promise<string[]>;
   images(): Promise<z.output<typeof IMAGE>[]>;
   /** What waits for its next try is tried next. */
   hurry(): Promise<void>;
   startSidecars(count: number): void;
+  stopSidecars(): Promise<void>;
+  /** They start again at once. */
   killSidecars(): Promise<void>;
 }
 
@@ -48,7 +51,7 @@ export async function startMirrorWorld(settings: Readonly<Record<string, string>
   const { url: databaseUrl } = stack.use(await startDatabase());
   const pool = stack.adopt(new pg.Pool({ connectionString: databaseUrl, max: 2 }), (open) => open.end());
 
-  let killer: { readonly orthancId: string | null; readonly kill: () => Promise<void> } | undefined;
+  let killer: { readonly orthancId: string; readonly kill: () => Promise<void> } | undefined;
   const blows: Blow[] = [];
   const out = new Set<number>();
   let striking: Promise<void> = Promise.resolve();
@@ -86,7 +89,7 @@ export async function startMirrorWorld(settings: Readonly<Record<string, string>
   };
 
   const children = new Set<Child>();
-  let wanted = true;
+  let wanted = false;
   const startSidecar = (): void => {
     const child = startChild('setpriv', ['--pdeathsig', 'KILL', process.execPath, MAIN], { env: environment });
     children.add(child);
@@ -98,11 +101,12 @@ export async function startMirrorWorld(settings: Readonly<Record<string, string>
   const endSidecars = async (signal: NodeJS.Signals): Promise<void> => {
     await Promise.all([...children].map((child) => child.stop(signal)));
   };
-  stack.defer(async () => {
+  const stopSidecars = async (): Promise<void> => {
     wanted = false;
     await endSidecars('SIGTERM');
     await striking;
-  });
+  };
+  stack.defer(stopSidecars);
   const running = stack.move();
   return {
     environment,
@@ -110,6 +114,7 @@ export async function startMirrorWorld(settings: Readonly<Record<string, string>
     blows,
     setKiller(orthancId, kill) {
       killer = { orthancId, kill };
+      blows.length = 0;
     },
     store: (files) => storeByRest(orthanc, files),
     async images() {
@@ -124,8 +129,10 @@ export async function startMirrorWorld(settings: Readonly<Record<string, string>
       );
     },
     startSidecars(count) {
+      wanted = true;
       for (let started = 0; started < count; started += 1) startSidecar();
     },
+    stopSidecars,
     killSidecars: () => endSidecars('SIGKILL'),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
