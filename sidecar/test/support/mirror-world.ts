@@ -56,9 +56,14 @@ export async function startMirrorWorld(settings: Readonly<Record<string, string>
   const out = new Set<number>();
   let striking: Promise<void> = Promise.resolve();
   const strike = async (kill: () => Promise<void>, company: number): Promise<void> => {
-    // Company may come a moment later.
-    await sleep(2 * LATENCY_MS);
-    blows.push({ company: Math.max(company, out.size) });
+    // Company may come a moment later; at first, with others waiting to be drawn, it must.
+    let most = company;
+    const looks = blows.length === 0 ? 40 : 2;
+    for (let look = 0; look < looks && most === 0; look += 1) {
+      await sleep(LATENCY_MS);
+      most = Math.max(most, out.size);
+    }
+    blows.push({ company: most });
     await kill();
   };
   const proxy = stack.use(
