@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { auditStatements } from './audit.ts';
 import { deletionStatements } from './deletions.ts';
 import { feedStatements } from './feed.ts';
 import { labelStatements } from './labels.ts';
@@ -10,6 +11,7 @@ import { risStatements } from './ris.ts';
 import { smsPlanStatements } from './sms.ts';
 
 const statements = (trx: Knex.Transaction) => ({
+  ...auditStatements(trx),
   ...deletionStatements(trx),
   ...feedStatements(trx),
   ...labelStatements(trx),
