@@ -58,7 +58,10 @@ export function startAudit(parts: {
   readonly append: (entries: readonly AuditEntry[]) => Promise<void>;
   readonly now: () => Date;
   readonly random: () => number;
-  readonly log: Pick<Log, 'warn' | 'error'>;
+  readonly log: {
+    readonly warn: (fields: object, message: string) => void;
+    readonly error: (fields: object, message: string) => void;
+  };
 }): AuditTrail {
   const { append, now, random, log } = parts;
   const queue: Kept[] = [];
