@@ -18,6 +18,8 @@ const BATCH = 100;
 const PATIENCE_MS = 2_000;
 const REFUSALS = { windowMs: 60_000, maxSources: 100 };
 const LOOK_AT_REFUSALS_MS = 5_000;
+/** How long an entry may wait before it counts as one that cannot be written. */
+const LATE_MS = 5_000;
 const CLOSE_PATIENCE_MS = 2_000;
 
 const EXPORT_WAIT_MS = 1_000;
@@ -36,6 +38,7 @@ export interface AuditTrail extends AsyncDisposable {
 }
 
 interface Kept {
+  readonly since: number;
   readonly entry: AuditEntry;
   readonly written: () => void;
 }
@@ -122,6 +125,7 @@ export function startAudit(parts: {
     }
     const { promise, resolve } = Promise.withResolvers<undefined>();
     queue.push({
+      since: now().getTime(),
       entry,
       written: () => {
         resolve(undefined);
@@ -153,7 +157,8 @@ export function startAudit(parts: {
       if (counted !== null) void add(refusalEntry(counted, at));
     },
     check() {
-      if (lost === 0 && failures === 0) return Promise.resolve();
+      const late = now().getTime() - (queue[0]?.since ?? Infinity) > LATE_MS;
+      if (lost === 0 && failures === 0 && !late) return Promise.resolve();
       const text = `${queue.length} entries cannot be written and are kept, ${lost} were lost`;
       return Promise.reject(new Failure('transient', 'audit', text));
     },

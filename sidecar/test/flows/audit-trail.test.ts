@@ -19,17 +19,19 @@ function desk() {
   const rows: AuditEntry[] = [];
   const logged: string[] = [];
   let failure: Failure | null = null;
+  let held: Promise<undefined> | null = null;
+  let now = AT;
   const say = (_fields: object, message: string) => void logged.push(message);
   const trail = startAudit({
-    append: (entries) => {
-      if (failure !== null) return Promise.reject(failure);
+    append: async (entries) => {
+      await held;
+      if (failure !== null) throw failure;
       if (entries.some(({ what }) => what === 'impossible')) {
-        return Promise.reject(new Failure('permanent', 'postgres-22P05', 'cannot be written'));
+        throw new Failure('permanent', 'postgres-22P05', 'cannot be written');
       }
       rows.push(...entries);
-      return Promise.resolve();
     },
-    now: () => AT,
+    now: () => now,
     random: () => 0,
     log: { warn: say, error: say },
   });
@@ -45,6 +47,12 @@ function desk() {
     problem,
     whats: () =>
       rows.map(({ event, what, detail }) => (event === 'upload' ? what : `${event} ${JSON.stringify(detail)}`)),
+    hold: (until: Promise<undefined>) => {
+      held = until;
+    },
+    pass: (ms: number) => {
+      now = new Date(now.getTime() + ms);
+    },
     fail: (with_: Failure | null) => {
       failure = with_;
     },
@@ -89,6 +97,20 @@ describe('the audit trail of a process', () => {
     expect(whats()).to.deep.equal(['started {}', 'first', 'a', 'b', 'c']);
     expect(logged).to.deep.equal(['the audit log cannot be written and will be']);
     await trail[Symbol.asyncDispose]();
+  });
+
+  it('says so too while the log neither takes an entry nor refuses it', async () => {
+    const { trail, whats, hold, pass, problem } = start();
+    const free = Promise.withResolvers<undefined>();
+    await trail.note(entry('first'));
+    hold(free.promise);
+    await trail.note(entry('a'));
+    expect(await problem()).to.equal(null);
+    pass(6_000);
+    expect(await problem()).to.equal('1 entries cannot be written and are kept, 0 were lost');
+    free.resolve(undefined);
+    await eventually('the entry', async () => (await problem()) === null);
+    expect(whats()).to.deep.equal(['started {}', 'first', 'a']);
   });
 
   it('keeps a bounded number, and tells how many it had to let go', async () => {
