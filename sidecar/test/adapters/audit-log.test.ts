@@ -212,9 +212,9 @@ describe('the audit log in Postgres', () => {
 
   it('stays one chain, visible in order, where many append at once and some go back', async () => {
     const seen: number[] = [];
-    let writing = true;
+    const written = new AbortController();
     const reading = (async () => {
-      while (writing) {
+      while (!written.signal.aborted) {
         for (const { id } of await readAudit(db, seen.at(-1) ?? 0, 1000)) seen.push(id);
       }
     })();
@@ -231,7 +231,7 @@ describe('the audit log in Postgres', () => {
         for (let n = 1; n <= 40; n += 1) await append(writer * 100 + n);
       }),
     );
-    writing = false;
+    written.abort();
     await reading;
     for (const { id } of await readAudit(db, seen.at(-1) ?? 0, 1000)) seen.push(id);
     expect(seen).to.deep.equal(Array.from({ length: seen.length }, (_, index) => index + 1));
