@@ -21,12 +21,15 @@ const USAGE = `usage: axis COMMAND
   confirm UID                  what stands, or the only candidate of its review, is right
   release UID                  let the rules decide it again, at once
   replay ID                    read a kept HL7 message again and apply it
+  retry image ID               mirror a failed image (its SOP Instance UID or Orthanc's id) again
+  retry study UID              all failed images of one DICOM study
+  retry images [--reason CODE] all failed images, or all that failed for that
   audit [--since T] [--until T] the audit log, a row a line; T as 2026-04-01T09:00:00+11:00
   audit verify [--noted ID:HASH] whether nothing in it was changed or taken out
   api-key NAME                 make a key: prints it, once, and the entry for API_KEYS or OPERATOR_API_KEYS
 
-link, unlink, confirm, release and replay need --who NAME and --why TEXT, which are kept; no rule undoes what a person
-decided. --json prints JSON. The settings are read from the environment, as the sidecar's. Exit: 0 done, 1 not done, 2
+link, unlink, confirm, release, replay and retry need --who NAME and --why TEXT, which are kept; no rule undoes what a
+person decided. --json prints JSON. The settings are read from the environment, as the sidecar's. Exit: 0 done, 1 not done, 2
 not understood.
 `;
 
@@ -39,6 +42,7 @@ interface Line {
   readonly who: string;
   readonly why: string;
   readonly days: number;
+  readonly reason: string | null;
   readonly json: boolean;
   readonly since: Date | null;
   readonly until: Date | null;
@@ -47,6 +51,7 @@ interface Line {
 
 const SUBJECTS: Readonly<Record<string, number>> = {
   list: 0, show: 1, link: 2, unlink: 1, confirm: 1, release: 1, replay: 1, 'api-key': 1,
+  'retry image': 1, 'retry study': 1, 'retry images': 0,
   audit: 0, 'audit verify': 0,
 }; // prettier-ignore
 const READING = new Set(['list', 'show', 'api-key', 'audit', 'audit verify']);
@@ -69,6 +74,7 @@ function readLine(args: readonly string[]): Line {
           who: { type: 'string', default: '' },
           why: { type: 'string', default: '' },
           days: { type: 'string', default: '1' },
+          reason: { type: 'string' },
           since: { type: 'string' },
           until: { type: 'string' },
           noted: { type: 'string', default: '' },
@@ -80,9 +86,11 @@ function readLine(args: readonly string[]): Line {
       throw new UsageError(error instanceof Error ? error.message : String(error));
     }
   })();
-  const { who, why, days, json, noted, help } = parsed.values;
+  const { who, why, days, reason = null, json, noted, help } = parsed.values;
   const { positionals } = parsed;
-  if (positionals[0] === 'audit') positionals.splice(0, 2, positionals.slice(0, 2).join(' '));
+  if (positionals[0] === 'retry' || positionals[0] === 'audit') {
+    positionals.splice(0, 2, positionals.slice(0, 2).join(' '));
+  }
   const [command = '', subject = '', accessionNumber = ''] = positionals;
   if (help || command === '') throw new UsageError('');
   const subjects = SUBJECTS[command];
@@ -92,8 +100,9 @@ function readLine(args: readonly string[]): Line {
     throw new UsageError(`${command} needs --who and --why`);
   }
   if (!/^\d{1,5}$/.test(days)) throw new UsageError('--days takes a whole number');
+  if (reason !== null && command !== 'retry images') throw new UsageError('--reason goes with retry images');
   const [since, until] = [timeOf(parsed.values.since), timeOf(parsed.values.until)];
-  return { command, subject, accessionNumber, who, why, days: Number(days), json, since, until, noted };
+  return { command, subject, accessionNumber, who, why, days: Number(days), reason, json, since, until, noted };
 }
 
 function actOf({ command, accessionNumber }: Line): Act {
@@ -122,6 +131,14 @@ async function perform(operations: Operations, line: Line): Promise<string> {
     case 'replay':
       await operations.replay(subject, by);
       return json ? `${JSON.stringify({ id: subject, answer: 'AA' })}\n` : `message ${subject} is applied\n`;
+    case 'retry image':
+    case 'retry study':
+    case 'retry images': {
+      const image = command === 'retry image' ? subject : null;
+      const studyInstanceUid = command === 'retry study' ? subject : null;
+      const images = await operations.retryImages({ image, studyInstanceUid, reason: line.reason }, by);
+      return json ? `${JSON.stringify({ images })}\n` : `images to be tried again: ${images}\n`;
+    }
     default:
       await operations.resolve(subject, actOf(line), by);
       return shown(operations, line, null);

@@ -6,7 +6,8 @@ import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
 import type { Config } from './config.ts';
 import type { DicomBatch } from './core/dicom.ts';
 import type { Viewer } from './core/audit.ts';
-import type { Act, By } from './core/operator.ts';
+import type { Act, By, FailedImages } from './core/operator.ts';
+import type { OptChoice } from './core/sms-opt-out.ts';
 import { smsText } from './core/sms.ts';
 import { linkStudies } from './flows/link-studies.ts';
 import { planSms } from './flows/plan-sms.ts';
@@ -14,8 +15,10 @@ import { receiveMessage, route, type InboundMessage, type ReceiveDeps } from './
 import { receiveOrder } from './flows/receive-order.ts';
 import { receivePatientUpdate } from './flows/receive-patient-update.ts';
 import { receiveReport } from './flows/receive-report.ts';
+import { recordOptChoice } from './flows/record-opt-choice.ts';
 import { replayMessage } from './flows/replay-message.ts';
 import { resolveReview } from './flows/resolve-review.ts';
+import { retryImages, type RetryTx } from './flows/retry-images.ts';
 import type { RemoveDeps } from './flows/remove-deleted.ts';
 import { takeBatch } from './flows/take-batch.ts';
 import { operatorAudit } from './operator-audit.ts';
@@ -126,6 +129,19 @@ export function createOperations(parts: {
           by,
         ),
       ),
+    retryImages: (which: FailedImages, by: By): Promise<number> => {
+      const { studyInstanceUid } = which;
+      return trail.act(by, { event: 'operator-act', what: 'retry-images', studyInstanceUid }, (audit) => {
+        const retried = (tx: Tx): RetryTx => ({
+          retryImages: async (wanted, who, at) => {
+            const images = await tx.retryImages(wanted, who, at);
+            if (images > 0) await audit(tx, { images, ...(wanted.image !== null && { image: wanted.image }) });
+            return images;
+          },
+        });
+        return retryImages({ transaction: (work) => transaction((tx) => work(retried(tx))), now }, which, by);
+      });
+    },
     take: (tx: Tx, batch: DicomBatch, at: Date): Promise<number> =>
       takeBatch({ link: (_tx, dicomStudyIds, linkedAt) => link(tx, dicomStudyIds, [], linkedAt) }, tx, batch, at),
     /** What taking out deleted images needs besides Orthanc. */
@@ -133,6 +149,7 @@ export function createOperations(parts: {
       RemoveDeps<Tx>,
       'present'
     >,
+    recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
     receive: (inbound: InboundMessage): Promise<string> =>
       receiveMessage(
         {

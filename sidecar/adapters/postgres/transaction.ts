@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import { auditStatements } from './audit.ts';
 import { deletionStatements } from './deletions.ts';
 import { feedStatements } from './feed.ts';
+import { imageRetryStatements } from './images.ts';
 import { labelStatements } from './labels.ts';
 import { linkStatements } from './links.ts';
 import { messageStatements } from './messages.ts';
@@ -9,14 +10,17 @@ import { postgresFailure } from './query.ts';
 import { resolveStatements } from './resolve.ts';
 import { risStatements } from './ris.ts';
 import { smsPlanStatements } from './sms.ts';
+import { optChoiceStatements } from './sms-receipts.ts';
 
 const statements = (trx: Knex.Transaction) => ({
   ...auditStatements(trx),
   ...deletionStatements(trx),
   ...feedStatements(trx),
+  ...imageRetryStatements(trx),
   ...labelStatements(trx),
   ...linkStatements(trx),
   ...messageStatements(trx),
+  ...optChoiceStatements(trx),
   ...resolveStatements(trx),
   ...risStatements(trx),
   ...smsPlanStatements(trx),
