@@ -143,6 +143,14 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
       regulate();
     }
   };
+  /** Sees to what waits. Looks again when that is over: while a paused socket's buffer empties, data comes in between. */
+  const begin = (): void => {
+    if (working !== undefined || waiting.length === 0 || socket.destroyed) return;
+    working = work().finally(() => {
+      working = undefined;
+      begin();
+    });
+  };
   /** Gives up the frame that is coming in. */
   const forget = (): void => {
     decoder = createMllpDecoder(options.maxFrameBytes);
@@ -152,7 +160,7 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
   const finish = async (): Promise<void> => {
     finishing = true;
     forget();
-    await working;
+    while (working !== undefined) await working;
     socket.resume();
     socket.end();
   };
@@ -178,7 +186,7 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
   };
   const regulate = (): void => {
     if (finishing || socket.destroyed) return;
-    const may = seat.mayRead && waiting.length < MAX_WAITING && held < options.maxFrameBytes;
+    const may = seat.ask() && waiting.length < MAX_WAITING && held < options.maxFrameBytes;
     if (may === reading) return;
     reading = may;
     if (reading) {
@@ -229,9 +237,7 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
     }
     hold(0);
     watch(ended);
-    working ??= work().finally(() => {
-      working = undefined;
-    });
+    begin();
   });
   return { finish, destroy: () => socket.destroy() };
 }

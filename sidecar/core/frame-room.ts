@@ -1,7 +1,7 @@
 /** What one connection has of a {@link FrameRoom}. */
 export interface Seat {
-  /** Whether its connection may be read on. */
-  readonly mayRead: boolean;
+  /** Whether its connection may be read on. One that may not waits from then on, and is told when it may. */
+  ask(): boolean;
   /** Whether it is read although there is no room, so that others wait for it. */
   readonly inTurn: boolean;
   /** Says what it holds now: bytes of the frame that is coming in, and of those that came in and are not done with. */
@@ -13,7 +13,7 @@ export interface Seat {
 export interface FrameRoom {
   /** Held by all seats. */
   readonly bytes: number;
-  /** `changed` is called when the seat may be read again, or is no longer in turn. */
+  /** `changed` is called when the seat that was told to wait may be read, or is no longer in turn. */
   join(changed: () => void): Seat;
 }
 
@@ -24,6 +24,9 @@ export interface FrameRoom {
  * does: so one at a time of those that wait, the one that waited longest, gets its turn and is read to the end of its
  * frame, and the next one when that is done with. A seat in turn that brings no end is the caller's to close.
  *
+ * Whoever was told to wait is told as soon as that is over; and while somebody waits, something is in work or somebody
+ * is in turn.
+ *
  * All together never hold more than `limitBytes`, one frame, and for each seat `smallBytes` and what one read brings.
  */
 export function createFrameRoom(limitBytes: number, smallBytes: number): FrameRoom {
@@ -32,15 +35,22 @@ export function createFrameRoom(limitBytes: number, smallBytes: number): FrameRo
     whole: number;
     readonly changed: () => void;
   }
+  interface Turn {
+    readonly of: Held;
+    /** Its frame came in: its turn is over when that is done with. */
+    ended: boolean;
+  }
   let bytes = 0;
-  let turn: { readonly of: Held; ended: boolean } | undefined;
+  let turn: Turn | undefined;
   const waiting = new Set<Held>();
 
   const inTurn = (held: Held): boolean => turn?.of === held && !turn.ended;
   const mayRead = (held: Held): boolean => bytes < limitBytes || held.coming + held.whole <= smallBytes || inTurn(held);
+  const isOver = ({ of: { coming, whole }, ended }: Turn): boolean =>
+    bytes < limitBytes || (ended ? whole : coming + whole) <= smallBytes;
   const share = (): void => {
     const changed = new Set<Held>();
-    if (turn !== undefined && (bytes < limitBytes || turn.of.coming + turn.of.whole <= smallBytes)) {
+    if (turn !== undefined && isOver(turn)) {
       changed.add(turn.of);
       turn = undefined;
     }
@@ -60,7 +70,11 @@ export function createFrameRoom(limitBytes: number, smallBytes: number): FrameRo
       const held: Held = { coming: 0, whole: 0, changed };
       let left = false;
       return {
-        get mayRead() {
+        ask() {
+          if (!left && !mayRead(held)) {
+            waiting.add(held);
+            share();
+          }
           return mayRead(held);
         },
         get inTurn() {
@@ -71,7 +85,6 @@ export function createFrameRoom(limitBytes: number, smallBytes: number): FrameRo
           if (turn?.of === held && whole > held.whole) turn.ended = true;
           bytes += coming + whole - held.coming - held.whole;
           [held.coming, held.whole] = [coming, whole];
-          if (!left && !mayRead(held)) waiting.add(held);
           share();
         },
         leave() {

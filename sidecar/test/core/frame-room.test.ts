@@ -22,7 +22,7 @@ describe('room for frames', () => {
     const room = createFrameRoom(LIMIT, SMALL);
     const senders = sent.map((frames): Sender => {
       const seat = room.join(() => {
-        sender.paused = !seat.mayRead;
+        sender.paused = !seat.ask();
       });
       const sender: Sender = { seat, frames: [...frames], coming: 0, whole: [], paused: false };
       return sender;
@@ -30,7 +30,7 @@ describe('room for frames', () => {
     const tell = (sender: Sender): void => {
       const whole = sender.whole.reduce((sum, size) => sum + size, 0);
       sender.seat.hold(sender.coming, whole);
-      sender.paused = !sender.seat.mayRead;
+      sender.paused = !sender.seat.ask();
     };
     const read = (sender: Sender): boolean => {
       const [size] = sender.frames;

@@ -21,7 +21,8 @@ export const pause = (ms: number): Promise<void> =>
     setTimeout(resolve, ms);
   });
 
-async function until(what: string, condition: () => boolean, limitMs: number): Promise<void> {
+/** Looks at `condition` until it holds; rejects with `what` when `limitMs` pass. */
+export async function until(what: string, condition: () => boolean, limitMs: number): Promise<void> {
   const end = performance.now() + limitMs;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
@@ -73,4 +74,13 @@ export async function connectSender(port: number, host = '127.0.0.1'): Promise<M
       socket.destroy();
     },
   };
+}
+
+export async function connectMany(count: number, port: number): Promise<MllpSender[] & Disposable> {
+  const senders = await Promise.all(Array.from({ length: count }, () => connectSender(port)));
+  return Object.assign(senders, {
+    [Symbol.dispose]: () => {
+      for (const sender of senders) sender[Symbol.dispose]();
+    },
+  });
 }
