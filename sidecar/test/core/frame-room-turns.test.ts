@@ -132,7 +132,7 @@ describe('room for frames: who waits', () => {
         for (const sender of senders) actions.close(sender);
         expect(room.bytes).to.equal(0);
       }),
-      { numRuns: 300, endOnFailure: true },
+      { numRuns: 150, endOnFailure: true },
     );
   });
 });
