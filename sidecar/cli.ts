@@ -1,11 +1,10 @@
 #!/usr/bin/env node
-import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { newApiKey } from './adapters/api-keys.ts';
+import { keyStatements } from './adapters/postgres/api-keys.ts';
 import { openDatabase } from './adapters/postgres/database.ts';
+import { keyEntry, KEYS_USAGE, readKeysLine, runKeysLine, UsageError } from './cli-keys.ts';
 import { studyText, workText } from './cli-text.ts';
 import { ConfigError, loadConfig } from './config.ts';
-import { API_KEY_NAME } from './core/api-key.ts';
 import { Failure } from './core/failure.ts';
 import type { Act } from './core/operator.ts';
 import { createOperations, type Operations } from './operations.ts';
@@ -19,14 +18,11 @@ const USAGE = `usage: axis COMMAND
   confirm UID                  what stands, or the only candidate of its review, is right
   release UID                  let the rules decide it again, at once
   replay ID                    read a kept HL7 message again and apply it
-  api-key NAME                 make a key: prints it, once, and the entry for API_KEYS or OPERATOR_API_KEYS
-
+${KEYS_USAGE}
 link, unlink, confirm, release and replay need --who NAME and --why TEXT, which are kept; no rule undoes what a person
 decided. --json prints JSON. The settings are read from the environment, as the sidecar's. Exit: 0 done, 1 not done, 2
 not understood.
 `;
-
-class UsageError extends Error {}
 
 interface Line {
   readonly command: string;
@@ -39,9 +35,9 @@ interface Line {
 }
 
 const SUBJECTS: Readonly<Record<string, number>> = {
-  list: 0, show: 1, link: 2, unlink: 1, confirm: 1, release: 1, replay: 1, 'api-key': 1,
+  list: 0, show: 1, link: 2, unlink: 1, confirm: 1, release: 1, replay: 1,
 }; // prettier-ignore
-const READING = new Set(['list', 'show', 'api-key']);
+const READING = new Set(['list', 'show']);
 
 function readLine(args: readonly string[]): Line {
   const parsed = (() => {
@@ -104,24 +100,22 @@ async function perform(operations: Operations, line: Line): Promise<string> {
   }
 }
 
-function makeApiKey(name: string): string {
-  if (!API_KEY_NAME.test(name)) throw new UsageError('a key is named by 1 to 64 of A-Z, a-z, 0-9, ., _ and -');
-  const { key, entry } = newApiKey(name, randomBytes(32));
-  return `key, for its owner only:                       ${key}\nentry, for API_KEYS or OPERATOR_API_KEYS:      ${entry}\n`;
-}
-
 async function main(args: readonly string[]): Promise<number> {
   try {
-    const line = readLine(args);
-    if (line.command === 'api-key') {
-      process.stdout.write(makeApiKey(line.subject));
+    const keys = readKeysLine(args);
+    if (keys?.act === 'entry') {
+      process.stdout.write(keyEntry(keys.name));
       return 0;
     }
+    const line = keys ?? readLine(args);
     const config = loadConfig(process.env);
     const db = openDatabase(config.DATABASE_URL, 2);
     try {
-      const operations = createOperations({ config, db, now: () => new Date(), onRefused: () => undefined });
-      process.stdout.write(await perform(operations, line));
+      const now = (): Date => new Date();
+      const operations = createOperations({ config, db, now, onRefused: () => undefined });
+      process.stdout.write(
+        'act' in line ? await runKeysLine({ ...keyStatements(db), now }, line) : await perform(operations, line),
+      );
     } finally {
       await db.destroy();
     }

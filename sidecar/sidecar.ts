@@ -23,13 +23,17 @@ import { mirrorImage } from './flows/mirror-image.ts';
 import { removeBlobs } from './flows/remove-blobs.ts';
 import { lookForDeleted } from './flows/remove-deleted.ts';
 import { sendSms } from './flows/send-sms.ts';
+import { createGuards } from './guards.ts';
 import type { Log } from './log.ts';
 import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
 import { createOperations } from './operations.ts';
 
 export interface Sidecar extends AsyncDisposable {
+  /** 0 where there is none without TLS. */
   readonly hl7Port: number;
+  /** 0 where there is none. */
+  readonly hl7TlsPort: number;
   readonly httpPort: number;
   /** Settles with a reason when the sidecar cannot go on; the process should then end. */
   readonly failed: Promise<string>;
@@ -125,7 +129,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     messagingServiceSid: config.TWILIO_MESSAGING_SERVICE_SID,
     timeoutMs: TWILIO_TIMEOUT_MS,
   });
-  if (config.API_KEYS.length === 0) log.warn('uploads are closed: API_KEYS is empty');
+  const newControlId = (): string => randomUUID().replaceAll('-', '').slice(0, 20);
+  const guards = await createGuards({ config, db, now, newControlId, onRefusedAccess: () => undefined, log });
 
   const operations = createOperations({
     config,
@@ -228,9 +233,10 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       answerTimeoutMs: 30_000,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
       now,
-      newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),
+      newControlId,
+      guard: guards.hl7,
       log,
-      handle: operations.receive,
+      handle: guards.admitting(operations.receive),
     }),
   );
 
@@ -258,9 +264,10 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       port: config.HTTP_PORT,
       readiness,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
-      operator: { ...operations, apiKeys: config.OPERATOR_API_KEYS, log },
+      guard: guards.http,
+      log,
+      operator: { ...operations, log },
       upload: {
-        apiKeys: config.API_KEYS,
         maxFileBytes: config.MAX_UPLOAD_BYTES,
         maxFiles: MAX_UPLOAD_FILES,
         maxConcurrent: MAX_UPLOADS_AT_ONCE,
@@ -271,10 +278,11 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     }),
   );
 
-  log.info({ hl7Port: hl7.port, httpPort: http.port }, 'listening');
+  log.info({ hl7Port: hl7.port, hl7TlsPort: hl7.tlsPort, httpPort: http.port }, 'listening');
   const running = stack.move();
   return {
     hl7Port: hl7.port,
+    hl7TlsPort: hl7.tlsPort,
     httpPort: http.port,
     failed: failed.promise,
     [Symbol.asyncDispose]: () => running.disposeAsync(),

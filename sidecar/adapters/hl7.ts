@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { Message } from 'node-hl7-client';
 import { InboundRequest } from 'node-hl7-server';
 import { buildAck } from '../core/ack.ts';
@@ -9,6 +9,7 @@ import type { Hl7Message } from '../core/hl7-message.ts';
 import { parseHl7 } from '../core/hl7-parse.ts';
 import { Hl7Rejection } from '../core/hl7-rejection.ts';
 import { createMllpDecoder, mllpFrame, type MllpEvent } from '../core/mllp.ts';
+import { openHl7Ports, type Hl7PortsOptions } from './hl7-ports.ts';
 
 export interface InboundHl7 {
   readonly raw: Buffer;
@@ -19,12 +20,8 @@ export interface InboundHl7 {
   readonly remoteAddress: string;
 }
 
-export interface Hl7ListenerOptions {
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
+export interface Hl7ListenerOptions extends Hl7PortsOptions {
   readonly maxFrameBytes: number;
-  readonly maxConnections: number;
   /** A connection without a byte for so long is closed. */
   readonly idleTimeoutMs: number;
   /** How long an answer may take before it is AE. */
@@ -35,11 +32,13 @@ export interface Hl7ListenerOptions {
   readonly newControlId: () => string;
   /** Gives the acknowledgment's text. Called for one frame at a time per connection, in order. */
   readonly handle: (inbound: InboundHl7) => Promise<string>;
-  readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
 export interface Hl7Listener extends AsyncDisposable {
+  /** Of the port without TLS; 0 where there is none. */
   readonly port: number;
+  /** 0 where there is none. */
+  readonly tlsPort: number;
   readonly listening: boolean;
 }
 
@@ -229,26 +228,18 @@ function serve(socket: Socket, options: Hl7ListenerOptions, all: Held): Connecti
 export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7Listener> {
   const connections = new Map<Socket, Connection>();
   const held: Held = { bytes: 0, paused: new Set() };
-  const server = createServer((socket) => {
+  const ports = await openHl7Ports(options, (socket) => {
     connections.set(socket, serve(socket, options, held));
     socket.once('close', () => connections.delete(socket));
   });
-  server.maxConnections = options.maxConnections;
-  server.on('drop', () => {
-    options.log.warn({ connections: connections.size }, 'HL7 connection refused: too many');
-  });
-  server.listen(options.port, options.host);
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
   return {
-    port: address.port,
+    port: ports.port,
+    tlsPort: ports.tlsPort,
     get listening() {
-      return server.listening;
+      return ports.listening;
     },
     async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close');
-      server.close();
+      const closed = ports.close();
       const finished = Promise.allSettled([...connections.values()].map((connection) => connection.finish()));
       await within(
         finished.then(() => undefined),
@@ -257,6 +248,7 @@ export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7
       );
       const lingering = setTimeout(() => {
         for (const connection of connections.values()) connection.destroy();
+        ports.destroyAll();
       }, 200);
       await closed;
       clearTimeout(lingering);

@@ -1,13 +1,11 @@
-import express, { Router, type ErrorRequestHandler, type Request, type Response } from 'express';
+import express, { Router, type ErrorRequestHandler, type Handler, type Request, type Response } from 'express';
 import { z } from 'zod';
-import type { ApiKey } from '../core/api-key.ts';
 import { asFailure } from '../core/failure.ts';
 import type { Act, By, StudyView, WorkItem } from '../core/operator.ts';
-import { findApiKey, presentedKey } from './api-keys.ts';
+import type { LetIn } from './http-guard.ts';
 import { ACT_BODIES, BY_BODY, DAYS, openApi } from './operator-openapi.ts';
 
 export interface OperatorOptions {
-  readonly apiKeys: readonly ApiKey[];
   /** What needs a person; provisional studies from so many days on. */
   readonly work: (days: number) => Promise<readonly WorkItem[]>;
   readonly show: (studyInstanceUid: string) => Promise<StudyView | null>;
@@ -42,10 +40,10 @@ const problems = (error: z.ZodError): string =>
 const byOf = (key: string, { who, why }: z.output<typeof BY_BODY>): By => ({ who: `${key}: ${who}`, why });
 
 /**
- * `/api/operator/…` for whoever has one of the operators' keys, and its description at `/api/openapi.json` for
+ * `/api/operator/…` for whoever has a key or certificate of the operators', and its description at `/api/openapi.json` for
  * everybody. Errors are JSON, `{error, detail}`, with a code that stays and a text without patient data.
  */
-export function operatorRouter(options: OperatorOptions): Router {
+export function operatorRouter(options: OperatorOptions, letIn: LetIn, rate: Handler): Router {
   const router = Router();
   const description = openApi();
   router.get('/api/openapi.json', (_request, response) => {
@@ -53,19 +51,14 @@ export function operatorRouter(options: OperatorOptions): Router {
   });
 
   const operator = Router();
-  const keyOf = (request: Request): string | null => findApiKey(options.apiKeys, presentedKey(request));
-  operator.use((request, response, next) => {
-    if (keyOf(request) !== null) {
-      next();
-      return;
-    }
-    options.log.warn({ remoteAddress: request.socket.remoteAddress }, 'operator refused: no valid API key');
-    response.set('WWW-Authenticate', 'Bearer realm="axis-operator"').status(401);
-    response.json({
-      error: 'unauthorized',
-      detail: "an operator's API key is needed: Authorization: Bearer, or X-API-Key",
-    });
+  const keys = new WeakMap<Request, string>();
+  operator.use(async (request, response, next) => {
+    const key = await letIn(request, response);
+    if (key === null) return;
+    keys.set(request, key);
+    next();
   });
+  operator.use(rate);
   operator.param('uid', (_request, response, next, uid: string) => {
     if (UID.test(uid)) next();
     else response.status(404).json(UNKNOWN_STUDY);
@@ -84,7 +77,7 @@ export function operatorRouter(options: OperatorOptions): Router {
       response.status(400).json({ error: 'bad-request', detail: problems(body.error) });
       return;
     }
-    response.json(await act(body.data, byOf(keyOf(request) ?? '', body.data)));
+    response.json(await act(body.data, byOf(keys.get(request) ?? '', body.data)));
   };
 
   operator.get('/work', async (request, response) => {

@@ -34,7 +34,8 @@ export async function listen(changed: Partial<Hl7ListenerOptions> = {}): Promise
     closeTimeoutMs: 1000,
     now: () => NOW,
     newControlId: () => 'n',
-    log: { warn: (_, message) => void warnings.push(message) },
+    guard: { admits: () => true, plain: true, tls: undefined, onRefused: () => undefined },
+    log: { warn: (_, message) => void warnings.push(message), info: () => undefined },
     ...rest,
     handle: (one) => {
       inbound.push(one);
