@@ -74,6 +74,7 @@ export function readKeysLine(args: readonly string[]): KeysLine | null {
       return { act, json: values.json };
     case 'withdraw':
       return { act, name: named(name) };
+    case undefined:
     default:
       if (command === 'certificate' || name !== undefined) throw new UsageError(`${command} add, list or withdraw`);
       return { act: 'entry', name: named(act) };
