@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { addressMatcher } from './adapters/addresses.ts';
 import { createAdmission } from './adapters/admission.ts';
@@ -18,12 +19,15 @@ export interface Guards {
   admitting(handle: (inbound: InboundHl7) => Promise<string>): (inbound: InboundHl7) => Promise<string>;
 }
 
+/** How soon a renewed certificate is seen. */
+const LOOK_MS = 10_000;
+
 const files = (
   certificate: string | undefined,
   key: string | undefined,
   clientCa: string | undefined,
 ): TlsFiles | undefined =>
-  certificate === undefined || key === undefined ? undefined : { certificate, key, clientCa };
+  certificate === undefined || key === undefined ? undefined : { certificate, key, clientCa, lookMs: LOOK_MS };
 
 /**
  * Who may come to the sidecar's ports, as the settings and the registered keys say. Whoever is not let in is told to
@@ -33,7 +37,6 @@ export async function createGuards(parts: {
   readonly config: Config;
   readonly db: Knex;
   readonly now: () => Date;
-  readonly newControlId: () => string;
   readonly onRefusedAccess: OnRefusedAccess;
   readonly log: Log;
 }): Promise<Guards> {
@@ -75,13 +78,14 @@ export async function createGuards(parts: {
       maxConnections: config.HTTP_MAX_CONNECTIONS,
       admit: createAdmission({ settings, load: keys.load, markUsed: keys.markUsed, now }),
       onRefused,
+      log,
       now,
     },
     admitting: (handle) => (inbound) => {
       const { message, remoteAddress } = inbound;
       if (senders.length === 0 || isAllowedSender(message, senders)) return handle(inbound);
       onRefused({ what: 'hl7', from: remoteAddress, code: 'sender' });
-      return Promise.resolve(strangerAck(message, now(), parts.newControlId()));
+      return Promise.resolve(strangerAck(message, now(), randomBytes(10).toString('hex')));
     },
   };
 }

@@ -6,6 +6,7 @@ import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
 import type { Config } from './config.ts';
 import type { DicomBatch } from './core/dicom.ts';
 import type { Act, By } from './core/operator.ts';
+import type { OptChoice } from './core/sms-opt-out.ts';
 import { smsText } from './core/sms.ts';
 import { linkStudies } from './flows/link-studies.ts';
 import { planSms } from './flows/plan-sms.ts';
@@ -13,6 +14,7 @@ import { receiveMessage, route, type InboundMessage, type ReceiveDeps } from './
 import { receiveOrder } from './flows/receive-order.ts';
 import { receivePatientUpdate } from './flows/receive-patient-update.ts';
 import { receiveReport } from './flows/receive-report.ts';
+import { recordOptChoice } from './flows/record-opt-choice.ts';
 import { replayMessage } from './flows/replay-message.ts';
 import { resolveReview } from './flows/resolve-review.ts';
 import type { RemoveDeps } from './flows/remove-deleted.ts';
@@ -106,6 +108,7 @@ export function createOperations(parts: {
       RemoveDeps<Tx>,
       'present'
     >,
+    recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
     receive: (inbound: InboundMessage): Promise<string> =>
       receiveMessage(
         {

@@ -28,11 +28,11 @@ import type { Log } from './log.ts';
 import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
 import { createOperations } from './operations.ts';
+import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
 
 export interface Sidecar extends AsyncDisposable {
-  /** 0 where there is none without TLS. */
+  /** As the next: 0 where there is none. */
   readonly hl7Port: number;
-  /** 0 where there is none. */
   readonly hl7TlsPort: number;
   readonly httpPort: number;
   /** Settles with a reason when the sidecar cannot go on; the process should then end. */
@@ -121,16 +121,16 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       : await (async () => {
           const sandbox = stack.use(await startSmsSandbox({ host: '127.0.0.1', port: 0, now }));
           log.warn('NO TEXT WILL BE SENT: there are no Twilio credentials, so a sandbox takes the messages');
-          return { accountSid: `AC${'0'.repeat(32)}`, authToken: 'sandbox', apiUrl: sandbox.url };
+          return { accountSid: `AC${'0'.repeat(32)}`, authToken: randomUUID(), apiUrl: sandbox.url };
         })();
   const sms = createTwilio({
     ...twilioAccount,
     from: config.TWILIO_FROM ?? '+61400000000',
     messagingServiceSid: config.TWILIO_MESSAGING_SERVICE_SID,
+    statusCallback: statusCallback(config.PUBLIC_URL),
     timeoutMs: TWILIO_TIMEOUT_MS,
   });
-  const newControlId = (): string => randomUUID().replaceAll('-', '').slice(0, 20);
-  const guards = await createGuards({ config, db, now, newControlId, onRefusedAccess: () => undefined, log });
+  const guards = await createGuards({ config, db, now, onRefusedAccess: () => undefined, log });
 
   const operations = createOperations({
     config,
@@ -200,6 +200,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
               random,
               hours: config.SMS_HOURS,
               timeZone: config.PRACTICE_TIME_ZONE,
+              hearsStart: config.PUBLIC_URL !== undefined,
             },
             smsId,
           ),
@@ -230,10 +231,13 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       maxFrameBytes: config.HL7_MAX_FRAME_BYTES,
       maxConnections: config.HL7_MAX_CONNECTIONS,
       idleTimeoutMs: config.HL7_IDLE_TIMEOUT_MS,
+      frameTimeoutMs: 120_000,
       answerTimeoutMs: 30_000,
+      // The feed, the operators and /readyz need connections too.
+      maxAtOnce: Math.floor(config.DATABASE_POOL_SIZE / 2),
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
       now,
-      newControlId,
+      newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),
       guard: guards.hl7,
       log,
       handle: guards.admitting(operations.receive),
@@ -264,8 +268,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       port: config.HTTP_PORT,
       readiness,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+      sms: smsCallbacks({ ...twilioAccount, publicUrl: config.PUBLIC_URL, db, operations, now, random, log }),
       guard: guards.http,
-      log,
       operator: { ...operations, log },
       upload: {
         maxFileBytes: config.MAX_UPLOAD_BYTES,

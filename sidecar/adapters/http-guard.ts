@@ -20,6 +20,10 @@ export interface HttpGuard {
   readonly maxConnections: number;
   readonly admit: Admit;
   readonly onRefused: OnRefusedAccess;
+  readonly log: {
+    readonly warn: (fields: object, message: string) => void;
+    readonly info: (fields: object, message: string) => void;
+  };
   readonly now: () => Date;
 }
 

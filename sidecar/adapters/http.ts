@@ -6,6 +6,7 @@ import helmet from 'helmet';
 import { z } from 'zod';
 import { asFailure } from '../core/failure.ts';
 import { guardServer, letIn, limitBodies, operatorRate, type HttpGuard } from './http-guard.ts';
+import { smsRouter, type SmsCallbackOptions } from './http-sms.ts';
 import { operatorRouter, type OperatorOptions } from './http-operator.ts';
 import { uploadHandler, type UploadOptions } from './http-upload.ts';
 import { followTlsFiles, tlsOptions } from './tls-files.ts';
@@ -26,10 +27,8 @@ export interface HttpOptions {
   readonly upload: UploadOptions;
   readonly operator: OperatorOptions;
   readonly guard: HttpGuard;
-  readonly log: {
-    readonly warn: (fields: object, message: string) => void;
-    readonly info: (fields: object, message: string) => void;
-  };
+  /** Twilio's callbacks; without it they are not there. */
+  readonly sms: SmsCallbackOptions | undefined;
   readonly closeTimeoutMs: number;
 }
 
@@ -93,6 +92,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.all(UPLOAD_PATH, (_request, response) => {
     response.set('Allow', 'POST').status(405).json({ error: 'method-not-allowed', detail: 'POST only' });
   });
+  if (options.sms !== undefined) app.use(smsRouter(options.sms));
   app.use(operatorRouter(options.operator, admission('operator', 'axis-operator'), operatorRate(guard)));
   app.use((_request, response) => {
     response.status(404).json({ error: 'not-found', detail: 'there is nothing here' });
@@ -122,9 +122,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no TCP address');
   const following =
-    guard.tls !== undefined && 'setSecureContext' in server
-      ? followTlsFiles(server, guard.tls, options.log)
-      : undefined;
+    guard.tls !== undefined && 'setSecureContext' in server ? followTlsFiles(server, guard.tls, guard.log) : undefined;
   return {
     port: address.port,
     async [Symbol.asyncDispose]() {

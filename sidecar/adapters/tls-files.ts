@@ -9,11 +9,12 @@ export interface TlsFiles {
   readonly key: string;
   /** The authorities whose client certificates count. */
   readonly clientCa: string | undefined;
+  /** How often they are looked at, in ms. */
+  readonly lookMs: number;
 }
 
 /** A handshake that takes longer is given up. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-const LOOK_MS = 10_000;
 
 const pathsOf = ({ certificate, key, clientCa }: TlsFiles): readonly string[] => [
   certificate,
@@ -85,7 +86,6 @@ export function followTlsFiles(
     readonly info: (fields: object, message: string) => void;
     readonly warn: (fields: object, message: string) => void;
   },
-  lookMs = LOOK_MS,
 ): Disposable {
   let seen = look(files);
   let warned = '';
@@ -101,7 +101,7 @@ export function followTlsFiles(
         log.warn({ reason: asFailure(error).message }, 'the certificate was not read again: it is not fit');
       warned = now;
     }
-  }, lookMs).unref();
+  }, files.lookMs).unref();
   return {
     [Symbol.dispose]() {
       clearInterval(timer);

@@ -20,6 +20,7 @@ export const WORK_KINDS = [
   'image-failed',
   'text-held',
   'text-failed',
+  'text-undelivered',
   'message-refused',
   'report-withheld',
   'failure',

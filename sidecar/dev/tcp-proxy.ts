@@ -10,6 +10,8 @@ export interface TcpProxy extends AsyncDisposable {
   cut(): void;
   /** Holds back all bytes, both ways and on new connections too, for `ms`; then they go on. */
   delay(ms: number): void;
+  /** Passes on nothing any more on the connections there are, not their ends either, as if a cable were cut. */
+  silence(): void;
   /** Ends every connection towards one end, as if the other had said goodbye; the other way stays open. */
   halfClose(towards: End): void;
 }
@@ -19,8 +21,9 @@ interface Pair {
   readonly server: Socket;
 }
 
-function forward(from: Socket, to: Socket, latencyMs: number): void {
+function forward(from: Socket, to: Socket, latencyMs: number, silenced: () => boolean): void {
   const later = (act: () => void): void => {
+    if (silenced()) return;
     if (latencyMs === 0) act();
     else setTimeout(act, latencyMs);
   };
@@ -36,8 +39,11 @@ function forward(from: Socket, to: Socket, latencyMs: number): void {
     });
   };
   from.on('end', end);
-  from.on('error', () => to.destroy());
+  from.on('error', () => {
+    if (!silenced()) to.destroy();
+  });
   from.on('close', () => {
+    if (silenced()) return;
     if (from.readableEnded) end();
     else to.resetAndDestroy();
   });
@@ -47,6 +53,7 @@ function forward(from: Socket, to: Socket, latencyMs: number): void {
 export async function startTcpProxy(target: { port: number; host?: string; latencyMs?: number }): Promise<TcpProxy> {
   const { host = '127.0.0.1', latencyMs = 0 } = target;
   const pairs = new Set<Pair>();
+  const silent = new WeakSet<Pair>();
   let heldUntil = 0;
   const hold = (pair: Pair): void => {
     const ms = heldUntil - Date.now();
@@ -60,8 +67,9 @@ export async function startTcpProxy(target: { port: number; host?: string; laten
     const server = connect({ port: target.port, host, allowHalfOpen: true });
     const pair = { client, server };
     pairs.add(pair);
-    forward(client, server, latencyMs);
-    forward(server, client, latencyMs);
+    const silenced = (): boolean => silent.has(pair);
+    forward(client, server, latencyMs, silenced);
+    forward(server, client, latencyMs, silenced);
     for (const socket of [client, server]) {
       socket.once('close', () => {
         if (client.destroyed && server.destroyed) pairs.delete(pair);
@@ -85,6 +93,9 @@ export async function startTcpProxy(target: { port: number; host?: string; laten
     delay(ms) {
       heldUntil = Math.max(heldUntil, Date.now() + ms);
       for (const pair of pairs) hold(pair);
+    },
+    silence() {
+      for (const pair of pairs) silent.add(pair);
     },
     halfClose(towards) {
       for (const pair of pairs) pair[towards].end();

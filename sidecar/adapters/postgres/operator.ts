@@ -29,6 +29,11 @@ WITH open_studies AS (
    FROM sms_messages m JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
    WHERE m.state IN ('held', 'failed') ORDER BY m.updated_at LIMIT :limit)
   UNION ALL
+  (SELECT 'text-undelivered', s.accession_number, p.name, s.accession_number, r.status || coalesce(': twilio-' || r.error_code, ''), r.received_at
+   FROM sms_receipts r JOIN sms_messages m ON m.twilio_sid = r.twilio_sid
+   JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
+   WHERE r.status IN ('canceled', 'undelivered', 'failed') ORDER BY r.received_at LIMIT :limit)
+  UNION ALL
   (SELECT 'message-refused', CAST(h.id AS text), NULL, NULL, h.message_type || ': ' || h.reason, h.received_at
    FROM hl7_messages h WHERE h.answer = 'AR' ORDER BY h.received_at LIMIT :limit)
   UNION ALL

@@ -8,6 +8,7 @@ import { postgresFailure } from './query.ts';
 import { resolveStatements } from './resolve.ts';
 import { risStatements } from './ris.ts';
 import { smsPlanStatements } from './sms.ts';
+import { optChoiceStatements } from './sms-receipts.ts';
 
 const statements = (trx: Knex.Transaction) => ({
   ...deletionStatements(trx),
@@ -15,6 +16,7 @@ const statements = (trx: Knex.Transaction) => ({
   ...labelStatements(trx),
   ...linkStatements(trx),
   ...messageStatements(trx),
+  ...optChoiceStatements(trx),
   ...resolveStatements(trx),
   ...risStatements(trx),
   ...smsPlanStatements(trx),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { z } from 'zod';
+import { startTlsFront } from '../../adapters/tls-front.ts';
 import { cStore } from '../../dev/modality.ts';
 import { startOrthanc, type OrthancProcess } from '../../dev/orthanc-process.ts';
 import { NOBODY, runFolder, startInside } from '../../dev/orthanc-root.ts';
@@ -24,6 +25,27 @@ async function asks(orthanc: OrthancProcess, callingAeTitle: string): Promise<bo
 async function stores(orthanc: OrthancProcess, callingAeTitle: string): Promise<boolean> {
   const to = { port: orthanc.dicomPort, calledAeTitle: orthanc.aeTitle, callingAeTitle };
   return (await cStore([IMAGE], to)).ok;
+}
+
+/** storescu with TLS, as a modality that trusts our authority; gives whether it stored, and what it said. */
+async function storesByTls(ours: Authority, orthanc: OrthancProcess, own: KeyPair | null, port = orthanc.dicomPort) {
+  const folder = runFolder();
+  try {
+    const put = (name: string, content: string | Buffer): string => {
+      writeFileSync(join(folder.outside, name), content);
+      chownSync(join(folder.outside, name), NOBODY, NOBODY);
+      return `${folder.inside}/${name}`;
+    };
+    const shown = own && ['+tls', put('own.key', own.key), put('own.pem', own.certificate)];
+    const tls = [...(shown ?? ['+tla']), '+cf', put('ca.pem', ours.certificate)];
+    const titles = ['-aet', 'CT1', '-aec', orthanc.aeTitle, '-to', '5', '-ta', '5'];
+    const to = ['127.0.0.1', String(port), put('1.dcm', IMAGE)];
+    const child = startInside('storescu', ['-v', ...tls, ...titles, ...to]);
+    await child.ended;
+    return { stored: child.lastOutput().includes('Received Store Response (Success)'), said: child.lastOutput() };
+  } finally {
+    await folder.remove();
+  }
 }
 
 describe('who may come to Orthanc by DICOM', () => {
@@ -86,27 +108,6 @@ describe('DICOM by TLS', () => {
     await others[Symbol.asyncDispose]();
   });
 
-  /** storescu with TLS, as a modality that trusts our authority; gives whether it stored, and what it said. */
-  async function storesByTls(orthanc: OrthancProcess, own: KeyPair | null) {
-    const folder = runFolder();
-    try {
-      const put = (name: string, content: string | Buffer): string => {
-        writeFileSync(join(folder.outside, name), content);
-        chownSync(join(folder.outside, name), NOBODY, NOBODY);
-        return `${folder.inside}/${name}`;
-      };
-      const shown = own && ['+tls', put('own.key', own.key), put('own.pem', own.certificate)];
-      const tls = [...(shown ?? ['+tla']), '+cf', put('ca.pem', ours.certificate)];
-      const titles = ['-aet', 'CT1', '-aec', orthanc.aeTitle, '-to', '5', '-ta', '5'];
-      const to = ['127.0.0.1', String(orthanc.dicomPort), put('1.dcm', IMAGE)];
-      const child = startInside('storescu', ['-v', ...tls, ...titles, ...to]);
-      await child.ended;
-      return { stored: child.lastOutput().includes('Received Store Response (Success)'), said: child.lastOutput() };
-    } finally {
-      await folder.remove();
-    }
-  }
-
   const tlsOrthanc = (clientCa: boolean): Promise<OrthancProcess> => {
     const server = ours.issue('orthanc');
     return startOrthanc({
@@ -122,18 +123,49 @@ describe('DICOM by TLS', () => {
 
   it('takes whoever trusts the server, and nothing unencrypted', async () => {
     await using orthanc = await tlsOrthanc(false);
-    const { stored, said } = await storesByTls(orthanc, null);
+    const { stored, said } = await storesByTls(ours, orthanc, null);
     expect(stored, said).to.equal(true);
     expect(await stores(orthanc, 'CT1')).to.equal(false);
   });
 
   it('takes, where client certificates are asked for, one of ours and neither another nor none', async () => {
     await using orthanc = await tlsOrthanc(true);
-    const right = await storesByTls(orthanc, ours.issue('ct1'));
+    const right = await storesByTls(ours, orthanc, ours.issue('ct1'));
     expect(right.stored, right.said).to.equal(true);
-    expect((await storesByTls(orthanc, others.issue('ct1'))).stored).to.equal(false);
-    expect((await storesByTls(orthanc, ours.issue('ct1', -1))).stored).to.equal(false);
-    expect((await storesByTls(orthanc, null)).stored).to.equal(false);
+    expect((await storesByTls(ours, orthanc, others.issue('ct1'))).stored).to.equal(false);
+    expect((await storesByTls(ours, orthanc, ours.issue('ct1', -1))).stored).to.equal(false);
+    expect((await storesByTls(ours, orthanc, null)).stored).to.equal(false);
+  });
+});
+
+describe('DICOM by TLS on a port beside the plain one', () => {
+  it('takes who shows one of our certificates, while the plain port takes whom it took before', async () => {
+    await using ours = createAuthority('practice');
+    await using others = createAuthority('somebody else');
+    await using orthanc = await startOrthanc();
+    const folder = runFolder();
+    const put = (name: string, content: string): string => {
+      writeFileSync(join(folder.outside, name), content);
+      return join(folder.outside, name);
+    };
+    const server = ours.issue('front');
+    await using front = await startTlsFront({
+      host: '127.0.0.1',
+      port: 0,
+      target: { host: '127.0.0.1', port: orthanc.dicomPort },
+      certificate: put('server.pem', server.certificate),
+      key: put('server.key', server.key),
+      clientCa: put('clients.pem', ours.certificate),
+      maxConnections: 10,
+      idleTimeoutMs: 60_000,
+      log: { warn: () => undefined },
+    });
+    const right = await storesByTls(ours, orthanc, ours.issue('ct1'), front.port);
+    expect(right.stored, right.said).to.equal(true);
+    expect((await storesByTls(ours, orthanc, others.issue('ct1'), front.port)).stored).to.equal(false);
+    expect((await storesByTls(ours, orthanc, null, front.port)).stored).to.equal(false);
+    expect(await stores(orthanc, 'CT1')).to.equal(true);
+    await folder.remove();
   });
 });
 
