@@ -93,16 +93,16 @@ export async function openHl7Ports(options: Hl7PortsOptions, accept: (socket: So
   const port = guard.plain ? await open(createServer(acceptSome), options.port, 'hl7') : 0;
   const tlsPort = guard.tls === undefined ? 0 : await openTls(guard.tls);
   const opened = opening.move();
+  let closed: Promise<unknown> | undefined;
   return {
     port,
     tlsPort,
     get listening() {
       return servers.every((server) => server.listening);
     },
-    async close() {
-      const closed = Promise.all(servers.map((server) => once(server, 'close')));
-      await opened.disposeAsync();
-      await closed;
+    close() {
+      closed ??= Promise.all(servers.map((server) => once(server, 'close')));
+      return Promise.all([opened.disposeAsync(), closed]).then(() => undefined);
     },
     destroyAll() {
       for (const end of ends) end();
