@@ -119,6 +119,10 @@ export function operatorRouter(options: OperatorOptions, letIn: LetIn, rate: Han
       return;
     }
     const unreadable = z.object({ status: z.literal([400, 413, 415]), expose: z.literal(true) }).safeParse(error);
+    if (error instanceof URIError) {
+      response.status(400).json({ error: 'bad-request', detail: 'the path cannot be read' });
+      return;
+    }
     if (unreadable.success) {
       response.status(unreadable.data.status).json({ error: 'bad-request', detail: 'the body must be JSON' });
       return;

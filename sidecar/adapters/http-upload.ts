@@ -97,6 +97,8 @@ async function takeMultipart(request: Request, options: UploadOptions, signal: A
     const text = 'the Content-Type is not complete multipart/form-data';
     return { files: [], failure: new Failure('permanent', 'not-multipart', text, { cause }) };
   }
+  // What goes wrong is told by `finished`, but for what follows of it when it is destroyed.
+  parser.on('error', () => undefined);
   let last: Promise<void> = Promise.resolve();
   parser.on('file', (_field: string, stream: Readable, info: FileInfo) => {
     stream.once('limit', () => stream.destroy(tooLarge(maxFileBytes)));
@@ -123,7 +125,10 @@ async function takeMultipart(request: Request, options: UploadOptions, signal: A
   } catch (error) {
     request.unpipe(parser);
     parser.destroy();
-    if (signal.aborted) throw brokenOff(error);
+    if (signal.aborted) {
+      await last.catch(() => undefined);
+      throw brokenOff(error);
+    }
     collected.failure ??= new Failure('permanent', 'not-multipart', 'the body is not complete multipart/form-data');
   }
   await last;
