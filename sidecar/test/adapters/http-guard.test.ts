@@ -26,7 +26,7 @@ function serve(guard: Partial<HttpGuard> = {}, upload: Partial<UploadOptions> = 
     port: 0,
     readiness: () => Promise.resolve([]),
     closeTimeoutMs: 500,
-    operator: { work: () => Promise.resolve([]), show: never, resolve: never, replay: never, log },
+    operator: { work: () => Promise.resolve([]), show: never, resolve: never, replay: never, retryImages: never, log },
     upload: {
       maxFileBytes: 100_000,
       maxFiles: 5,
@@ -289,7 +289,7 @@ describe('attacks on the HTTP port', () => {
         return gate.promise;
       },
       closeTimeoutMs: 500,
-      operator: { work: never, show: never, resolve: never, replay: never, log },
+      operator: { work: never, show: never, resolve: never, replay: never, retryImages: never, log },
       upload: { maxFileBytes: 1, maxFiles: 1, maxConcurrent: 1, stallTimeoutMs: 1000, accept: never, log },
       sms: undefined,
       guard: httpGuard(),

@@ -22,7 +22,7 @@ function serve(over: Partial<SmsCallbackOptions> & Pick<SmsCallbackOptions, 'rec
     readiness: () => Promise.resolve([]),
     closeTimeoutMs: 1000,
     guard: httpGuard(),
-    operator: { work: never, show: never, resolve: never, replay: never, log },
+    operator: { work: never, show: never, resolve: never, replay: never, retryImages: never, log },
     upload: {
       maxFileBytes: 1,
       maxFiles: 1,

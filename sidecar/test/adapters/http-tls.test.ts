@@ -30,7 +30,7 @@ describe('the HTTPS port', () => {
       port: 0,
       readiness: () => Promise.resolve([]),
       closeTimeoutMs: 200,
-      operator: { work: never, show: never, resolve: never, replay: never, log },
+      operator: { work: never, show: never, resolve: never, replay: never, retryImages: never, log },
       upload: { maxFileBytes: 1, maxFiles: 1, maxConcurrent: 1, stallTimeoutMs: 1000, accept: never, log },
       sms: undefined,
       guard: httpGuard({ tls: files, ...guard }),
