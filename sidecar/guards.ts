@@ -30,8 +30,8 @@ const files = (
   certificate === undefined || key === undefined ? undefined : { certificate, key, clientCa, lookMs: LOOK_MS };
 
 /**
- * Who may come to the sidecar's ports, as the settings and the registered keys say. Whoever is not let in is told to
- * `onRefusedAccess`, as often as may be written down.
+ * Who may come to the sidecar's ports, as the settings and the registered keys say. Whoever is not let in is logged, so
+ * often at most, and told to `onRefusedAccess` each time.
  */
 export async function createGuards(parts: {
   readonly config: Config;
@@ -41,10 +41,13 @@ export async function createGuards(parts: {
   readonly log: Log;
 }): Promise<Guards> {
   const { config, db, now, log } = parts;
-  const onRefused = boundedRefusals((refused) => {
+  const logSome = boundedRefusals((refused) => {
     log.warn(refused, 'not let in');
-    parts.onRefusedAccess(refused);
   }, now);
+  const onRefused: OnRefusedAccess = (refused) => {
+    logSome(refused);
+    parts.onRefusedAccess(refused);
+  };
   const keys = keyStatements(db);
   const registered = (await keys.load()).filter(({ withdrawnAt }) => withdrawnAt === null);
   const settings = { upload: config.API_KEYS, operator: config.OPERATOR_API_KEYS };
