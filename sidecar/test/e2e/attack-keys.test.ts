@@ -1,12 +1,18 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { newApiKey } from '../../adapters/api-keys.ts';
+import { mllpFrame } from '../../core/mllp.ts';
 import { crImage } from '../../dev/phantoms.ts';
+import { orm } from '../../dev/ris-messages.ts';
 import { createAuthority, type Authority, type KeyPair } from '../support/certificates.ts';
 import { ask, statusOf, type Asked } from '../support/http-client.ts';
+import { connectSender } from '../support/mllp-sender.ts';
+import { orderOf, person } from '../support/people.ts';
 import { eventually, startRig, type Rig } from '../support/rig.ts';
 import { tlsFolder, type TlsFolder } from '../support/tls-folder.ts';
 
@@ -48,6 +54,11 @@ describe('attacks with keys and certificates', () => {
       HTTPS_KEY: key,
       HTTPS_CLIENT_CA: clientCa,
       OPERATOR_API_KEYS: desk.entry,
+      HL7_TLS_PORT: '0',
+      HL7_TLS_CERTIFICATE: certificate,
+      HL7_TLS_KEY: key,
+      HL7_TLS_CLIENT_CA: clientCa,
+      HL7_ALLOWED_ADDRESSES: '127.0.0.1/32, ::1',
     });
   });
   after(async () => {
@@ -178,6 +189,30 @@ describe('attacks with keys and certificates', () => {
     expect(await statusOf({ ...as(bearer(desk.key), { path: '/api/operator/work' }), from })).to.equal(200);
     const lines = rig.logged.filter((line) => line.includes(`"from":"${from}"`));
     expect(lines, 'a line for some, not for each').to.have.length(10);
+  });
+
+  it('come to nothing by HL7 too, where a RIS shows its certificate and is at its address', async () => {
+    const { hl7TlsPort, hl7Port } = rig.sidecar;
+    const ris = own.issue('ris');
+    const message = orm(rig.head(), person('K1'), orderOf('K1')).replace(/\r?\n/g, '\r');
+    using sender = await connectSender(hl7TlsPort, '127.0.0.1', {
+      ca: own.certificate,
+      cert: ris.certificate,
+      key: ris.key,
+    });
+    await sender.write(mllpFrame(Buffer.from(`${message}\r`)));
+    expect((await sender.answers(1, 10_000))[0]).to.contain('MSA|AA|');
+    const [study] = await rig.rows(`SELECT 1 AS one FROM studies WHERE accession_number = 'K1'`, z.unknown());
+    expect(study).to.deep.equal({ one: 1 });
+
+    using bare = await connectSender(hl7TlsPort, '127.0.0.1', { ca: own.certificate });
+    await bare.untilClosed();
+    const elsewhere = connect({ port: hl7Port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+    elsewhere.on('error', () => undefined);
+    await once(elsewhere, 'close');
+    const lines = rig.logged.filter((line) => line.includes('"not let in"'));
+    expect(lines.filter((line) => line.includes('"what":"hl7-tls","from":"127.0.0.1"'))).to.have.length(1);
+    expect(lines.filter((line) => line.includes('"what":"hl7","from":"127.0.0.2","code":"address"'))).to.have.length(1);
   });
 
   it('are told no more of a command line that is wrong than what it takes', async () => {
