@@ -21,6 +21,7 @@ import { acceptUpload } from './flows/accept-upload.ts';
 import { labelStudy } from './flows/label-study.ts';
 import { lookForDeleted } from './flows/remove-deleted.ts';
 import { sendSms } from './flows/send-sms.ts';
+import { createGuards } from './guards.ts';
 import type { Log } from './log.ts';
 import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
@@ -30,7 +31,9 @@ import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
 import { uploadEntries } from './upload-audit.ts';
 
 export interface Sidecar extends AsyncDisposable {
+  /** As the next: 0 where there is none. */
   readonly hl7Port: number;
+  readonly hl7TlsPort: number;
   readonly httpPort: number;
   /** Settles with a reason when the sidecar cannot go on; the process should then end. */
   readonly failed: Promise<string>;
@@ -129,7 +132,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     statusCallback: statusCallback(config.PUBLIC_URL),
     timeoutMs: TWILIO_TIMEOUT_MS,
   });
-  if (config.API_KEYS.length === 0) log.warn('uploads are closed: API_KEYS is empty');
+  const guards = await createGuards({ config, db, now, onRefusedAccess: audit.refused, log });
 
   const operations = createOperations({
     config,
@@ -230,8 +233,9 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
       now,
       newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),
+      guard: guards.hl7,
       log,
-      handle: operations.receive,
+      handle: guards.admitting(operations.receive),
     }),
   );
 
@@ -270,25 +274,25 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
         random,
         log,
       }),
-      operator: { ...operations, apiKeys: config.OPERATOR_API_KEYS, onRefused: audit.refused, log },
+      guard: guards.http,
+      operator: { ...operations, log },
       upload: {
-        apiKeys: config.API_KEYS,
         maxFileBytes: config.MAX_UPLOAD_BYTES,
         maxFiles: MAX_UPLOAD_FILES,
         maxConcurrent: MAX_UPLOADS_AT_ONCE,
         stallTimeoutMs: UPLOAD_STALL_TIMEOUT_MS,
         accept: (file, signal) => acceptUpload({ store: orthanc.store }, file, signal),
         onEnd: async (end) => audit.note(...(await uploadEntries(orthanc, end, now()))),
-        onRefused: audit.refused,
         log,
       },
     }),
   );
 
-  log.info({ hl7Port: hl7.port, httpPort: http.port }, 'listening');
+  log.info({ hl7Port: hl7.port, hl7TlsPort: hl7.tlsPort, httpPort: http.port }, 'listening');
   const running = stack.move();
   return {
     hl7Port: hl7.port,
+    hl7TlsPort: hl7.tlsPort,
     httpPort: http.port,
     failed: failed.promise,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
