@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { newApiKey } from './adapters/api-keys.ts';
 import { openDatabase } from './adapters/postgres/database.ts';
+import { BACKUP_USAGE, backupLine, isBackupLine } from './backup-line.ts';
 import { studyText, workText } from './cli-text.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { API_KEY_NAME } from './core/api-key.ts';
@@ -20,7 +21,7 @@ const USAGE = `usage: axis COMMAND
   release UID                  let the rules decide it again, at once
   replay ID                    read a kept HL7 message again and apply it
   api-key NAME                 make a key: prints it, once, and the entry for API_KEYS or OPERATOR_API_KEYS
-
+${BACKUP_USAGE}
 link, unlink, confirm, release and replay need --who NAME and --why TEXT, which are kept; no rule undoes what a person
 decided. --json prints JSON. The settings are read from the environment, as the sidecar's. Exit: 0 done, 1 not done, 2
 not understood.
@@ -111,6 +112,7 @@ function makeApiKey(name: string): string {
 }
 
 async function main(args: readonly string[]): Promise<number> {
+  if (isBackupLine(args)) return backupLine(args);
   try {
     const line = readLine(args);
     if (line.command === 'api-key') {

@@ -1,4 +1,5 @@
 import { BlobServiceClient, RestError } from '@azure/storage-blob';
+import { z } from 'zod';
 import { Failure, httpFailureKind } from '../core/failure.ts';
 
 export interface BlobStore {
@@ -9,12 +10,20 @@ export interface BlobStore {
   readonly upload: (name: string, jpeg: Buffer) => Promise<string>;
   /** Removes a blob; does nothing where there is none. */
   readonly remove: (name: string) => Promise<void>;
+  /** The names that begin with `prefix`, page by page. */
+  readonly names: (prefix: string) => AsyncIterable<readonly string[]>;
   /** Answers when the container does; makes it, private, if it is not there. */
   readonly ping: () => Promise<void>;
 }
 
 /** Blob names follow from Orthanc's id, but a resent instance may replace one, so that a day is the longest to keep. */
 const CACHE_CONTROL = 'private, max-age=86400';
+
+const BLOBS_AT_ONCE = 5000;
+const PAGE = z.object({
+  segment: z.object({ blobItems: z.array(z.object({ name: z.string() })) }),
+  continuationToken: z.string().optional(),
+});
 
 function blobFailure(error: unknown): Failure {
   if (!(error instanceof RestError)) {
@@ -68,6 +77,23 @@ export function createBlobStore(connectionString: string, containerName: string,
       classified(async () => {
         await inContainer(() => container.getBlockBlobClient(name).deleteIfExists(options()));
       }),
+    async *names(prefix) {
+      let marker: string | undefined;
+      do {
+        const settings = { maxPageSize: BLOBS_AT_ONCE, ...(marker !== undefined && { continuationToken: marker }) };
+        const { value } = await classified(() =>
+          inContainer(() =>
+            container
+              .listBlobsFlat({ prefix, ...options() })
+              .byPage(settings)
+              .next(),
+          ),
+        );
+        const page = PAGE.parse(value);
+        yield page.segment.blobItems.map(({ name }) => name);
+        marker = page.continuationToken === '' ? undefined : page.continuationToken;
+      } while (marker !== undefined);
+    },
     ping: () =>
       classified(async () => {
         await inContainer(() => container.getProperties(options()));

@@ -67,7 +67,7 @@ const STORED = z.object({ ID: z.string(), ParentStudy: z.string(), Status: z.enu
 const ERROR_BODY = z.object({ Message: z.string().default(''), Details: z.string().default('') });
 
 /** What axios or a schema threw, classified. The message names the request, never what was in it. */
-function orthancFailure(error: unknown, what: string): Failure {
+export function orthancFailure(error: unknown, what: string): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof z.ZodError) {
     return new Failure('transient', 'orthanc-answer', `Orthanc: ${what}: an answer of an unknown shape`, {
