@@ -1,6 +1,6 @@
 import { BlobServiceClient, RestError } from '@azure/storage-blob';
 import { z } from 'zod';
-import { Failure, httpFailureKind } from '../core/failure.ts';
+import { Failure } from '../core/failure.ts';
 
 export interface BlobStore {
   /**
@@ -16,26 +16,36 @@ export interface BlobStore {
   readonly ping: () => Promise<void>;
 }
 
+/** Whether a failure speaks against the store and not against the one blob that was asked for. */
+export function isOfStore({ code }: Failure): boolean {
+  return code.startsWith('blob-') && code !== 'blob-held' && code !== 'blob-too-large';
+}
+
 /** Blob names follow from Orthanc's id, but a resent instance may replace one, so that a day is the longest to keep. */
 const CACHE_CONTROL = 'private, max-age=86400';
 
 const BLOBS_AT_ONCE = 5000;
 const PAGE = z.object({
-  segment: z.object({ blobItems: z.array(z.object({ name: z.string() })) }),
-  continuationToken: z.string().optional(),
+  value: z.object({
+    segment: z.object({ blobItems: z.array(z.object({ name: z.string() })) }),
+    continuationToken: z.string().optional(),
+  }),
 });
+
+/** What speaks against one blob, whatever becomes of the others: it is leased, kept from change, or of another type. */
+const OF_ONE_BLOB = /^(Lease|Blob|InvalidBlobType|Snapshot|Condition)/;
 
 function blobFailure(error: unknown): Failure {
   if (!(error instanceof RestError)) {
     const message = error instanceof Error ? error.name : 'not an error';
     return new Failure('transient', 'blob-unreachable', `blob store: ${message}`, { cause: error });
   }
-  const { statusCode, code = 'unknown' } = error;
-  const outcome = { ...(statusCode !== undefined && { status: statusCode }), code, idempotent: true };
-  // A container that was deleted or a key that was changed is mended by a person, and the image is then still wanted.
-  const mendable = statusCode === 401 || statusCode === 403 || statusCode === 404 || statusCode === 409;
-  const kind = mendable ? 'transient' : httpFailureKind(outcome);
-  return new Failure(kind, `blob-${statusCode ?? 'unreachable'}`, `blob store: ${code}`, { cause: error });
+  const { statusCode, code = String(statusCode ?? 'unknown') } = error;
+  if (statusCode === 413) return new Failure('permanent', 'blob-too-large', `blob store: ${code}`, { cause: error });
+  const name = OF_ONE_BLOB.test(code) ? 'held' : (statusCode ?? 'unreachable');
+  // A container that was deleted, a key that was changed, an account that is full or closed are mended by a person, and
+  // the image is then still wanted.
+  return new Failure('transient', `blob-${name}`, `blob store: ${code}`, { cause: error });
 }
 
 async function classified<T>(call: () => Promise<T>): Promise<T> {
@@ -81,7 +91,7 @@ export function createBlobStore(connectionString: string, containerName: string,
       let marker: string | undefined;
       do {
         const settings = { maxPageSize: BLOBS_AT_ONCE, ...(marker !== undefined && { continuationToken: marker }) };
-        const { value } = await classified(() =>
+        const step: unknown = await classified(() =>
           inContainer(() =>
             container
               .listBlobsFlat({ prefix, ...options() })
@@ -89,7 +99,7 @@ export function createBlobStore(connectionString: string, containerName: string,
               .next(),
           ),
         );
-        const page = PAGE.parse(value);
+        const page = PAGE.parse(step).value;
         yield page.segment.blobItems.map(({ name }) => name);
         marker = page.continuationToken === '' ? undefined : page.continuationToken;
       } while (marker !== undefined);

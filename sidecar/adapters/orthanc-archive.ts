@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { PersonLabel } from '../core/backup.ts';
 import { Failure } from '../core/failure.ts';
 import { isOwnLabel } from '../core/labels.ts';
-import { orthancFailure } from './orthanc.ts';
+import { orthancFailure } from './orthanc-failure.ts';
 
 const LEVELS = ['Patient', 'Study', 'Series', 'Instance'] as const;
 const PATHS = { Patient: 'patients', Study: 'studies', Series: 'series', Instance: 'instances' };

@@ -21,13 +21,20 @@ interface Pair {
   readonly server: Socket;
 }
 
-function forward(from: Socket, to: Socket, latencyMs: number, silenced: () => boolean): void {
+function forward(
+  from: Socket,
+  to: Socket,
+  latencyMs: number,
+  silenced: () => boolean,
+  onBytes: (bytes: Buffer) => boolean,
+): void {
   const later = (act: () => void): void => {
     if (silenced()) return;
     if (latencyMs === 0) act();
     else setTimeout(act, latencyMs);
   };
   from.on('data', (chunk: Buffer) => {
+    if (!onBytes(chunk)) return;
     later(() => {
       if (to.writable && !to.write(chunk)) from.pause();
     });
@@ -49,9 +56,21 @@ function forward(from: Socket, to: Socket, latencyMs: number, silenced: () => bo
   });
 }
 
+export interface ProxyTarget {
+  readonly port: number;
+  readonly host?: string;
+  readonly latencyMs?: number;
+  /** Sees all bytes of clients, with a number for their connection; what it gives false for goes no further. */
+  readonly onSent?: (bytes: Buffer, connection: number) => boolean;
+  /** Sees all bytes of the server likewise. */
+  readonly onAnswered?: (bytes: Buffer, connection: number) => boolean;
+  readonly onClosed?: (connection: number) => void;
+}
+
 /** A TCP proxy on loopback, to disturb what goes through it; without that it takes `latencyMs` each way. */
-export async function startTcpProxy(target: { port: number; host?: string; latencyMs?: number }): Promise<TcpProxy> {
-  const { host = '127.0.0.1', latencyMs = 0 } = target;
+export async function startTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
+  const { host = '127.0.0.1', latencyMs = 0, onSent = () => true, onAnswered = () => true } = target;
+  let connections = 0;
   const pairs = new Set<Pair>();
   const silent = new WeakSet<Pair>();
   let heldUntil = 0;
@@ -66,10 +85,12 @@ export async function startTcpProxy(target: { port: number; host?: string; laten
   const listener = createServer({ allowHalfOpen: true }, (client) => {
     const server = connect({ port: target.port, host, allowHalfOpen: true });
     const pair = { client, server };
+    const connection = (connections += 1);
     pairs.add(pair);
     const silenced = (): boolean => silent.has(pair);
-    forward(client, server, latencyMs, silenced);
-    forward(server, client, latencyMs, silenced);
+    forward(client, server, latencyMs, silenced, (bytes) => onSent(bytes, connection));
+    forward(server, client, latencyMs, silenced, (bytes) => onAnswered(bytes, connection));
+    client.once('close', () => target.onClosed?.(connection));
     for (const socket of [client, server]) {
       socket.once('close', () => {
         if (client.destroyed && server.destroyed) pairs.delete(pair);

@@ -20,7 +20,7 @@ function serve(over: Partial<SmsCallbackOptions> & Pick<SmsCallbackOptions, 'rec
     port: 0,
     readiness: () => Promise.resolve([]),
     closeTimeoutMs: 1000,
-    operator: { apiKeys: [], work: never, show: never, resolve: never, replay: never, log },
+    operator: { apiKeys: [], work: never, show: never, resolve: never, replay: never, retryImages: never, log },
     upload: {
       apiKeys: [],
       maxFileBytes: 1,
