@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { isAttachment, isRepositoryMissing, type Snapshot } from '../core/backup.ts';
+import { isAttachment, type Snapshot } from '../core/backup.ts';
 import { asFailure, Failure } from '../core/failure.ts';
 import { runProgram, startProgram, type Ended, type Program } from './program.ts';
 
@@ -31,8 +31,10 @@ export interface Keep {
   readonly monthly: number;
 }
 
-/** All snapshots bear them: the same wherever the container runs, so that each builds on the one before. */
-const [HOST, TAG] = ['axis-portal', 'axis-portal'];
+/** Of all snapshots, the same wherever the container runs: each builds on the one before. */
+const HOST = '--host=axis-portal';
+/** A run that failed must not count as the day's backup when older ones are let go. */
+const [UNVERIFIED, VERIFIED] = ['unverified', 'verified'];
 
 /** Orthanc's SQLite index, which cannot be copied while Orthanc runs (it holds it in exclusive mode). */
 const INDEX_FILES = ['index', 'index-wal', 'index-shm', 'index-journal'];
@@ -43,14 +45,17 @@ const SUMMARY = z.object({
   total_files_processed: z.number(),
   total_bytes_processed: z.number(),
 });
+const CHANGED = z.object({ message_type: z.literal('changed'), new_snapshot_id: z.string() });
 const PROBLEM = z.object({ message_type: z.literal('error'), item: z.string() });
-const SNAPSHOTS = z.array(z.object({ id: z.string(), time: z.string() }));
+const SNAPSHOTS = z.array(z.object({ id: z.string(), time: z.string(), tags: z.array(z.string()).default([]) }));
 const NODE = z.object({
   message_type: z.literal('node'),
   type: z.string(),
   path: z.string(),
   size: z.number().default(0),
 });
+
+const MISSING = 'backup-repository-missing';
 
 function parsed<T>(line: string, schema: z.ZodType<T>): T | null {
   if (!line.startsWith('{') && !line.startsWith('[')) return null;
@@ -63,7 +68,7 @@ function parsed<T>(line: string, schema: z.ZodType<T>): T | null {
 
 /** restic's exit codes (its manual, "Scripting", "Exit codes"). */
 function failed(what: string, { code, complaint }: Ended): Failure {
-  if (code === 10) return new Failure('permanent', 'backup-repository-missing', 'there is no repository at its place');
+  if (code === 10) return new Failure('permanent', MISSING, 'there is no repository at its place');
   if (code === 11) return new Failure('transient', 'backup-repository-locked', 'another process holds the repository');
   if (code === 12) return new Failure('permanent', 'backup-wrong-password', 'the repository has another password');
   const full = complaint.includes('no space left on device') ? ': no space left on a device' : '';
@@ -99,7 +104,7 @@ export function createRestic(options: ResticOptions) {
         await run('cat', ['config']);
         return true;
       } catch (error) {
-        if (isRepositoryMissing(asFailure(error))) return false;
+        if (asFailure(error).code === MISSING) return false;
         throw error;
       }
     },
@@ -115,7 +120,7 @@ export function createRestic(options: ResticOptions) {
      */
     async save(storage: string): Promise<Saved> {
       const [unread, out] = [new Set<string>(), new Array<Saved>()];
-      const args = ['backup', '--json', '--quiet', `--host=${HOST}`, `--tag=${TAG}`, '--group-by=host,tags'];
+      const args = ['backup', '--json', '--quiet', HOST, `--tag=${UNVERIFIED}`, '--group-by=host'];
       const excludes = INDEX_FILES.map((name) => `--exclude=${join(storage, name)}`);
       const ended = await runProgram(
         program([...args, ...excludes, 'database', storage], (line) => {
@@ -149,6 +154,9 @@ export function createRestic(options: ResticOptions) {
       const hash = createHash('sha256');
       running.stdout.on('data', (chunk: Buffer) => hash.update(chunk));
       const ended = await running.ended;
+      if (ended.code === 1) {
+        throw new Failure('permanent', 'backup-not-readable', `${name} cannot be read back out of the repository`);
+      }
       if (ended.code !== 0) throw failed('dump', ended);
       return hash.digest('hex');
     },
@@ -164,21 +172,34 @@ export function createRestic(options: ResticOptions) {
       throw new Failure('permanent', 'backup-damaged', 'the repository is damaged: see `restic check`');
     },
 
-    /** Lets go of what is not to be kept. */
-    forget: ({ daily, weekly, monthly }: Keep) =>
-      run('forget', [
-        ...['--json', '--quiet', '--prune', `--tag=${TAG}`, '--group-by=host,tags', '--keep-last=1'],
-        ...[`--keep-daily=${daily}`, `--keep-weekly=${weekly}`, `--keep-monthly=${monthly}`],
-      ]),
+    /** Marks a snapshot as verified; gives its id, which is another one then. */
+    async accept(snapshot: string): Promise<string> {
+      const ids: string[] = [];
+      await run('tag', ['--json', '--quiet', `--set=${VERIFIED}`, snapshot], (line) => {
+        const changed = parsed(line, CHANGED);
+        if (changed !== null) ids.push(changed.new_snapshot_id);
+      });
+      const [id] = ids;
+      if (id === undefined) throw new Failure('transient', 'restic-tag', 'restic tag changed no snapshot');
+      return id;
+    },
+
+    /** Lets go of what is not to be kept, and of all that was never verified. */
+    async forget({ daily, weekly, monthly }: Keep): Promise<void> {
+      const args = ['--json', '--quiet', HOST, '--group-by=host'];
+      await run('forget', [...args, `--tag=${UNVERIFIED}`, '--keep-last=0', '--unsafe-allow-remove-all']);
+      const keep = [`--keep-daily=${daily}`, `--keep-weekly=${weekly}`, `--keep-monthly=${monthly}`];
+      await run('forget', [...args, `--tag=${VERIFIED}`, '--keep-last=1', ...keep, '--prune']);
+    },
 
     /** The oldest first. */
     async snapshots(): Promise<readonly Snapshot[]> {
       let found: z.output<typeof SNAPSHOTS> = [];
-      await run('snapshots', ['--json', '--quiet', `--tag=${TAG}`], (line) => {
+      await run('snapshots', ['--json', '--quiet', HOST], (line) => {
         found = parsed(line, SNAPSHOTS) ?? found;
       });
       return found
-        .map(({ id, time }) => ({ id, at: new Date(time) }))
+        .map(({ id, time, tags }) => ({ id, at: new Date(time), verified: tags.includes(VERIFIED) }))
         .sort((one, other) => one.at.getTime() - other.at.getTime());
     },
 

@@ -1,5 +1,3 @@
-import type { Failure } from './failure.ts';
-
 /** A label in Orthanc that is not the sidecar's own: somebody put it there. */
 export interface PersonLabel {
   readonly level: 'Patient' | 'Study' | 'Series' | 'Instance';
@@ -23,6 +21,8 @@ export interface Manifest {
 export interface Snapshot {
   readonly id: string;
   readonly at: Date;
+  /** Whether its run came to its end; another one may lack something. */
+  readonly verified: boolean;
 }
 
 /** One restored file and what became of it. */
@@ -82,5 +82,3 @@ export function looksLikeDicom(start: Uint8Array): boolean {
   if (start.length >= 132 && text(128) === 'DICM') return true;
   return start.length >= 8 && (start[0] === 2 || start[0] === 8) && start[1] === 0 && start[3] === 0;
 }
-
-export const isRepositoryMissing = ({ code }: Failure): boolean => code === 'backup-repository-missing';

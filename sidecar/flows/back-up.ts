@@ -11,6 +11,8 @@ export interface BackUpDeps {
     /** SHA-256 of a file beside the storage, read back. */
     hash(snapshot: string, name: string): Promise<string>;
     check(part: number, parts: number): Promise<void>;
+    /** Marks a snapshot as verified; gives its id from then on. */
+    accept(snapshot: string): Promise<string>;
     forget(): Promise<void>;
   };
   readonly folder: {
@@ -58,7 +60,7 @@ export interface BackedUp {
  * round the sweep would take images that came meanwhile for deleted ones, and deleted ones would come back.
  *
  * Nothing older is let go before this one is known to be good. Where Orthanc does not answer, database and files are
- * saved all the same, and the run then counts as failed: its labels are missing.
+ * saved all the same, and the run then counts as failed, its snapshot as unverified: the labels are missing.
  * @throws Failure, among them permanent `backup-repository-missing` (there was one before), `backup-wrong-password`,
  * `backup-damaged`, `backup-not-as-written`, `backup-storage-incomplete`.
  */
@@ -88,6 +90,7 @@ export async function backUp(deps: BackUpDeps): Promise<BackedUp> {
     if (!(asked instanceof Failure)) await folder.writeLabels(asked[1]);
     const sums = await folder.seal({ takenAt: takenAt.toISOString(), storage, labels: !(asked instanceof Failure) });
     const saved = await repository.save(storage);
+    await repository.check((count % deps.checkParts) + 1, deps.checkParts);
     for (const [name, sum] of sums) {
       if ((await repository.hash(saved.snapshot, name)) === sum) continue;
       throw new Failure('permanent', 'backup-not-as-written', `${name} cannot be read back as it was written`);
@@ -99,8 +102,7 @@ export async function backUp(deps: BackUpDeps): Promise<BackedUp> {
       const message = `${files} files were found and Orthanc has ${wanted} images: is it its storage folder?`;
       throw new Failure('permanent', 'backup-storage-incomplete', message);
     }
-    await repository.check((count % deps.checkParts) + 1, deps.checkParts);
-    const made = { ...saved, takenAt };
+    const made = { ...saved, snapshot: await repository.accept(saved.snapshot), takenAt };
     await database.saveBackup({ ...made, finishedAt: await database.databaseTime() });
     await repository.forget();
     return made;

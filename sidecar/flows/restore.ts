@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { ImportCounts, Manifest, NotRestored, PersonLabel, Snapshot } from '../core/backup.ts';
+import {
+  isAttachment,
+  type ImportCounts,
+  type Manifest,
+  type NotRestored,
+  type PersonLabel,
+  type Snapshot,
+} from '../core/backup.ts';
 import { asFailure, Failure, retryDelayMs } from '../core/failure.ts';
 
 type Stored =
@@ -46,7 +53,7 @@ export interface RestoreDeps {
 }
 
 export interface RestoreOptions {
-  /** The beginning of a snapshot's id; `latest` for the newest. */
+  /** The beginning of a snapshot's id; `latest` for the newest that was verified. */
   readonly snapshot: string;
   /** Whether a database that holds rows is replaced, and an Orthanc that holds images is added to. */
   readonly overwrite: boolean;
@@ -94,7 +101,10 @@ async function ready(deps: RestoreDeps, overwrite: boolean): Promise<void> {
 
 async function chosen(deps: RestoreDeps, wanted: string): Promise<Snapshot> {
   const all = await deps.repository.snapshots();
-  const fitting = wanted === 'latest' ? all.slice(-1) : all.filter(({ id }) => id.startsWith(wanted));
+  const fitting =
+    wanted === 'latest'
+      ? all.filter(({ verified }) => verified).slice(-1)
+      : all.filter(({ id }) => id.startsWith(wanted));
   const [snapshot] = fitting;
   if (snapshot !== undefined && fitting.length === 1) return snapshot;
   throw new Failure('permanent', 'restore-no-snapshot', `there are ${fitting.length} snapshots of that name`);
@@ -128,7 +138,7 @@ async function importFiles(
   let folderCount = 0;
   for (const batch of batches(folders)) {
     const { folder, damaged } = await deps.repository.restoreFolders(snapshot.id, manifest.storage, batch);
-    for (const path of damaged) not(path, 'damaged in the repository');
+    for (const path of damaged) if (isAttachment(path)) not(path, 'damaged in the repository');
     const files = (await deps.storedFiles(folder)).filter(({ path }) => !damaged.has(path));
     const waiting = files.values();
     const importer = async (): Promise<void> => {
