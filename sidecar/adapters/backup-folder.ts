@@ -4,23 +4,21 @@ import { mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { isAttachment, looksLikeDicom, type Manifest, type PersonLabel } from '../core/backup.ts';
+import { isAttachment, looksLikeDicom, type Manifest } from '../core/backup.ts';
 import { Failure } from '../core/failure.ts';
 
+const LABEL = z.object({
+  level: z.enum(['Patient', 'Study', 'Series', 'Instance']),
+  orthancId: z.string(),
+  label: z.string(),
+});
 const MANIFEST = z.object({
   version: z.literal(1),
   takenAt: z.iso.datetime(),
   storage: z.string(),
   sha256: z.record(z.string(), z.string()),
-  labels: z.boolean(),
+  labels: z.array(LABEL).nullable(),
 });
-const LABELS = z.array(
-  z.object({
-    level: z.enum(['Patient', 'Study', 'Series', 'Instance']),
-    orthancId: z.string(),
-    label: z.string(),
-  }),
-);
 
 async function sha256(file: string): Promise<string> {
   const hash = createHash('sha256');
@@ -29,7 +27,7 @@ async function sha256(file: string): Promise<string> {
 }
 
 /**
- * What a backup has beside Orthanc's files: `database.dump`, `labels.json` and `manifest.json` in a folder that only its
+ * What a backup has beside Orthanc's files: `database.dump` and `manifest.json` in a folder that only its
  * owner can read, since it holds patient data in the clear while a run lasts.
  */
 export function createBackupFolder(workFolder: string) {
@@ -42,9 +40,6 @@ export function createBackupFolder(workFolder: string) {
       await rm(folder, { recursive: true, force: true });
       await mkdir(folder, { recursive: true, mode: 0o700 });
     },
-
-    writeLabels: (labels: readonly PersonLabel[]) =>
-      writeFile(join(folder, 'labels.json'), JSON.stringify(labels), { mode: 0o600 }),
 
     /** Writes the manifest of all that is there; gives the SHA-256 of each file, its own too. */
     async seal(said: Omit<Manifest, 'sha256' | 'version'>): Promise<ReadonlyMap<string, string>> {
@@ -71,10 +66,9 @@ export function createBackupFolder(workFolder: string) {
 export async function readRestored(folder: string): Promise<{
   readonly manifest: Manifest;
   readonly dumpFile: string;
-  readonly labels: readonly PersonLabel[];
 }> {
-  const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(folder, name), 'utf8'));
-  const manifest = MANIFEST.safeParse(await json('manifest.json').catch(() => null)).data;
+  const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => 'null');
+  const manifest = MANIFEST.safeParse(JSON.parse(text)).data;
   if (manifest === undefined) {
     throw new Failure('permanent', 'restore-unknown-format', 'the snapshot has no manifest that is understood here');
   }
@@ -82,8 +76,7 @@ export async function readRestored(folder: string): Promise<{
     const found = await sha256(join(folder, name)).catch(() => '');
     if (found !== sum) throw new Failure('permanent', 'restore-damaged', `${name} is not as it was written`);
   }
-  const labels = manifest.labels ? LABELS.parse(await json('labels.json')) : [];
-  return { manifest, dumpFile: join(folder, 'database.dump'), labels };
+  return { manifest, dumpFile: join(folder, 'database.dump') };
 }
 
 /** One attachment of Orthanc's in a folder. */

@@ -14,8 +14,8 @@ export interface Manifest {
   readonly storage: string;
   /** SHA-256 of the files beside it. */
   readonly sha256: Readonly<Record<string, string>>;
-  /** Whether Orthanc could say which labels there are. */
-  readonly labels: boolean;
+  /** `null` where Orthanc could not say which there are. */
+  readonly labels: readonly PersonLabel[] | null;
 }
 
 export interface Snapshot {

@@ -18,7 +18,6 @@ export interface BackUpDeps {
   readonly folder: {
     readonly dumpFile: string;
     make(): Promise<void>;
-    writeLabels(labels: readonly PersonLabel[]): Promise<void>;
     seal(said: Omit<Manifest, 'sha256' | 'version'>): Promise<ReadonlyMap<string, string>>;
     clean(): Promise<void>;
   };
@@ -87,20 +86,20 @@ export async function backUp(deps: BackUpDeps): Promise<BackedUp> {
     const asked = await Promise.all([orthanc.instances(), orthanc.personLabels()]).catch((error: unknown) =>
       asFailure(error),
     );
-    if (!(asked instanceof Failure)) await folder.writeLabels(asked[1]);
-    const sums = await folder.seal({ takenAt: takenAt.toISOString(), storage, labels: !(asked instanceof Failure) });
+    const labels = asked instanceof Failure ? null : asked[1];
+    const sums = await folder.seal({ takenAt: takenAt.toISOString(), storage, labels });
     const saved = await repository.save(storage);
-    await repository.check((count % deps.checkParts) + 1, deps.checkParts);
-    for (const [name, sum] of sums) {
-      if ((await repository.hash(saved.snapshot, name)) === sum) continue;
-      throw new Failure('permanent', 'backup-not-as-written', `${name} cannot be read back as it was written`);
-    }
     if (asked instanceof Failure) throw asked;
     const [before] = asked;
     const [files, wanted] = [saved.files - sums.size, Math.min(before, await orthanc.instances())];
     if (files < wanted) {
       const message = `${files} files were found and Orthanc has ${wanted} images: is it its storage folder?`;
       throw new Failure('permanent', 'backup-storage-incomplete', message);
+    }
+    await repository.check((count % deps.checkParts) + 1, deps.checkParts);
+    for (const [name, sum] of sums) {
+      if ((await repository.hash(saved.snapshot, name)) === sum) continue;
+      throw new Failure('permanent', 'backup-not-as-written', `${name} cannot be read back as it was written`);
     }
     const made = { ...saved, snapshot: await repository.accept(saved.snapshot), takenAt };
     await database.saveBackup({ ...made, finishedAt: await database.databaseTime() });

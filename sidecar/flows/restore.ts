@@ -29,11 +29,7 @@ export interface RestoreDeps {
       folders: readonly string[],
     ): Promise<{ readonly folder: string; readonly damaged: ReadonlySet<string> }>;
   };
-  readonly readRestored: (folder: string) => Promise<{
-    readonly manifest: Manifest;
-    readonly dumpFile: string;
-    readonly labels: readonly PersonLabel[];
-  }>;
+  readonly readRestored: (folder: string) => Promise<{ readonly manifest: Manifest; readonly dumpFile: string }>;
   readonly storedFiles: (folder: string) => Promise<readonly RestoredFile[]>;
   readonly clean: () => Promise<void>;
   readonly database: {
@@ -170,9 +166,10 @@ export async function restore(deps: RestoreDeps, options: RestoreOptions): Promi
   await ready(deps, options.overwrite);
   const snapshot = await chosen(deps, options.snapshot);
   try {
-    const { manifest, dumpFile, labels } = await deps.readRestored(await deps.repository.restoreDatabase(snapshot.id));
+    const { manifest, dumpFile } = await deps.readRestored(await deps.repository.restoreDatabase(snapshot.id));
     await deps.database.replace(dumpFile, snapshot.id, manifest);
     const imported = await importFiles(deps, snapshot, manifest);
+    const labels = manifest.labels ?? [];
     let put = 0;
     for (const label of labels) if (await deps.orthanc.putLabel(label)) put += 1;
     return { ...imported, labels: put, labelsLost: labels.length - put };

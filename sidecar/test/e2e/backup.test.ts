@@ -94,7 +94,7 @@ describe('a backup', () => {
     const { code, out, err } = await world.axis(lost, ['backup', '--json']);
     expect(code, err).to.equal(0);
     const made = z.object({ snapshot: z.string(), files: z.number() }).parse(JSON.parse(out));
-    expect(made.files).to.equal(5 + 3);
+    expect(made.files).to.equal(5 + 2);
     expect(await backups(lost)).to.deep.equal([{ snapshot: made.snapshot }]);
     expect(await failures(lost)).to.deep.equal([]);
     expect(await readdir(join(world.folder, 'work'))).to.deep.equal(['cache']);
