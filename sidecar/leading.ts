@@ -5,7 +5,7 @@ import { loop } from './loop.ts';
 import { forgetUntilStopped, type RetentionSettings } from './retention.ts';
 import { sweepUntilStopped, type SweepParts } from './sweep.ts';
 
-/** A killed process's jobs are run by another one after this and the seconds in which nothing is taken for dead. */
+/** A killed process's jobs are run by another one after this at the latest. */
 const RELEASE_EVERY_MS = 5_000;
 
 async function keepJobs({ db, random, log }: FollowParts, stop: AbortSignal): Promise<void> {
