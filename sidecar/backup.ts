@@ -40,6 +40,8 @@ const BLOB_TIMEOUT_MS = 60_000;
 const LOOK_EVERY_MS = 30_000;
 const FIRST_RETRY_MS = 15 * 60_000;
 const LAST_RETRY_MS = 2 * 3_600_000;
+/** docker-compose.yml's. */
+const DEVELOPMENT_PASSWORD = 'development-only';
 const RENDERING = /^images\/(.+)\.jpg$/;
 
 /** The composition root of backups, as `startSidecar` is the sidecar's. */
@@ -130,6 +132,9 @@ export function openBackups(
     missing,
 
     async untilStopped(log) {
+      if (config.RESTIC_PASSWORD === DEVELOPMENT_PASSWORD) {
+        log.warn('BACKUPS ARE ENCRYPTED WITH THE PASSWORD FOR DEVELOPMENT, which everybody knows: set RESTIC_PASSWORD');
+      }
       let [failed, notBefore] = [0, 0];
       const schedule = {
         at: config.BACKUP_AT,
