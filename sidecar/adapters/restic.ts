@@ -93,6 +93,7 @@ export function createRestic(options: ResticOptions) {
     ...(onErrorLine !== undefined && { onErrorLine }),
   });
   const run = async (what: string, args: readonly string[], onLine?: (line: string) => void): Promise<void> => {
+    await mkdir(workFolder, { recursive: true, mode: 0o700 });
     const ended = await runProgram(program([what, ...args]), onLine);
     if (ended.code !== 0) throw failed(what, ended);
   };

@@ -1,10 +1,11 @@
-import type { Manifest, PersonLabel } from '../core/backup.ts';
+import type { Manifest, PersonLabel, Snapshot } from '../core/backup.ts';
 import { asFailure, Failure } from '../core/failure.ts';
 
 export interface BackUpDeps {
   readonly repository: {
     exists(): Promise<boolean>;
     init(): Promise<void>;
+    snapshots(): Promise<readonly Snapshot[]>;
     /** Takes away locks of processes that are gone. */
     unlock(): Promise<void>;
     save(storage: string): Promise<{ readonly snapshot: string; readonly files: number; readonly bytes: number }>;
@@ -33,6 +34,8 @@ export interface BackUpDeps {
       bytes: number;
       files: number;
     }): Promise<void>;
+    /** Its snapshot has another id now. */
+    renameBackup(from: string, to: string): Promise<void>;
   };
   readonly orthanc: {
     instances(): Promise<number>;
@@ -60,8 +63,8 @@ export interface BackedUp {
  *
  * Nothing older is let go before this one is known to be good. Where Orthanc does not answer, database and files are
  * saved all the same, and the run then counts as failed, its snapshot as unverified: the labels are missing.
- * @throws Failure, among them permanent `backup-repository-missing` (there was one before), `backup-wrong-password`,
- * `backup-damaged`, `backup-not-as-written`, `backup-storage-incomplete`.
+ * @throws Failure, among them permanent `backup-repository-missing` (there was one before), `backup-of-another-system`,
+ * `backup-wrong-password`, `backup-damaged`, `backup-not-as-written`, `backup-storage-incomplete`.
  */
 export async function backUp(deps: BackUpDeps): Promise<BackedUp> {
   const { repository, folder, database, orthanc, storage } = deps;
@@ -76,6 +79,13 @@ export async function backUp(deps: BackUpDeps): Promise<BackedUp> {
       );
     }
     await repository.init();
+  } else if (count === 0 && (await repository.snapshots()).some(({ verified }) => verified)) {
+    // A system that was lost and set up anew must not put its emptiness over the backups that it needs.
+    throw new Failure(
+      'permanent',
+      'backup-of-another-system',
+      'the repository has backups, and this database is not the one they are of: restore one, or take another repository',
+    );
   }
   await repository.unlock();
   try {
@@ -101,10 +111,12 @@ export async function backUp(deps: BackUpDeps): Promise<BackedUp> {
       if ((await repository.hash(saved.snapshot, name)) === sum) continue;
       throw new Failure('permanent', 'backup-not-as-written', `${name} cannot be read back as it was written`);
     }
-    const made = { ...saved, snapshot: await repository.accept(saved.snapshot), takenAt };
-    await database.saveBackup({ ...made, finishedAt: await database.databaseTime() });
+    // Recorded first: a repository with good backups of which the database knows none would be taken for another one's.
+    await database.saveBackup({ ...saved, takenAt, finishedAt: await database.databaseTime() });
+    const snapshot = await repository.accept(saved.snapshot);
+    await database.renameBackup(saved.snapshot, snapshot);
     await repository.forget();
-    return made;
+    return { ...saved, snapshot, takenAt };
   } finally {
     await folder.clean();
   }

@@ -10,6 +10,7 @@ const GOOD_BACKUPS = 'SELECT count(*) AS count, max(finished_at) AS "lastAt" FRO
 const SAVE_BACKUP = `
 INSERT INTO backups (snapshot, taken_at, finished_at, bytes, files)
 VALUES (:snapshot, :takenAt, :finishedAt, :bytes, :files)`;
+const RENAME_BACKUP = 'UPDATE backups SET snapshot = :to WHERE snapshot = :from';
 
 // The sidecar's own connections, but for the pool that the command line uses too.
 const SIDECARS = `
@@ -53,6 +54,8 @@ export function backupStatements(db: Knex) {
 
     saveBackup: (made: { snapshot: string; takenAt: Date; finishedAt: Date; bytes: number; files: number }) =>
       execute(db, SAVE_BACKUP, made),
+
+    renameBackup: (from: string, to: string) => execute(db, RENAME_BACKUP, { from, to }),
 
     /** How many connections sidecars have to this database. */
     sidecars: async (): Promise<number> => (await first(SIDECARS, COUNT))?.count ?? 0,

@@ -125,6 +125,8 @@ describe('a backup', () => {
     expect(refused).to.include({ code: 1 });
     expect(refused.err).to.contain('restore-sidecar-runs');
     await rig.stopSidecar();
+    // A new system's emptiness does not become the newest backup.
+    expect((await world.axis(rig, ['backup'])).err).to.contain('backup-of-another-system');
     const { code, out, err } = await world.axis(rig, ['restore', '--json']);
     expect(code, err).to.equal(0);
     const report = REPORT.parse(JSON.parse(out));
@@ -221,5 +223,12 @@ describe('a backup', () => {
     expect(err).to.contain('backup-damaged');
     expect(await failures(rig)).to.deep.equal([{ part: 'backup', code: 'backup-damaged' }]);
     expect(await backups(rig)).to.have.length(2);
+  });
+
+  it('of a damaged repository is not put in place at all where its dump is lost', async () => {
+    const url = await world.postgres.createDatabase();
+    const { code, err } = await world.axis(rig, ['restore', '--overwrite'], { DATABASE_URL: url });
+    expect(code).to.equal(1);
+    expect(err).to.match(/restore-damaged|restic-restore/);
   });
 });
