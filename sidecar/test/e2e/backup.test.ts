@@ -191,6 +191,7 @@ describe('a backup', () => {
       [{ RESTIC_PASSWORD: 'another password' }, 'backup-wrong-password'],
       [{ RESTIC_REPOSITORY: elsewhere }, 'backup-repository-missing'],
       [{ BACKUP_STORAGE: join(world.folder, 'work') }, 'backup-storage-incomplete'],
+      [{ ORTHANC_URL: 'http://127.0.0.1:1' }, 'orthanc-unreachable'],
     ];
     for (const [over, reason] of wrong) {
       const { code, err } = await world.axis(rig, ['backup'], over);
@@ -203,11 +204,16 @@ describe('a backup', () => {
     expect(await backups(rig)).to.have.length(1);
   });
 
-  it('after a failure clears it, and lets go of what is not to be kept: the oldest stays, the unverified go', async () => {
-    const { code, err } = await world.axis(rig, ['backup'], { BACKUP_KEEP_DAILY: '1' });
-    expect(code, err).to.equal(0);
+  it('is made by the service when it is due, clears the failure, and lets the unverified go', async () => {
+    await rig.execute(`UPDATE backups SET finished_at = now() - interval '3 days'`);
+    const service = world.serve(rig, { BACKUP_KEEP_DAILY: '1' });
+    await eventually('the backup', async () => (await backups(rig)).length === 2);
+    await eventually('its end', () => Promise.resolve(service.lastOutput().includes('backed up and verified')));
     expect(await failures(rig)).to.deep.equal([]);
+    // The oldest stays until there are enough.
     expect(await readdir(join(world.repository, 'snapshots'))).to.have.length(2);
+    await service.stop();
+    expect(service.lastOutput()).not.to.match(/NGUYEN|B1|fatal/);
   });
 
   it('in a damaged repository is noticed, and not taken for a good one', async () => {
@@ -225,10 +231,15 @@ describe('a backup', () => {
     expect(await backups(rig)).to.have.length(2);
   });
 
-  it('of a damaged repository is not put in place at all where its dump is lost', async () => {
+  it('of a damaged repository gives back what is whole, and the rest is named', async () => {
     const url = await world.postgres.createDatabase();
-    const { code, err } = await world.axis(rig, ['restore', '--overwrite'], { DATABASE_URL: url });
-    expect(code).to.equal(1);
-    expect(err).to.match(/restore-damaged|restic-restore/);
+    const { code, out, err } = await world.axis(rig, ['restore', '--overwrite', '--json'], { DATABASE_URL: url });
+    expect(code, err).to.equal(0);
+    const { restored } = REPORT.parse(JSON.parse(out));
+    expect(restored.notRestored).not.to.have.length(0);
+    expect(new Set(restored.notRestored.map(({ reason }) => reason))).to.deep.equal(
+      new Set(['damaged in the repository']),
+    );
+    expect(restored.images + restored.notRestored.length).to.equal(8);
   });
 });

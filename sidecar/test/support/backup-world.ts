@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { startChild, type Child } from '../../dev/child.ts';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -29,6 +30,8 @@ export interface BackupWorld extends AsyncDisposable {
   readonly path: string;
   /** The settings that lead to these and to a rig's servers. */
   settings(rig: Rig): Readonly<Record<string, string>>;
+  /** Starts the service of backups with these settings over those. */
+  serve(rig: Rig, over?: Readonly<Record<string, string>>): Child;
   /** Runs the operators' command line with these settings over those. */
   axis(rig: Rig, args: readonly string[], over?: Readonly<Record<string, string>>): Promise<Outcome>;
 }
@@ -76,6 +79,10 @@ export async function startBackupWorld(): Promise<BackupWorld> {
     password,
     path,
     settings,
+    serve: (rig, over = {}) =>
+      startChild(process.execPath, [CLI, 'backup', '--every'], {
+        env: { PATH: path, HOME: folder, ...settings(rig), ...over },
+      }),
     axis: (rig, args, over = {}) =>
       new Promise((resolve) => {
         const env = { PATH: path, HOME: folder, ...settings(rig), ...over };
