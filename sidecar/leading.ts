@@ -1,4 +1,5 @@
 import { releaseJobsOfDead, requeueUnfinished } from './adapters/postgres/jobs.ts';
+import { exportAudit, type AuditTarget } from './audit.ts';
 import { asFailure } from './core/failure.ts';
 import { followUntilStopped, takeApart, type FollowParts } from './following.ts';
 import { loop } from './loop.ts';
@@ -31,8 +32,9 @@ async function keepJobs({ db, random, log }: FollowParts, stop: AbortSignal): Pr
 }
 
 /**
- * What one process does for all of them until `over`: follows the feed, sweeps, hands back the jobs of processes that died,
- * and lets go of what is old. The first sweep waits until the feed was read to its end: what is new is the feed's.
+ * What one process does for all of them until `over`: follows the feed, sweeps, sends the audit log, hands back the jobs
+ * of processes that died, and lets go of what is old. The first sweep waits until the feed was read to its end: what is
+ * new is the feed's.
  */
 export async function lead(
   parts: FollowParts & Pick<SweepParts, 'removal' | 'maxLossPercent'>,
@@ -44,6 +46,8 @@ export async function lead(
     readonly retain: RetentionSettings;
     /** The feed can never be followed. */
     readonly onFailed: (reason: string) => void;
+    /** Where the audit log is sent. */
+    readonly audit: AuditTarget;
   },
 ): Promise<void> {
   const readOnce = Promise.withResolvers<undefined>();
@@ -61,5 +65,6 @@ export async function lead(
     readOnce.promise.then(() => sweepUntilStopped(sweeps, options.sweepIntervalMs)),
     keepJobs(parts, over),
     forgetUntilStopped(parts, options.retain, over),
+    exportAudit(parts, options.audit, over),
   ]);
 }

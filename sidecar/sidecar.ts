@@ -14,6 +14,7 @@ import { startReplica } from './adapters/postgres/replica.ts';
 import { smsStatements } from './adapters/postgres/sms.ts';
 import { startSmsSandbox } from './adapters/sms-sandbox.ts';
 import { createTwilio } from './adapters/twilio.ts';
+import { startAuditTrail } from './audit.ts';
 import type { Config } from './config.ts';
 import { asFailure, Failure } from './core/failure.ts';
 import { acceptUpload } from './flows/accept-upload.ts';
@@ -26,6 +27,7 @@ import { patiently } from './loop.ts';
 import { createMirroring } from './mirroring.ts';
 import { createOperations } from './operations.ts';
 import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
+import { uploadEntries } from './upload-audit.ts';
 
 export interface Sidecar extends AsyncDisposable {
   readonly hl7Port: number;
@@ -87,6 +89,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     },
   });
 
+  const audit = stack.use(startAuditTrail(db, { now, random, log }));
   const orthanc = stack.adopt(
     createOrthanc({
       url: config.ORTHANC_URL,
@@ -158,6 +161,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
           sweepIntervalMs: config.SWEEP_INTERVAL_MS,
           retain: config,
           onFailed: failed.resolve,
+          audit: config,
         }),
       random,
       log,
@@ -239,6 +243,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
         await orthanc.system();
       }),
       checked('postgres', () => pingDatabase(db)),
+      checked('audit', audit.check),
       checked('blob', () => blobs.ping()),
       checked('hl7', () =>
         hl7.listening ? Promise.resolve() : Promise.reject(new Failure('permanent', 'closed', 'not listening')),
@@ -256,8 +261,17 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       port: config.HTTP_PORT,
       readiness,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
-      sms: smsCallbacks({ ...twilioAccount, publicUrl: config.PUBLIC_URL, db, operations, now, random, log }),
-      operator: { ...operations, apiKeys: config.OPERATOR_API_KEYS, log },
+      sms: smsCallbacks({
+        ...twilioAccount,
+        publicUrl: config.PUBLIC_URL,
+        onRefused: audit.refused,
+        db,
+        operations,
+        now,
+        random,
+        log,
+      }),
+      operator: { ...operations, apiKeys: config.OPERATOR_API_KEYS, onRefused: audit.refused, log },
       upload: {
         apiKeys: config.API_KEYS,
         maxFileBytes: config.MAX_UPLOAD_BYTES,
@@ -265,6 +279,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
         maxConcurrent: MAX_UPLOADS_AT_ONCE,
         stallTimeoutMs: UPLOAD_STALL_TIMEOUT_MS,
         accept: (file, signal) => acceptUpload({ store: orthanc.store }, file, signal),
+        onEnd: async (end) => audit.note(...(await uploadEntries(orthanc, end, now()))),
+        onRefused: audit.refused,
         log,
       },
     }),
