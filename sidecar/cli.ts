@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { keyStatements } from './adapters/postgres/api-keys.ts';
 import { openDatabase } from './adapters/postgres/database.ts';
+import { BACKUP_USAGE, backupLine, isBackupLine } from './backup-line.ts';
 import { checkAudit, cliViewer, printAudit } from './cli-audit.ts';
 import { keyEntry, KEYS_USAGE, readKeysLine, runKeysLine, UsageError } from './cli-keys.ts';
 import { studyText, workText } from './cli-text.ts';
@@ -26,6 +27,7 @@ const USAGE = `usage: axis COMMAND
   audit [--since T] [--until T] the audit log, a row a line; T as 2026-04-01T09:00:00+11:00
   audit verify [--noted ID:HASH] whether nothing in it was changed or taken out
 ${KEYS_USAGE}
+${BACKUP_USAGE}
 link, unlink, confirm, release, replay and retry need --who NAME and --why TEXT, which are kept; no rule undoes what a
 person decided. --json prints JSON. The settings are read from the environment, as the sidecar's. Exit: 0 done, 1 not done, 2
 not understood.
@@ -142,6 +144,7 @@ async function perform(operations: Operations, line: Line): Promise<string> {
 }
 
 async function main(args: readonly string[]): Promise<number> {
+  if (isBackupLine(args)) return backupLine(args);
   try {
     const keys = readKeysLine(args);
     if (keys?.act === 'entry') {

@@ -7,7 +7,7 @@ import { parseFieldPlaces, parseIdTypes, parseSenders, type SenderSettings } fro
 import { parseAllowedSenders, type AllowedSender } from './core/hl7-strangers.ts';
 import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './core/sms.ts';
 
-const count = (lowest: number, highest: number) => {
+export const count = (lowest: number, highest: number) => {
   const error = `must be a whole number from ${lowest} to ${highest}`;
   return z.coerce.number({ error }).int({ error }).min(lowest, { error }).max(highest, { error });
 };
@@ -90,7 +90,7 @@ const smsTemplate = z.string().superRefine((template, context) => {
   if (problem !== null) context.addIssue({ code: 'custom', message: problem });
 });
 
-const SETTINGS = z.object({
+export const SETTINGS = z.object({
   ORTHANC_URL: httpUrl,
   ORTHANC_USERNAME: z.string().min(1),
   ORTHANC_PASSWORD: z.string().min(1),
@@ -153,6 +153,9 @@ const SETTINGS = z.object({
   SWEEP_INTERVAL_MS: count(100, 604_800_000).default(3_600_000),
   SWEEP_MAX_LOSS_PERCENT: count(1, 100).default(50),
   REMOVE_BLOBS_OF_DELETED: yesOrNo.prefault('false'),
+  RETAIN_HL7_DAYS: count(0, 36_500).default(0),
+  RETAIN_AUDIT_DAYS: count(0, 36_500).default(0),
+  RETAIN_BLOBS_DAYS: count(0, 36_500).default(0),
   RENDER_MAX_PIXELS: count(1, 1_000_000_000).default(64_000_000),
   RENDER_TIMEOUT_MS: count(100, 600_000).default(30_000),
   AUDIT_SYSLOG: syslogTarget.optional(),
@@ -227,9 +230,14 @@ export class ConfigError extends Error {
   }
 }
 
-function withSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): Record<string, string> {
+/** The settings of these names that `environment` has, some from the files that `NAME_FILE` names; adds to `problems`. */
+export function withSecretFiles(
+  environment: NodeJS.ProcessEnv,
+  problems: string[],
+  names: readonly string[],
+): Record<string, string> {
   const settings: Record<string, string> = {};
-  for (const name of SETTING_NAMES) {
+  for (const name of names) {
     const [value, file] = [environment[name], environment[`${name}_FILE`]];
     if (value !== undefined && value !== '') settings[name] = value;
     if (file === undefined || file === '') continue;
@@ -250,7 +258,7 @@ function withSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): Re
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const problems: string[] = [];
-  const settings = withSecretFiles(environment, problems);
+  const settings = withSecretFiles(environment, problems, SETTING_NAMES);
   const result = SETTINGS.safeParse(settings);
   for (const { path, message } of result.error?.issues ?? []) {
     const name = path.join('.');

@@ -162,6 +162,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
           batchSize: config.FEED_BATCH_SIZE,
           waitMs: config.POLL_INTERVAL_MS,
           sweepIntervalMs: config.SWEEP_INTERVAL_MS,
+          retain: config,
           onFailed: failed.resolve,
           audit: config,
         }),

@@ -29,6 +29,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'accession-unknown': 409,
   'nothing-to-confirm': 409,
   'message-refused': 409,
+  'message-forgotten': 409,
   'not-failed': 409,
   'who-missing': 400,
   'why-missing': 400,
