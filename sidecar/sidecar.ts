@@ -134,6 +134,9 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     onRefused: (refused) => {
       log.warn(refused, 'HL7 message refused');
     },
+    onTest: (test) => {
+      log.warn(test, 'HL7 test message (MSH-11 T) kept, without effect');
+    },
   });
 
   const images = imageStatements(db);
