@@ -81,6 +81,8 @@ const SETTINGS = z.object({
   HL7_SENDERS: hl7Senders.prefault(''),
   HTTP_HOST: z.string().default('0.0.0.0'),
   HTTP_PORT: port.default(8080),
+  METRICS_HOST: z.string().default('127.0.0.1'),
+  METRICS_PORT: port.optional(),
   API_KEYS: apiKeys.prefault(''),
   OPERATOR_API_KEYS: apiKeys.prefault(''),
   MAX_UPLOAD_BYTES: count(1024, 17_179_869_184).default(2 * 1024 * 1024 * 1024),
@@ -138,6 +140,13 @@ const TWILIO_PAIRS = z
   });
 
 export type Config = z.output<typeof SETTINGS>;
+
+/** The settings that name a certificate, and their files. */
+export function certificateSettings(settings: Readonly<Record<string, unknown>>): { setting: string; file: string }[] {
+  return Object.entries(settings).flatMap(([setting, file]) =>
+    setting.endsWith('_CERTIFICATE') && typeof file === 'string' ? [{ setting, file }] : [],
+  );
+}
 
 /** What is wrong with the settings, a line each, without the values of any. */
 export class ConfigError extends Error {

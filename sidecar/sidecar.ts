@@ -27,10 +27,13 @@ import type { Log } from './log.ts';
 import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
 import { createOperations } from './operations.ts';
+import { metricsOf, startWatching } from './watching.ts';
 
 export interface Sidecar extends AsyncDisposable {
   readonly hl7Port: number;
   readonly httpPort: number;
+  /** `null` without METRICS_PORT. */
+  readonly metricsPort: number | null;
   /** Settles with a reason when the sidecar cannot go on; the process should then end. */
   readonly failed: Promise<string>;
 }
@@ -127,6 +130,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   });
   if (config.API_KEYS.length === 0) log.warn('uploads are closed: API_KEYS is empty');
 
+  const metrics = metricsOf(config);
   const operations = createOperations({
     config,
     db,
@@ -135,6 +139,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       log.warn(refused, 'HL7 message refused');
     },
     onTest: (test) => {
+      metrics.hl7Test();
       log.warn(test, 'HL7 test message (MSH-11 T) kept, without effect');
     },
   });
@@ -157,13 +162,14 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     startReplica({
       databaseUrl: config.DATABASE_URL,
       beatMs: BEAT_MS,
-      lead: (over) =>
+      lead: metrics.leading((over) =>
         lead(parts, over, {
           batchSize: config.FEED_BATCH_SIZE,
           waitMs: config.POLL_INTERVAL_MS,
           sweepIntervalMs: config.SWEEP_INTERVAL_MS,
           onFailed: failed.resolve,
         }),
+      ),
       random,
       log,
     }),
@@ -233,7 +239,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       now,
       newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),
       log,
-      handle: operations.receive,
+      handle: metrics.hl7(operations.receive),
     }),
   );
 
@@ -268,17 +274,19 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
         maxFiles: MAX_UPLOAD_FILES,
         maxConcurrent: MAX_UPLOADS_AT_ONCE,
         stallTimeoutMs: UPLOAD_STALL_TIMEOUT_MS,
-        accept: (file, signal) => acceptUpload({ store: orthanc.store }, file, signal),
+        accept: metrics.upload((file, signal) => acceptUpload({ store: orthanc.store }, file, signal)),
         log,
       },
     }),
   );
 
-  log.info({ hl7Port: hl7.port, httpPort: http.port }, 'listening');
+  const { port: metricsPort } = working(await startWatching({ config, db, orthanc, metrics, readiness, now }));
+  log.info({ hl7Port: hl7.port, httpPort: http.port, metricsPort }, 'listening');
   const running = stack.move();
   return {
     hl7Port: hl7.port,
     httpPort: http.port,
+    metricsPort,
     failed: failed.promise,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
