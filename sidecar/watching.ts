@@ -54,7 +54,24 @@ async function feedLag(db: Knex, orthanc: Orthanc): Promise<number> {
   return changes.length === 0 ? 0 : Math.max(1, (await orthanc.lastSeq()) - since);
 }
 
-function sources({ config, db, orthanc, readiness }: WatchParts): Source[] {
+/** Prometheus knows UTC only. */
+function practiceTime(timeZone: string, now: Date): Sample[] {
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    weekday: 'short',
+    hour: 'numeric',
+    minute: 'numeric',
+    hourCycle: 'h23',
+  }).formatToParts(now);
+  const part = (type: string): string => parts.find((one) => one.type === type)?.value ?? '';
+  const weekday = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'].indexOf(part('weekday')) + 1;
+  return [
+    { gauge: 'axis_practice_hour', value: Number(part('hour')) + Number(part('minute')) / 60 },
+    { gauge: 'axis_practice_weekday', value: weekday },
+  ];
+}
+
+function sources({ config, db, orthanc, readiness, now }: WatchParts): Source[] {
   const certificates = certificateSettings(config);
   return [
     {
@@ -66,6 +83,11 @@ function sources({ config, db, orthanc, readiness }: WatchParts): Source[] {
           label: name,
           value: ok ? 1 : 0,
         })),
+    },
+    {
+      name: 'clock',
+      gauges: ['axis_practice_hour', 'axis_practice_weekday'],
+      collect: () => Promise.resolve(practiceTime(config.PRACTICE_TIME_ZONE, now())),
     },
     {
       name: 'feed',
@@ -85,6 +107,7 @@ function sources({ config, db, orthanc, readiness }: WatchParts): Source[] {
         'axis_jobs_oldest_due_age_seconds',
         'axis_sms_messages',
         'axis_sms_oldest_unsettled_age_seconds',
+        'axis_sms_oldest_queued_age_seconds',
         'axis_sms_undelivered_last_day',
         'axis_hl7_last_message_timestamp_seconds',
         'axis_failures',

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { segment, wholeComponent, type Hl7Message } from '../core/hl7-message.ts';
-import { GAUGES, hl7AnswerLabel, hl7TypeLabel, type GaugeName, type Sample } from '../core/metrics.ts';
+import { GAUGES, HL7_TYPE_LABELS, hl7AnswerLabel, hl7TypeLabel, type GaugeName, type Sample } from '../core/metrics.ts';
 
 /** What is looked up together: it is known as a whole, or not at all. */
 export interface Source {
@@ -78,7 +78,8 @@ export function createMetrics(options: { version: string; withProcess: boolean }
   );
   leader.set(0);
   for (const result of ['stored', 'already-stored', 'refused', 'failed']) uploads.labels(result).inc(0);
-  for (const answer of ['AA', 'AE', 'AR']) hl7Messages.labels('other', answer).inc(0);
+  // From 0 on, so that the first one counts as an increase.
+  for (const type of HL7_TYPE_LABELS) for (const answer of ['AA', 'AE', 'AR']) hl7Messages.labels(type, answer).inc(0);
 
   const show = async (source: Source): Promise<void> => {
     const samples = await source.collect().catch(() => null);

@@ -19,8 +19,11 @@ export const GAUGES = {
   axis_jobs_oldest_due_age_seconds: ['How long the oldest job that is due and not begun has been due, by task', 'task'],
   axis_sms_messages: ['Texts by state', 'state'],
   axis_sms_oldest_unsettled_age_seconds: ['Time since the oldest text whose sending has no known end was begun'],
+  axis_sms_oldest_queued_age_seconds: ['Time since the oldest text that waits to be sent was queued'],
   axis_sms_undelivered_last_day: ['Texts that Twilio said in the last 24 hours it could not deliver'],
   axis_hl7_last_message_timestamp_seconds: ['When the last HL7 message came that was answered for good'],
+  axis_practice_hour: ["The hour of the day in the practice's time zone, with its part"],
+  axis_practice_weekday: ["The day of the week in the practice's time zone, from 1 for Monday to 7"],
   axis_failures: ['Rows of the table failures, which wait for a person, by part', 'part'],
   axis_backup_last_success_timestamp_seconds: ['When the last good backup ended'],
   axis_certificate_expiry_timestamp_seconds: [
@@ -35,17 +38,17 @@ export const isGauge = (name: unknown): name is GaugeName => typeof name === 'st
 
 // Labels are bounded, so that what a sender writes never becomes one.
 
-/** Message types (HL7 v2.5.1 table 0003 with 0076) that are told apart: those that are taken. */
-const HL7_TYPES: readonly string[] = ['ORM^O01', 'OMI^O23', 'OMG^O19', 'ORU^R01'];
-const ADT_EVENTS: ReadonlySet<string> = new Set([
-  'A01', 'A04', 'A05', 'A08', 'A18', 'A28', 'A31', 'A34', 'A36', 'A40',
-]); // prettier-ignore
+/** The message types (HL7 v2.5.1 table 0076 with 0003) that are told apart: those that are taken. */
+export const HL7_TYPE_LABELS: readonly string[] = [
+  'ORM^O01', 'OMI^O23', 'OMG^O19', 'ORU^R01', 'ADT^A01', 'ADT^A04', 'ADT^A05', 'ADT^A08', 'ADT^A18', 'ADT^A28', 'ADT^A31',
+  'ADT^A34', 'ADT^A36', 'ADT^A40', 'other',
+]; // prettier-ignore
 
-/** The `type` label of a message: `ORM^O01` and the like, else `other`. */
+/** The `type` label of a message: `ORM^O01` and the like, else `other`. An ORM or ORU without an event has but one. */
 export function hl7TypeLabel(type: string, event: string): string {
-  if (type === 'ADT') return ADT_EVENTS.has(event) ? `ADT^${event}` : 'other';
-  const whole = event === '' ? HL7_TYPES.find((known) => known.startsWith(`${type}^`)) : `${type}^${event}`;
-  return whole !== undefined && type !== '' && HL7_TYPES.includes(whole) ? whole : 'other';
+  const meant = event === '' && (type === 'ORM' || type === 'ORU') ? { ORM: 'O01', ORU: 'R01' }[type] : event;
+  const label = `${type}^${meant}`;
+  return HL7_TYPE_LABELS.includes(label) ? label : 'other';
 }
 
 /** The `answer` label of an acknowledgment: MSA-1, or `none` where it has none. */

@@ -45,6 +45,9 @@ UNION ALL
 SELECT 'axis_sms_oldest_unsettled_age_seconds', NULL, coalesce(max(${AGE('sending_since')}), 0) FROM sms_messages
 WHERE state = 'sending'
 UNION ALL
+SELECT 'axis_sms_oldest_queued_age_seconds', NULL, coalesce(max(${AGE('updated_at')}), 0) FROM sms_messages
+WHERE state = 'queued'
+UNION ALL
 SELECT 'axis_hl7_last_message_timestamp_seconds', NULL, ${EPOCH('max(received_at)')} FROM hl7_messages
 UNION ALL
 SELECT 'axis_failures', part, count(f.part) FROM (VALUES ('feed'), ('sweep')) AS p (part)

@@ -38,6 +38,8 @@ describe('metrics', () => {
     for (const source of ['parts', 'feed', 'database', 'certificates']) {
       expect(values.get(`axis_collect_ok{source="${source}"}`), source).to.equal(1);
     }
+    expect(values.get('axis_practice_weekday')).to.be.within(1, 7);
+    expect(values.get('axis_practice_hour')).to.be.within(0, 24);
     expect(values.get('process_resident_memory_bytes')).to.be.greaterThan(1_000_000);
   });
 

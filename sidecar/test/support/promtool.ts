@@ -9,7 +9,10 @@ export interface Verdict {
 }
 
 /** Runs Prometheus's own promtool; `files` is a folder that it is run in, `input` what it reads. */
-export function promtool(args: readonly string[], given: { files?: string; input?: string } = {}): Verdict {
+export function promtool(
+  args: readonly string[],
+  given: { files?: string; input?: string; timeoutMs?: number } = {},
+): Verdict {
   mkdirSync(join(debianRoot(), 'srv/axis'), { recursive: true });
   const folder = mkdtempSync(join(debianRoot(), 'srv/axis/promtool-'));
   try {
@@ -19,7 +22,7 @@ export function promtool(args: readonly string[], given: { files?: string; input
     const { status, stdout, stderr, error } = spawnSync('chroot', inside, {
       encoding: 'utf8',
       input: given.input ?? '',
-      timeout: 60_000,
+      timeout: given.timeoutMs ?? 60_000,
     });
     if (error !== undefined) throw error;
     return { ok: status === 0, output: stdout + stderr };
