@@ -19,10 +19,13 @@ const USAGE = `usage: axis COMMAND
   confirm UID                  what stands, or the only candidate of its review, is right
   release UID                  let the rules decide it again, at once
   replay ID                    read a kept HL7 message again and apply it
+  retry image ID               mirror a failed image (its SOP Instance UID or Orthanc's id) again
+  retry study UID              all failed images of one DICOM study
+  retry images [--reason CODE] all failed images, or all that failed for that
   api-key NAME                 make a key: prints it, once, and the entry for API_KEYS or OPERATOR_API_KEYS
 
-link, unlink, confirm, release and replay need --who NAME and --why TEXT, which are kept; no rule undoes what a person
-decided. --json prints JSON. The settings are read from the environment, as the sidecar's. Exit: 0 done, 1 not done, 2
+link, unlink, confirm, release, replay and retry need --who NAME and --why TEXT, which are kept; no rule undoes what a
+person decided. --json prints JSON. The settings are read from the environment, as the sidecar's. Exit: 0 done, 1 not done, 2
 not understood.
 `;
 
@@ -35,11 +38,13 @@ interface Line {
   readonly who: string;
   readonly why: string;
   readonly days: number;
+  readonly reason: string | null;
   readonly json: boolean;
 }
 
 const SUBJECTS: Readonly<Record<string, number>> = {
   list: 0, show: 1, link: 2, unlink: 1, confirm: 1, release: 1, replay: 1, 'api-key': 1,
+  'retry image': 1, 'retry study': 1, 'retry images': 0,
 }; // prettier-ignore
 const READING = new Set(['list', 'show', 'api-key']);
 
@@ -53,6 +58,7 @@ function readLine(args: readonly string[]): Line {
           who: { type: 'string', default: '' },
           why: { type: 'string', default: '' },
           days: { type: 'string', default: '1' },
+          reason: { type: 'string' },
           json: { type: 'boolean', default: false },
           help: { type: 'boolean', short: 'h', default: false },
         },
@@ -61,17 +67,20 @@ function readLine(args: readonly string[]): Line {
       throw new UsageError(error instanceof Error ? error.message : String(error));
     }
   })();
-  const { who, why, days, json, help } = parsed.values;
-  const [command = '', subject = '', accessionNumber = ''] = parsed.positionals;
+  const { who, why, days, reason = null, json, help } = parsed.values;
+  const { positionals } = parsed;
+  if (positionals[0] === 'retry') positionals.splice(0, 2, positionals.slice(0, 2).join(' '));
+  const [command = '', subject = '', accessionNumber = ''] = positionals;
   if (help || command === '') throw new UsageError('');
   const subjects = SUBJECTS[command];
   if (subjects === undefined) throw new UsageError(`there is no command ${command}`);
-  if (parsed.positionals.length !== subjects + 1) throw new UsageError(`${command} takes ${subjects} argument(s)`);
+  if (positionals.length !== subjects + 1) throw new UsageError(`${command} takes ${subjects} argument(s)`);
   if (!READING.has(command) && (who.trim() === '' || why.trim() === '')) {
     throw new UsageError(`${command} needs --who and --why`);
   }
   if (!/^\d{1,5}$/.test(days)) throw new UsageError('--days takes a whole number');
-  return { command, subject, accessionNumber, who, why, days: Number(days), json };
+  if (reason !== null && command !== 'retry images') throw new UsageError('--reason goes with retry images');
+  return { command, subject, accessionNumber, who, why, days: Number(days), reason, json };
 }
 
 function actOf({ command, accessionNumber }: Line): Act {
@@ -98,6 +107,14 @@ async function perform(operations: Operations, line: Line): Promise<string> {
     case 'replay':
       await operations.replay(subject, { who, why });
       return json ? `${JSON.stringify({ id: subject, answer: 'AA' })}\n` : `message ${subject} is applied\n`;
+    case 'retry image':
+    case 'retry study':
+    case 'retry images': {
+      const image = command === 'retry image' ? subject : null;
+      const studyInstanceUid = command === 'retry study' ? subject : null;
+      const images = await operations.retryImages({ image, studyInstanceUid, reason: line.reason }, { who, why });
+      return json ? `${JSON.stringify({ images })}\n` : `images to be tried again: ${images}\n`;
+    }
     default:
       await operations.resolve(subject, actOf(line), { who, why });
       return shown(operations, line);

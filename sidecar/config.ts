@@ -11,6 +11,14 @@ const count = (lowest: number, highest: number) => {
 const port = count(0, 65_535);
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
 
+// What Twilio posts to, and signs: a path may follow, so no query.
+const publicUrl = httpUrl.transform((text, context) => {
+  const { search, hash, username, password } = new URL(text);
+  if (`${search}${hash}${username}${password}` === '' && !/[?#]$/.test(text)) return text.replace(/\/+$/, '');
+  context.addIssue({ code: 'custom', message: 'must be an http(s) URL without query, fragment or credentials' });
+  return z.NEVER;
+});
+
 function isTimeZone(zone: string): boolean {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';
@@ -87,6 +95,7 @@ const SETTINGS = z.object({
   OPERATOR_API_KEYS: apiKeys.prefault(''),
   MAX_UPLOAD_BYTES: count(1024, 17_179_869_184).default(2 * 1024 * 1024 * 1024),
   PORTAL_URL: httpUrl,
+  PUBLIC_URL: publicUrl.optional(),
   TWILIO_ACCOUNT_SID: z.string().optional(),
   TWILIO_AUTH_TOKEN: z.string().optional(),
   TWILIO_FROM: z.string().optional(),

@@ -5,7 +5,8 @@ import { listWork, showStudy } from './adapters/postgres/operator.ts';
 import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
 import type { Config } from './config.ts';
 import type { DicomBatch } from './core/dicom.ts';
-import type { Act, By } from './core/operator.ts';
+import type { Act, By, FailedImages } from './core/operator.ts';
+import type { OptChoice } from './core/sms-opt-out.ts';
 import { smsText } from './core/sms.ts';
 import { linkStudies } from './flows/link-studies.ts';
 import { planSms } from './flows/plan-sms.ts';
@@ -13,8 +14,10 @@ import { receiveMessage, route, type InboundMessage, type ReceiveDeps } from './
 import { receiveOrder } from './flows/receive-order.ts';
 import { receivePatientUpdate } from './flows/receive-patient-update.ts';
 import { receiveReport } from './flows/receive-report.ts';
+import { recordOptChoice } from './flows/record-opt-choice.ts';
 import { replayMessage } from './flows/replay-message.ts';
 import { resolveReview } from './flows/resolve-review.ts';
+import { retryImages } from './flows/retry-images.ts';
 import type { RemoveDeps } from './flows/remove-deleted.ts';
 import { takeBatch } from './flows/take-batch.ts';
 
@@ -100,6 +103,7 @@ export function createOperations(parts: {
         hl7MessageId,
         by,
       ),
+    retryImages: (which: FailedImages, by: By): Promise<number> => retryImages({ transaction, now }, which, by),
     take: (tx: Tx, batch: DicomBatch, at: Date): Promise<number> =>
       takeBatch({ link: (_tx, dicomStudyIds, linkedAt) => link(tx, dicomStudyIds, [], linkedAt) }, tx, batch, at),
     /** What taking out deleted images needs besides Orthanc. */
@@ -107,6 +111,7 @@ export function createOperations(parts: {
       RemoveDeps<Tx>,
       'present'
     >,
+    recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
     receive: (inbound: InboundMessage): Promise<string> =>
       receiveMessage(
         {

@@ -6,27 +6,26 @@ import { startHttp, type PartReadiness } from './adapters/http.ts';
 import { createOrthanc } from './adapters/orthanc.ts';
 import { migrate, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
 import { deletedImages } from './adapters/postgres/deletions.ts';
-import { imageStatements } from './adapters/postgres/images.ts';
 import { loadLabelFacts } from './adapters/postgres/labels.ts';
 import { feedReadAt } from './adapters/postgres/feed.ts';
 import { startJobs } from './adapters/postgres/jobs.ts';
+import { createRenderingLock } from './adapters/postgres/rendering-lock.ts';
 import { startReplica } from './adapters/postgres/replica.ts';
 import { smsStatements } from './adapters/postgres/sms.ts';
-import { encodeJpeg, thumbnail } from './adapters/sharp.ts';
 import { startSmsSandbox } from './adapters/sms-sandbox.ts';
 import { createTwilio } from './adapters/twilio.ts';
 import type { Config } from './config.ts';
 import { asFailure, Failure } from './core/failure.ts';
 import { acceptUpload } from './flows/accept-upload.ts';
 import { labelStudy } from './flows/label-study.ts';
-import { mirrorImage } from './flows/mirror-image.ts';
-import { removeBlobs } from './flows/remove-blobs.ts';
 import { lookForDeleted } from './flows/remove-deleted.ts';
 import { sendSms } from './flows/send-sms.ts';
 import type { Log } from './log.ts';
 import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
+import { createMirroring } from './mirroring.ts';
 import { createOperations } from './operations.ts';
+import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
 import { metricsOf, startWatching } from './watching.ts';
 
 export interface Sidecar extends AsyncDisposable {
@@ -47,6 +46,7 @@ export interface Overrides {
 const ORTHANC_TIMEOUT_MS = 10_000;
 const BLOB_TIMEOUT_MS = 30_000;
 const TWILIO_TIMEOUT_MS = 10_000;
+const RENDERING_WAIT_MS = 120_000;
 const CHECK_TIMEOUT_MS = 2_000;
 const START_PATIENCE_MS = 60_000;
 const BEAT_MS = 1_000;
@@ -120,12 +120,13 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       : await (async () => {
           const sandbox = stack.use(await startSmsSandbox({ host: '127.0.0.1', port: 0, now }));
           log.warn('NO TEXT WILL BE SENT: there are no Twilio credentials, so a sandbox takes the messages');
-          return { accountSid: `AC${'0'.repeat(32)}`, authToken: 'sandbox', apiUrl: sandbox.url };
+          return { accountSid: `AC${'0'.repeat(32)}`, authToken: randomUUID(), apiUrl: sandbox.url };
         })();
   const sms = createTwilio({
     ...twilioAccount,
     from: config.TWILIO_FROM ?? '+61400000000',
     messagingServiceSid: config.TWILIO_MESSAGING_SERVICE_SID,
+    statusCallback: statusCallback(config.PUBLIC_URL),
     timeoutMs: TWILIO_TIMEOUT_MS,
   });
   if (config.API_KEYS.length === 0) log.warn('uploads are closed: API_KEYS is empty');
@@ -144,7 +145,12 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     },
   });
 
-  const images = imageStatements(db);
+  const lock = stack.use(createRenderingLock(config.DATABASE_URL, config.JOB_CONCURRENCY, RENDERING_WAIT_MS));
+  const mirroring = createMirroring({
+    ...{ db, orthanc, blobs, codec, lock, now, random, log },
+    container: config.AZURE_STORAGE_CONTAINER,
+    maxPixels: config.RENDER_MAX_PIXELS,
+  });
   const texts = smsStatements(db);
   const deleted = deletedImages(db);
   const removal = { ...operations.removal, present: orthanc.present };
@@ -177,23 +183,9 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   working(
     startJobs(
       {
-        mirrorImage: (imageId, lastAttempt) =>
-          mirrorImage(
-            {
-              ...images,
-              now,
-              renderByOrthanc: orthanc.rendered,
-              renderHere: async (orthancId, frame) =>
-                encodeJpeg(await codec.render(await orthanc.file(orthancId), frame)),
-              thumbnail: (jpeg) => thumbnail(jpeg, config.RENDER_MAX_PIXELS),
-              upload: blobs.upload,
-            },
-            imageId,
-            lastAttempt,
-          ),
+        ...mirroring,
         lookForDeleted: (dicomStudyId, look) =>
           lookForDeleted({ ...removal, imagesOf: deleted.imagesOf }, dicomStudyId, look),
-        removeBlobs: (orthancId) => removeBlobs({ ...deleted, removeBlob: blobs.remove, now }, orthancId),
         sendSms: (smsId) =>
           sendSms(
             {
@@ -204,6 +196,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
               random,
               hours: config.SMS_HOURS,
               timeZone: config.PRACTICE_TIME_ZONE,
+              hearsStart: config.PUBLIC_URL !== undefined,
             },
             smsId,
           ),
@@ -234,7 +227,10 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       maxFrameBytes: config.HL7_MAX_FRAME_BYTES,
       maxConnections: config.HL7_MAX_CONNECTIONS,
       idleTimeoutMs: config.HL7_IDLE_TIMEOUT_MS,
+      frameTimeoutMs: 120_000,
       answerTimeoutMs: 30_000,
+      // The feed, the operators and /readyz need connections too.
+      maxAtOnce: Math.floor(config.DATABASE_POOL_SIZE / 2),
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
       now,
       newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),
@@ -267,6 +263,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       port: config.HTTP_PORT,
       readiness,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+      sms: smsCallbacks({ ...twilioAccount, publicUrl: config.PUBLIC_URL, db, operations, now, random, log }),
       operator: { ...operations, apiKeys: config.OPERATOR_API_KEYS, log },
       upload: {
         apiKeys: config.API_KEYS,

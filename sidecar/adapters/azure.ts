@@ -1,5 +1,5 @@
 import { BlobServiceClient, RestError } from '@azure/storage-blob';
-import { Failure, httpFailureKind } from '../core/failure.ts';
+import { Failure } from '../core/failure.ts';
 
 export interface BlobStore {
   /**
@@ -13,20 +13,28 @@ export interface BlobStore {
   readonly ping: () => Promise<void>;
 }
 
+/** Whether a failure speaks against the store and not against the one blob that was asked for. */
+export function isOfStore({ code }: Failure): boolean {
+  return code.startsWith('blob-') && code !== 'blob-held' && code !== 'blob-too-large';
+}
+
 /** Blob names follow from Orthanc's id, but a resent instance may replace one, so that a day is the longest to keep. */
 const CACHE_CONTROL = 'private, max-age=86400';
+
+/** What speaks against one blob, whatever becomes of the others: it is leased, kept from change, or of another type. */
+const OF_ONE_BLOB = /^(Lease|Blob|InvalidBlobType|Snapshot|Condition)/;
 
 function blobFailure(error: unknown): Failure {
   if (!(error instanceof RestError)) {
     const message = error instanceof Error ? error.name : 'not an error';
     return new Failure('transient', 'blob-unreachable', `blob store: ${message}`, { cause: error });
   }
-  const { statusCode, code = 'unknown' } = error;
-  const outcome = { ...(statusCode !== undefined && { status: statusCode }), code, idempotent: true };
-  // A container that was deleted or a key that was changed is mended by a person, and the image is then still wanted.
-  const mendable = statusCode === 401 || statusCode === 403 || statusCode === 404 || statusCode === 409;
-  const kind = mendable ? 'transient' : httpFailureKind(outcome);
-  return new Failure(kind, `blob-${statusCode ?? 'unreachable'}`, `blob store: ${code}`, { cause: error });
+  const { statusCode, code = String(statusCode ?? 'unknown') } = error;
+  if (statusCode === 413) return new Failure('permanent', 'blob-too-large', `blob store: ${code}`, { cause: error });
+  const name = OF_ONE_BLOB.test(code) ? 'held' : (statusCode ?? 'unreachable');
+  // A container that was deleted, a key that was changed, an account that is full or closed are mended by a person, and
+  // the image is then still wanted.
+  return new Failure('transient', `blob-${name}`, `blob store: ${code}`, { cause: error });
 }
 
 async function classified<T>(call: () => Promise<T>): Promise<T> {

@@ -14,8 +14,8 @@ export interface Codec extends AsyncDisposable {
   /**
    * Draws one frame (from 0) of a JPEG 2000 or HTJ2K file, windowed as the file says. One at a time, in a thread of its
    * own that is thrown away when it crashes or takes too long: the next call gets a new one.
-   * @throws Failure permanent `too-many-pixels`, `undecodable`, `render-timeout` or `render-crashed`; transient
-   * `render-stopped` once it is disposed of.
+   * @throws Failure permanent `too-many-pixels`, `undecodable` or `render-timeout`; transient `render-crashed`, since
+   * memory may have been short, and `render-stopped` once it is disposed of.
    */
   render(file: Buffer, frame: number): Promise<RawImage>;
 }
@@ -30,6 +30,10 @@ const WORKER_HEAP_MB = 512;
 
 function refused(code: string): Failure {
   return new Failure('permanent', code, `the image cannot be drawn: ${code}`);
+}
+
+function crash(): Failure {
+  return new Failure('transient', 'render-crashed', 'the image was not drawn: its thread crashed');
 }
 
 function stopping(): Failure {
@@ -69,7 +73,7 @@ export function createCodec(options: CodecOptions): Codec {
       reject(refused('render-timeout'));
     }, options.timeoutMs);
     const crashed = (): void => {
-      reject(stopped ? stopping() : refused('render-crashed'));
+      reject(stopped ? stopping() : crash());
     };
     current.once('message', resolve).once('error', crashed).once('exit', crashed);
     try {

@@ -1,21 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { Message } from 'node-hl7-client';
-import { InboundRequest } from 'node-hl7-server';
 import { buildAck } from '../core/ack.ts';
-import { asFailure } from '../core/failure.ts';
-import { decodeHl7, encodeHl7 } from '../core/hl7-charset.ts';
-import type { Hl7Message } from '../core/hl7-message.ts';
-import { parseHl7 } from '../core/hl7-parse.ts';
-import { Hl7Rejection } from '../core/hl7-rejection.ts';
+import { atMost, type AtMost } from '../core/at-most.ts';
+import { asFailure, Failure } from '../core/failure.ts';
+import { createFrameRoom, type FrameRoom } from '../core/frame-room.ts';
+import { encodeHl7 } from '../core/hl7-charset.ts';
 import { createMllpDecoder, mllpFrame, type MllpEvent } from '../core/mllp.ts';
+import { readFrame, readHeader, type ReadFrame } from './hl7-frame.ts';
 
-export interface InboundHl7 {
+export { readFrame } from './hl7-frame.ts';
+
+export interface InboundHl7 extends ReadFrame {
   readonly raw: Buffer;
-  /** Of a message that could not be read at most its MSH. */
-  readonly message: Hl7Message | null;
-  /** Why it could not be read; without patient data. */
-  readonly problem: string | null;
   readonly remoteAddress: string;
 }
 
@@ -27,13 +23,20 @@ export interface Hl7ListenerOptions {
   readonly maxConnections: number;
   /** A connection without a byte for so long is closed. */
   readonly idleTimeoutMs: number;
+  /** A connection on which a frame takes longer than that to come in is closed. */
+  readonly frameTimeoutMs: number;
   /** How long an answer may take before it is AE. */
   readonly answerTimeoutMs: number;
+  /** Frames that are handled at once; others wait, within `answerTimeoutMs`. */
+  readonly maxAtOnce: number;
   /** How long frames in work may take when the listener is closed. */
   readonly closeTimeoutMs: number;
   readonly now: () => Date;
   readonly newControlId: () => string;
-  /** Gives the acknowledgment's text. Called for one frame at a time per connection, in order. */
+  /**
+   * Gives the acknowledgment's text. Called for one frame at a time per connection, in order, but for one that took too
+   * long. Must settle: until it does the frame counts as held.
+   */
   readonly handle: (inbound: InboundHl7) => Promise<string>;
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
@@ -41,45 +44,18 @@ export interface Hl7ListenerOptions {
 export interface Hl7Listener extends AsyncDisposable {
   readonly port: number;
   readonly listening: boolean;
+  /** Bytes of frames, whole or in part, that are held: those coming in, waiting, and in work. */
+  readonly heldBytes: number;
 }
 
 /** Bytes outside frames, since the last frame, after which a sender cannot be speaking MLLP. */
 const MAX_GARBAGE_BYTES = 4096;
-const MAX_HEADER_BYTES = 4096;
 /** Frames of one connection that wait their turn before its socket is not read any more. */
 const MAX_WAITING = 16;
-/** All frames of all connections that are not answered yet, in frames of the largest size. */
+/** All that is held of frames on all connections, in frames of the largest size. */
 const MAX_HELD_FRAMES = 16;
-
-/**
- * What a frame's bytes say. node-hl7-server's parser judges the message as its own listener would; the fields are then
- * read by core/hl7-parse.ts, since that parser's tree does not give a field's repetitions apart.
- */
-export function readFrame(raw: Buffer): Pick<InboundHl7, 'message' | 'problem'> {
-  try {
-    const text = decodeHl7(raw);
-    const message = parseHl7(text);
-    new InboundRequest(new Message({ text: text.trimStart() }), { type: 'message' }).getMessage();
-    return { message, problem: null };
-  } catch (error) {
-    const problem = error instanceof Hl7Rejection ? error.message : 'the message could not be parsed';
-    return { message: readHeader(raw), problem };
-  }
-}
-
-/** Whom to answer, of a message that cannot be read whole. */
-function readHeader(raw: Buffer): Hl7Message | null {
-  try {
-    const [header = ''] = raw
-      .subarray(0, MAX_HEADER_BYTES)
-      .toString('latin1')
-      .trimStart()
-      .split(/[\r\n]/, 1);
-    return parseHl7(header);
-  } catch {
-    return null;
-  }
-}
+/** A connection that holds no more than that is read on where there is no room for more. */
+const SMALL_BYTES = 65_536;
 
 async function within<T>(work: Promise<T>, limitMs: number, late: () => T): Promise<T> {
   const { promise, resolve } = Promise.withResolvers<T>();
@@ -102,93 +78,142 @@ interface Connection {
   destroy(): void;
 }
 
-/** What the frames of all connections that are not answered yet take, and the connections not read because of it. */
-interface Held {
-  bytes: number;
-  readonly paused: Set<() => void>;
-}
-
-function serve(socket: Socket, options: Hl7ListenerOptions, all: Held): Connection {
-  const { log, now, newControlId } = options;
+function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atOnce: AtMost): Connection {
+  const { log, now, newControlId, answerTimeoutMs, frameTimeoutMs } = options;
   const remoteAddress = socket.remoteAddress ?? '';
-  const decoder = createMllpDecoder(options.maxFrameBytes);
+  let decoder = createMllpDecoder(options.maxFrameBytes);
   const waiting: MllpEvent[] = [];
   // With the frame that is on its way in, a connection's own never take more than twice the largest.
   let held = 0;
   let working: Promise<void> | undefined;
   let garbage = 0;
+  let reading = true;
   let finishing = false;
+  let frameTimer: NodeJS.Timeout | undefined;
 
-  const later = (message: Hl7Message | null, code: string): string =>
+  const later = (raw: Buffer, code: string): string =>
     buildAck(
-      message ?? undefined,
+      readHeader(raw) ?? undefined,
       { code: 'AE', text: `try again later: ${code}`, errorCode: 207 },
       now(),
       newControlId(),
     );
-  const answer = async (raw: Buffer, read: Pick<InboundHl7, 'message' | 'problem'>): Promise<string> => {
-    const { message, problem } = read;
+  const answer = async (raw: Buffer, read: (raw: Buffer) => ReadFrame): Promise<string> => {
+    let late = false;
+    const handled = atOnce(() => {
+      // Nobody waits for it any more, and who sent it sends it again.
+      if (late || socket.destroyed) return Promise.reject(new Failure('transient', 'timeout', 'not begun in time'));
+      return options.handle({ raw, ...read(raw), remoteAddress });
+    });
+    const done = (): void => {
+      hold(-raw.length);
+    };
+    handled.then(done, done);
     try {
-      const work = options.handle({ raw, message, problem, remoteAddress });
-      return await within(work, options.answerTimeoutMs, () => later(message, 'timeout'));
+      return await within(handled, answerTimeoutMs, () => {
+        late = true;
+        log.warn({ remoteAddress, limitMs: answerTimeoutMs }, 'HL7 message answered AE: it took too long');
+        return later(raw, 'timeout');
+      });
     } catch (error) {
-      return later(message, asFailure(error).code);
+      return later(raw, asFailure(error).code);
     }
   };
   // Of a frame that is too large its beginning is handed on, to be kept with the reason.
-  const refuse = (head: Buffer): Promise<string> => {
-    const problem = `larger than the ${options.maxFrameBytes} bytes that are taken`;
-    return answer(head, { message: readHeader(head), problem });
-  };
+  const readTooLarge = (head: Buffer): ReadFrame => ({
+    message: readHeader(head),
+    problem: `larger than the ${options.maxFrameBytes} bytes that are taken`,
+  });
   const send = async (text: string): Promise<void> => {
     if (socket.destroyed || socket.write(mllpFrame(encodeHl7(text)))) return;
     await within(
       once(socket, 'drain').then(() => undefined),
-      options.answerTimeoutMs,
+      answerTimeoutMs,
       () => {
         socket.destroy();
       },
     ).catch(() => undefined);
   };
-  const hold = (bytes: number): void => {
-    held += bytes;
-    all.bytes += bytes;
-  };
-  const full = (): boolean =>
-    waiting.length >= MAX_WAITING ||
-    held >= options.maxFrameBytes ||
-    all.bytes >= MAX_HELD_FRAMES * options.maxFrameBytes;
-  const readOn = (): void => {
-    if (full()) return;
-    all.paused.delete(readOn);
-    socket.resume();
-  };
   const work = async (): Promise<void> => {
     while (!socket.destroyed) {
       const event = waiting.shift();
       if (event === undefined) return;
-      if (event.kind === 'frame') await send(await answer(event.bytes, readFrame(event.bytes)));
-      if (event.kind === 'too-large') await send(await refuse(event.head));
-      hold(-heldBy(event));
-      readOn();
-      for (const other of [...all.paused]) other();
+      if (event.kind === 'frame') await send(await answer(event.bytes, readFrame));
+      if (event.kind === 'too-large') await send(await answer(event.head, readTooLarge));
+      regulate();
     }
+  };
+  /** Gives up the frame that is coming in. */
+  const forget = (): void => {
+    decoder = createMllpDecoder(options.maxFrameBytes);
+    hold(0);
+    watch(true);
+  };
+  const finish = async (): Promise<void> => {
+    finishing = true;
+    forget();
+    await working;
+    socket.resume();
+    socket.end();
+  };
+  const giveUp = (): void => {
+    log.warn({ remoteAddress, bytes: decoder.held }, 'HL7 connection closed: the end of a message did not come');
+    if (working === undefined) socket.destroy();
+    else {
+      void finish().then(() => {
+        socket.destroySoon();
+      });
+    }
+  };
+  /** Waits for the end of the frame that is coming in. The time in which it is not read does not count. */
+  const watch = (anew: boolean): void => {
+    const coming = reading && decoder.inside;
+    if (anew || !coming) {
+      clearTimeout(frameTimer);
+      frameTimer = undefined;
+    }
+    if (coming) {
+      frameTimer ??= setTimeout(giveUp, seat.inTurn ? Math.min(answerTimeoutMs, frameTimeoutMs) : frameTimeoutMs);
+    }
+  };
+  const regulate = (): void => {
+    if (finishing || socket.destroyed) return;
+    const may = seat.mayRead && waiting.length < MAX_WAITING && held < options.maxFrameBytes;
+    if (may === reading) return;
+    reading = may;
+    if (reading) {
+      socket.resume();
+      socket.setTimeout(options.idleTimeoutMs);
+    } else {
+      socket.pause();
+    }
+    watch(true);
+  };
+  const seat = room.join(() => {
+    regulate();
+    watch(true);
+  });
+  const hold = (bytes: number): void => {
+    held += bytes;
+    seat.hold(decoder.held, held);
+    regulate();
   };
 
   socket.setNoDelay(true);
   socket.setKeepAlive(true, 30_000);
   socket.setTimeout(options.idleTimeoutMs);
   socket.on('timeout', () => {
-    if (working === undefined) socket.destroy();
+    if (working === undefined && reading) socket.destroy();
   });
   socket.on('error', () => socket.destroy());
   socket.once('close', () => {
-    all.paused.delete(readOn);
-    for (const event of waiting.splice(0)) hold(-heldBy(event));
-    for (const other of [...all.paused]) other();
+    seat.leave();
+    for (const event of waiting.splice(0)) held -= heldBy(event);
+    forget();
   });
   socket.on('data', (chunk: Buffer) => {
     if (finishing) return;
+    let ended = false;
     for (const event of decoder.push(chunk)) {
       if (event.kind === 'garbage') {
         garbage += event.bytes;
@@ -198,26 +223,17 @@ function serve(socket: Socket, options: Hl7ListenerOptions, all: Held): Connecti
         return;
       }
       if (event.kind === 'frame') garbage = 0;
+      ended ||= event.kind === 'frame';
       waiting.push(event);
-      hold(heldBy(event));
+      held += heldBy(event);
     }
-    if (full()) {
-      socket.pause();
-      all.paused.add(readOn);
-    }
+    hold(0);
+    watch(ended);
     working ??= work().finally(() => {
       working = undefined;
     });
   });
-  return {
-    async finish() {
-      finishing = true;
-      await working;
-      socket.resume();
-      socket.end();
-    },
-    destroy: () => socket.destroy(),
-  };
+  return { finish, destroy: () => socket.destroy() };
 }
 
 /**
@@ -225,12 +241,20 @@ function serve(socket: Socket, options: Hl7ListenerOptions, all: Held): Connecti
  * node-hl7-server's; its `Inbound` cannot be the listener, since it ignores the address to bind to, repeats the first
  * message of a kept-open connection, decodes bytes before it frames them and has no limits (see the contract tests).
  * Closing takes no new frames, answers those in work, then closes every connection.
+ *
+ * What is held of frames on all connections is bounded, those that are only half there too, as {@link createFrameRoom}
+ * says: by {@link MAX_HELD_FRAMES} of the largest size, one more, and {@link SMALL_BYTES} and a read for each connection
+ * (what the sockets themselves buffer aside).
+ * A sender for which there is no room is not read, so that it waits; what is small gets through. When half-received
+ * frames take all the room, one of them at a time is read on, and closed when its end does not come within
+ * `answerTimeoutMs`.
  */
 export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7Listener> {
   const connections = new Map<Socket, Connection>();
-  const held: Held = { bytes: 0, paused: new Set() };
+  const room = createFrameRoom(MAX_HELD_FRAMES * options.maxFrameBytes, SMALL_BYTES);
+  const atOnce = atMost(options.maxAtOnce);
   const server = createServer((socket) => {
-    connections.set(socket, serve(socket, options, held));
+    connections.set(socket, serve(socket, options, room, atOnce));
     socket.once('close', () => connections.delete(socket));
   });
   server.maxConnections = options.maxConnections;
@@ -245,6 +269,9 @@ export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7
     port: address.port,
     get listening() {
       return server.listening;
+    },
+    get heldBytes() {
+      return room.bytes;
     },
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close');

@@ -2,9 +2,9 @@ import express, { Router, type ErrorRequestHandler, type Request, type Response 
 import { z } from 'zod';
 import type { ApiKey } from '../core/api-key.ts';
 import { asFailure } from '../core/failure.ts';
-import type { Act, By, StudyView, WorkItem } from '../core/operator.ts';
+import type { Act, By, FailedImages, StudyView, WorkItem } from '../core/operator.ts';
 import { findApiKey, presentedKey } from './api-keys.ts';
-import { ACT_BODIES, BY_BODY, DAYS, openApi } from './operator-openapi.ts';
+import { ACT_BODIES, BY_BODY, DAYS, openApi, RETRY_BODY } from './operator-openapi.ts';
 
 export interface OperatorOptions {
   readonly apiKeys: readonly ApiKey[];
@@ -13,6 +13,8 @@ export interface OperatorOptions {
   readonly show: (studyInstanceUid: string) => Promise<StudyView | null>;
   readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
   readonly replay: (hl7MessageId: string, by: By) => Promise<void>;
+  /** Gives how many images it has tried again. */
+  readonly retryImages: (which: FailedImages, by: By) => Promise<number>;
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
@@ -26,6 +28,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'accession-unknown': 409,
   'nothing-to-confirm': 409,
   'message-refused': 409,
+  'not-failed': 409,
   'who-missing': 400,
   'why-missing': 400,
   'too-long': 400,
@@ -119,6 +122,17 @@ export function operatorRouter(options: OperatorOptions): Router {
       await options.replay(request.params.id, by);
       return { id: request.params.id, answer: 'AA' };
     }),
+  );
+  operator.post('/images/:id/retry', (request, response) =>
+    withBody(request, response, BY_BODY, async (_body, by) => {
+      const which = { image: request.params.id, studyInstanceUid: null, reason: null };
+      return { images: await options.retryImages(which, by) };
+    }),
+  );
+  operator.post('/images/retry', (request, response) =>
+    withBody(request, response, RETRY_BODY, async ({ studyInstanceUid = null, reason = null }, by) => ({
+      images: await options.retryImages({ image: null, studyInstanceUid, reason }, by),
+    })),
   );
   const onError: ErrorRequestHandler = (error, _request, response, next) => {
     if (response.headersSent) {

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
 import { asFailure } from '../core/failure.ts';
+import { smsRouter, type SmsCallbackOptions } from './http-sms.ts';
 import { operatorRouter, type OperatorOptions } from './http-operator.ts';
 import { uploadHandler, type UploadOptions } from './http-upload.ts';
 
@@ -21,6 +22,8 @@ export interface HttpOptions {
   readonly readiness: () => Promise<readonly PartReadiness[]>;
   readonly upload: UploadOptions;
   readonly operator: OperatorOptions;
+  /** Twilio's callbacks; without it they are not there. */
+  readonly sms: SmsCallbackOptions | undefined;
   readonly closeTimeoutMs: number;
 }
 
@@ -53,6 +56,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.all('/api/modality/dicom', (_request, response) => {
     response.set('Allow', 'POST').status(405).json({ error: 'method-not-allowed', detail: 'POST only' });
   });
+  if (options.sms !== undefined) app.use(smsRouter(options.sms));
   app.use(operatorRouter(options.operator));
   app.use((_request, response) => {
     response.status(404).json({ error: 'not-found', detail: 'there is nothing here' });

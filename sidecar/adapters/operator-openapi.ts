@@ -16,6 +16,12 @@ export const BY_BODY = z.object({
   why: said('Why; kept with the decision'),
 });
 
+/** Which of all failed images; without a choice every one. */
+export const RETRY_BODY = BY_BODY.extend({
+  studyInstanceUid: z.string().trim().min(1).max(64).describe('Those of one DICOM study').optional(),
+  reason: z.string().trim().min(1).max(100).describe('Those that failed for that, such as render-timeout').optional(),
+});
+
 /** The bodies of the acts on a study. */
 export const ACT_BODIES = {
   link: BY_BODY.extend({ accessionNumber: z.string().trim().min(1).max(64).describe('Of the study of the RIS') }),
@@ -39,6 +45,7 @@ const ERROR = z.object({
   error: z.string().describe('A code that stays'),
   detail: z.string().describe('For a person; without patient data'),
 });
+const RETRIED = z.object({ images: z.number().describe('How many there are') });
 const REPLAYED = z.object({ id: z.string(), answer: z.literal('AA') });
 
 const schemaOf = (schema: z.ZodType): object => z.toJSONSchema(schema, { io: 'input' });
@@ -113,6 +120,23 @@ export function openApi(): object {
           parameters: [inPath('id', 'Id of the HL7 message')],
           requestBody: body(BY_BODY),
           responses: { 200: json('It is applied.', schemaOf(REPLAYED)), ...errors(400, 404, 409) },
+        },
+      },
+      '/api/operator/images/{id}/retry': {
+        post: {
+          operationId: 'retryImage',
+          summary: 'Mirror one failed image again.',
+          parameters: [inPath('id', "SOP Instance UID (0008,0018), or Orthanc's id")],
+          requestBody: body(BY_BODY),
+          responses: { 200: json('It will be.', schemaOf(RETRIED)), ...errors(400, 409) },
+        },
+      },
+      '/api/operator/images/retry': {
+        post: {
+          operationId: 'retryImages',
+          summary: 'Mirror failed images again: all, those of one study, those that failed for one reason.',
+          requestBody: body(RETRY_BODY),
+          responses: { 200: json('They will be.', schemaOf(RETRIED)), ...errors(400, 409) },
         },
       },
     },

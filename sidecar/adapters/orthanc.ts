@@ -4,7 +4,8 @@ import type { Readable } from 'node:stream';
 import axios, { isAxiosError, type AxiosRequestConfig } from 'axios';
 import { z } from 'zod';
 import { cleanTag, type DicomBatch } from '../core/dicom.ts';
-import { Failure, httpFailureKind } from '../core/failure.ts';
+import { Failure } from '../core/failure.ts';
+import { orthancFailure, wentAway } from './orthanc-failure.ts';
 
 /** What Orthanc made of one file (Orthanc Book, "REST API": POST /instances). */
 export type StoreResult =
@@ -66,39 +67,15 @@ const IDENTIFIED = z.array(z.object({ ID: z.string() }));
 const STORED = z.object({ ID: z.string(), ParentStudy: z.string(), Status: z.enum(['Success', 'AlreadyStored']) });
 const ERROR_BODY = z.object({ Message: z.string().default(''), Details: z.string().default('') });
 
-/** What axios or a schema threw, classified. The message names the request, never what was in it. */
-function orthancFailure(error: unknown, what: string): Failure {
-  if (error instanceof Failure) return error;
-  if (error instanceof z.ZodError) {
-    return new Failure('transient', 'orthanc-answer', `Orthanc: ${what}: an answer of an unknown shape`, {
-      cause: error,
-    });
-  }
-  if (!isAxiosError(error)) return new Failure('transient', 'orthanc-unknown', `Orthanc: ${what}`, { cause: error });
-  const status = error.response?.status;
-  if (error.code === 'ERR_BAD_RESPONSE' && status === 200) {
-    return new Failure('permanent', 'too-large', `Orthanc: ${what}: larger than is taken`);
-  }
-  // Credentials and disk space are put right by a person, and what was asked for is then still wanted.
-  const mendable = status === 401 || status === 403 || status === 507;
-  const outcome = { ...(status !== undefined && { status }), ...(error.code !== undefined && { code: error.code }) };
-  const kind = mendable ? 'transient' : httpFailureKind({ ...outcome, idempotent: true });
-  const code = `orthanc-${status ?? 'unreachable'}`;
-  return new Failure(kind, code, `Orthanc: ${what}: ${status ?? error.code ?? 'no answer'}`);
-}
-
 /** What Orthanc answers to a file that it will never store; 404 is "Inexistent tag". */
 const REFUSALS = new Set([400, 404, 415]);
-
-const RESET = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 
 /** Orthanc closes a connection that was idle for a second, sometimes just as it is used again: ask once more. */
 async function twice<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
-    const stale = isAxiosError(error) && error.response === undefined && RESET.has(error.code ?? '');
-    if (!stale || error.message.includes('timeout')) throw error;
+    if (!isAxiosError(error) || !wentAway(error)) throw error;
     return request();
   }
 }
@@ -127,17 +104,24 @@ export function createOrthanc(options: OrthancOptions) {
     proxy: false,
     maxRedirects: 0,
   });
-  const ask = async <T>(what: string, request: AxiosRequestConfig, schema: z.ZodType<T>): Promise<T> => {
+  const send = async <T>(what: string, request: AxiosRequestConfig, schema: z.ZodType<T>, repeat: typeof twice) => {
     try {
       const signal = (): AbortSignal => AbortSignal.timeout(request.timeout ?? timeoutMs);
-      const answer = await twice(() => client.request<unknown>({ timeout: timeoutMs, signal: signal(), ...request }));
+      const answer = await repeat(() => client.request<unknown>({ timeout: timeoutMs, signal: signal(), ...request }));
       return schema.parse(answer.data);
     } catch (error) {
       throw orthancFailure(error, what);
     }
   };
-  const bytes = (what: string, request: AxiosRequestConfig): Promise<Buffer> =>
-    ask(what, { ...request, responseType: 'arraybuffer', maxContentLength: maxFileBytes }, z.instanceof(Buffer));
+  const ask = <T>(what: string, request: AxiosRequestConfig, schema: z.ZodType<T>): Promise<T> =>
+    send(what, request, schema, twice);
+  // Once, and on a connection of its own: `orthanc-went-away` then means that Orthanc ended while it was at it.
+  const drawn = (what: string, url: string, more: AxiosRequestConfig = {}): Promise<Buffer> => {
+    const limits = { timeout: timeoutMs * 10, maxContentLength: maxFileBytes };
+    const own = { httpAgent: new Agent(), httpsAgent: new SecureAgent() };
+    const request: AxiosRequestConfig = { ...more, ...limits, ...own, url, responseType: 'arraybuffer' };
+    return send(what, request, z.instanceof(Buffer), (once) => once());
+  };
   const bulk = <T>(level: string, ids: readonly string[], schema: z.ZodType<T>): Promise<T> =>
     ask(
       'bulk-content',
@@ -231,18 +215,18 @@ export function createOrthanc(options: OrthancOptions) {
       };
     },
 
-    /** A frame (from 0) as JPEG with the file's own window. Permanent `orthanc-415` where Orthanc cannot decode it. */
+    /**
+     * A frame (from 0) as JPEG with the file's own window. Permanent `orthanc-415` where Orthanc cannot decode it;
+     * transient `orthanc-went-away` where it ended meanwhile.
+     */
     rendered: (orthancId: string, frame: number): Promise<Buffer> =>
-      bytes('rendered', {
-        url: `/instances/${orthancId}/frames/${frame}/rendered`,
+      drawn('rendered', `/instances/${orthancId}/frames/${frame}/rendered`, {
         params: { quality: 90 },
         headers: { Accept: 'image/jpeg' },
-        timeout: timeoutMs * 10,
       }),
 
-    /** The DICOM file. Permanent `too-large` beyond the limit. */
-    file: (orthancId: string): Promise<Buffer> =>
-      bytes('file', { url: `/instances/${orthancId}/file`, timeout: timeoutMs * 10 }),
+    /** The DICOM file, for drawing it here. Permanent `too-large` beyond the limit; else fails as `rendered` does. */
+    file: (orthancId: string): Promise<Buffer> => drawn('file', `/instances/${orthancId}/file`),
 
     /** The ids of all instances, page by page of `limit`: fewer than that is the last page. */
     instanceIds: (since: number, limit: number): Promise<string[]> =>

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import twilio from 'twilio';
 
 export interface SandboxMessage {
   readonly sid: string;
@@ -15,11 +16,32 @@ export type SandboxBehaviour =
   | { readonly kind: 'refuse'; readonly status: number; readonly code: number }
   | { readonly kind: 'hang' | 'reset' | 'nonsense'; readonly afterTaking: boolean };
 
+/** One status callback of a message. */
+export interface SandboxReceipt {
+  readonly status: string;
+  readonly errorCode?: number;
+}
+
+/** What the sandbox tells of a message that names a StatusCallback, in that order, once it was answered or before. */
+export interface SandboxDelivery {
+  readonly receipts: readonly SandboxReceipt[];
+  readonly beforeAnswer?: boolean;
+}
+
+/** A receipt that was posted, and the status it was answered with; `null`: with none. */
+export interface PostedReceipt extends SandboxReceipt {
+  readonly sid: string;
+  readonly answer: number | null;
+}
+
 export interface SmsSandbox extends AsyncDisposable {
   readonly url: string;
   readonly messages: readonly SandboxMessage[];
   /** For each of the next messages in turn; `take` when there are no more. */
   behave(...next: SandboxBehaviour[]): void;
+  readonly posted: readonly PostedReceipt[];
+  /** For each of the next messages that are taken; sent and delivered when there are no more. */
+  deliver(...next: SandboxDelivery[]): void;
 }
 
 /** As many as are kept: it is no archive. */
@@ -37,21 +59,78 @@ async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   return new URLSearchParams(body);
 }
 
+const DELIVERED: SandboxDelivery = { receipts: [{ status: 'sent' }, { status: 'delivered' }] };
+const CALLBACK_TIMEOUT_MS = 15_000;
+
+/** The caller's own token, which Twilio would know: the SDK sends it as the password. */
+function tokenOf(request: IncomingMessage): string {
+  const [, credentials = ''] = (request.headers.authorization ?? '').split(' ');
+  return Buffer.from(credentials, 'base64').toString('utf8').split(':').slice(1).join(':');
+}
+
+/** Posts fields as Twilio does, signed. Gives the status of the answer, `null` where there is none. */
+export async function postSigned(
+  url: string,
+  authToken: string,
+  fields: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
+): Promise<number | null> {
+  const timeout = AbortSignal.timeout(CALLBACK_TIMEOUT_MS);
+  try {
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'X-Twilio-Signature': twilio.getExpectedTwilioSignature(authToken, url, { ...fields }) },
+      body: new URLSearchParams(fields),
+      signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+    });
+    await answer.arrayBuffer();
+    return answer.status;
+  } catch {
+    return null;
+  }
+}
+
 function resource({ sid, to, body, at }: SandboxMessage): object {
   const date = at.toUTCString();
   return { sid, to, body, status: 'sent', date_created: date, date_updated: date, date_sent: date, error_code: null };
 }
 
 /**
- * A stand-in of Twilio's Messages API (create and list) that takes every message and sends none, for the real SDK to
- * talk to: what the sidecar uses without Twilio credentials, what the demo shows, and what tests script.
+ * A stand-in of Twilio's Messages API (create, list and status callbacks) that takes every message and sends none, for
+ * the real SDK to talk to: what the sidecar uses without Twilio credentials, what the demo shows, and what tests script.
  */
 export async function startSmsSandbox(options: { host: string; port: number; now: () => Date }): Promise<SmsSandbox> {
   const messages: SandboxMessage[] = [];
   const script: SandboxBehaviour[] = [];
+  const deliveries: SandboxDelivery[] = [];
+  const posted: PostedReceipt[] = [];
+  const posting = new Set<Promise<void>>();
+  const closing = new AbortController();
+
+  const post = async (callback: string, token: string, sid: string, receipts: readonly SandboxReceipt[]) => {
+    for (const { status, errorCode } of receipts) {
+      const common = { MessageSid: sid, SmsSid: sid, MessageStatus: status, SmsStatus: status };
+      const fields = { ...common, ...(errorCode !== undefined && { ErrorCode: String(errorCode) }) };
+      const answer = await postSigned(callback, token, fields, closing.signal);
+      posted.push({ sid, status, ...(errorCode !== undefined && { errorCode }), answer });
+      posted.splice(0, posted.length - MAX_MESSAGES);
+    }
+  };
 
   const reply = (response: ServerResponse, status: number, body: object): void => {
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+  };
+  /** Posts what became of a message, and waits for it where that comes before the answer. */
+  const tell = async (callback: string, token: string, sid: string, response: ServerResponse): Promise<void> => {
+    const { receipts, beforeAnswer = false } = deliveries.shift() ?? DELIVERED;
+    if (beforeAnswer) {
+      await post(callback, token, sid, receipts);
+      return;
+    }
+    response.once('close', () => {
+      const told = post(callback, token, sid, receipts).finally(() => posting.delete(told));
+      posting.add(told);
+    });
   };
   const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const form = await readForm(request);
@@ -61,6 +140,8 @@ export async function startSmsSandbox(options: { host: string; port: number; now
     if (behaviour.kind === 'take' || ('afterTaking' in behaviour && behaviour.afterTaking)) {
       messages.push(message);
       messages.splice(0, messages.length - MAX_MESSAGES);
+      const callback = form.get('StatusCallback');
+      if (callback !== null) await tell(callback, tokenOf(request), sid, response);
     }
     if (behaviour.kind === 'take') reply(response, 201, resource(message));
     if (behaviour.kind === 'refuse') {
@@ -90,10 +171,14 @@ export async function startSmsSandbox(options: { host: string; port: number; now
     url: `http://${options.host}:${address.port}`,
     messages,
     behave: (...next) => void script.push(...next),
+    posted,
+    deliver: (...next) => void deliveries.push(...next),
     async [Symbol.asyncDispose]() {
+      closing.abort();
       server.close();
       server.closeAllConnections();
       await once(server, 'close');
+      await Promise.all(posting);
     },
   };
 }

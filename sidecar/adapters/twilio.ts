@@ -8,6 +8,8 @@ export interface TwilioOptions {
   readonly messagingServiceSid?: string | undefined;
   /** Instead of Twilio's own, such as a stand-in's. */
   readonly apiUrl?: string | undefined;
+  /** Where Twilio posts what becomes of each text; without it, it is not asked to. */
+  readonly statusCallback?: string | undefined;
   readonly timeoutMs: number;
 }
 
@@ -23,6 +25,9 @@ export interface SmsGateway {
 
 // Twilio error codes that come with a 4xx and pass: too many requests, queue full, credentials or account to be mended.
 const PASSING_CODES = new Set([14107, 20001, 20003, 20005, 20429, 21611, 30001, 63018]);
+
+// "Invalid StatusCallback": nothing was sent, and the text is worth more than its receipts.
+const BAD_CALLBACK_CODE = 21609;
 
 /** Twilio's list is by day and asks page by page: enough for what one number is sent in two days. */
 const MAX_LISTED = 200;
@@ -43,9 +48,22 @@ function twilioFailure(error: unknown, idempotent: boolean): Failure {
   return new Failure(httpFailureKind({ code, idempotent }), `twilio-${code}`, `Twilio: ${code}`);
 }
 
+/**
+ * Whether Twilio, knowing the account's token, signed this request to `url` with these fields (X-Twilio-Signature; see
+ * "Validating requests" of Twilio's documentation). Compared in constant time.
+ */
+export function signedByTwilio(request: {
+  readonly authToken: string;
+  readonly signature: string;
+  readonly url: string;
+  readonly fields: Readonly<Record<string, string | string[]>>;
+}): boolean {
+  return twilio.validateRequest(request.authToken, request.signature, request.url, request.fields);
+}
+
 /** Twilio's Messages API by its own SDK; a call ends within `timeoutMs`. */
 export function createTwilio(options: TwilioOptions): SmsGateway {
-  const { accountSid, authToken, timeoutMs } = options;
+  const { accountSid, authToken, statusCallback, timeoutMs } = options;
   const client = twilio(accountSid, authToken, { timeout: timeoutMs, autoRetry: false, keepAlive: true });
   if (options.apiUrl !== undefined) client.api.baseUrl = options.apiUrl;
   const sender =
@@ -69,7 +87,14 @@ export function createTwilio(options: TwilioOptions): SmsGateway {
 
   return {
     async send({ to, body }) {
-      const { sid } = await limited(client.messages.create({ to, body, ...sender }), false);
+      const create = (callback: { statusCallback?: string }) =>
+        client.messages.create({ to, body, ...sender, ...callback });
+      const withCallback = (url: string) =>
+        create({ statusCallback: url }).catch((error: unknown) => {
+          if (error instanceof twilio.RestException && error.code === BAD_CALLBACK_CODE) return create({});
+          throw error;
+        });
+      const { sid } = await limited(statusCallback === undefined ? create({}) : withCallback(statusCallback), false);
       if (typeof sid !== 'string' || sid === '') {
         throw new Failure('ambiguous', 'twilio-nonsense', 'Twilio answered without a message SID');
       }

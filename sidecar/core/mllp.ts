@@ -16,6 +16,10 @@ export type MllpEvent =
   | { readonly kind: 'garbage'; readonly bytes: number };
 
 export interface MllpDecoder {
+  /** Whether a frame has begun that has not come to its end. */
+  readonly inside: boolean;
+  /** Bytes that are held of it. */
+  readonly held: number;
   /** Takes the next bytes of a connection, cut anywhere, and gives what they completed, in order. */
   push(chunk: Buffer): MllpEvent[];
 }
@@ -47,6 +51,11 @@ export function createMllpDecoder(maxFrameBytes: number): MllpDecoder {
     size += bytes.length;
     if (tooLarge || bytes.length === 0) return;
     parts.push(bytes);
+    // However small the pieces are that come, few are kept, and joining them copies a byte few times.
+    for (let [before, last] = parts.slice(-2); before && last && before.length <= last.length;) {
+      parts.splice(-2, 2, Buffer.concat([before, last]));
+      [before, last] = parts.slice(-2);
+    }
     if (size <= maxFrameBytes) return;
     tooLarge = true;
     events.push({ kind: 'too-large', head: Buffer.from(Buffer.concat(parts).subarray(0, HEAD_BYTES)) });
@@ -58,6 +67,12 @@ export function createMllpDecoder(maxFrameBytes: number): MllpDecoder {
   };
 
   return {
+    get inside() {
+      return inside;
+    },
+    get held() {
+      return inside && !tooLarge ? size : 0;
+    },
     push(chunk) {
       events = [];
       let from = 0;

@@ -14,12 +14,22 @@ export type Act =
   /** Back to the rules, which decide at once. */
   | { readonly kind: 'release' };
 
+/** Which failed images a person has tried again: those that are all of this; `null` says nothing. */
+export interface FailedImages {
+  /** A SOP Instance UID, or Orthanc's id. */
+  readonly image: string | null;
+  readonly studyInstanceUid: string | null;
+  /** One of the codes that the reason names. */
+  readonly reason: string | null;
+}
+
 export const WORK_KINDS = [
   'review',
   'provisional',
   'image-failed',
   'text-held',
   'text-failed',
+  'text-undelivered',
   'message-refused',
   'report-withheld',
   'failure',

@@ -86,3 +86,14 @@ export function blobNames(orthancId: string): { readonly image: string; readonly
   if (!ORTHANC_ID.test(orthancId)) throw new RangeError('not an Orthanc id');
   return { image: `images/${orthancId}.jpg`, thumbnail: `thumbnails/${orthancId}.jpg` };
 }
+
+/** So many renderings of one image may begin and come to no known end: one in company, two alone. */
+export const MOST_BEGUN = 3;
+
+/** Ends that an image itself may be the reason of: its rendering took down who drew it, or something else did just then. */
+const SUSPICIOUS = new Set(['orthanc-went-away', 'orthanc-502', 'render-crashed']);
+
+/** Whether a rendering that failed with that code speaks against its image, which is then drawn alone the next time. */
+export function isSuspicious(code: string): boolean {
+  return SUSPICIOUS.has(code);
+}

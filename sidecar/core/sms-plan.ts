@@ -10,6 +10,8 @@ export interface SmsFacts {
   readonly firstFinalAt: Date;
   readonly phoneNumber: string | null;
   readonly phoneProblem: string | null;
+  /** The number's last word was STOP. */
+  readonly optedOut: boolean;
   /** A DICOM study that claims this study is in review: whose images were read is not known. */
   readonly inReview: boolean;
   /** A person took the images away that the rules had given it, and it has got no others. */
@@ -31,7 +33,8 @@ export const MAX_HOLD_MS = 7 * 86_400_000;
 
 /**
  * Whether the one text of a study with a final report may go out now. `held` is decided again whenever one of the
- * facts changes. A pure function of the facts, so that report, order and images may come in any order.
+ * facts changes. A number that said STOP holds the text rather than fails it: START, or another number of the patient,
+ * lets it go, yet not after {@link MAX_HOLD_MS}, when it would come as a surprise. A pure function of the facts, so that report, order and images may come in any order.
  */
 export function planSms(facts: SmsFacts, now: Date): SmsPlan {
   const reason = !isFinal(facts.reportStatus)
@@ -44,7 +47,9 @@ export function planSms(facts: SmsFacts, now: Date): SmsPlan {
           ? 'images-taken-away'
           : facts.phoneNumber === null
             ? (facts.phoneProblem ?? 'no-number')
-            : null;
+            : facts.optedOut
+              ? 'opted-out'
+              : null;
   if (reason === null && facts.phoneNumber !== null) {
     return now.getTime() - facts.firstFinalAt.getTime() > MAX_HOLD_MS
       ? { state: 'failed', reason: 'held-too-long' }

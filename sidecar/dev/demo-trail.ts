@@ -6,15 +6,16 @@ const TRAIL = `
 SELECT s.accession_number AS accession, s.modality, coalesce(d.rule, '-') AS rule, coalesce(d.status, '-') AS status,
        count(i.id) AS images, count(i.id) FILTER (WHERE i.mirror_status = 'mirrored') AS mirrored,
        (SELECT r.status FROM reports r WHERE r.study_id = s.id ORDER BY version DESC LIMIT 1) AS report,
-       m.state AS sms_state, m.to_number AS sms_to, m.body AS sms_body, min(i.image_url) AS image_url,
+       m.state AS sms_state, t.status AS sms_delivery, m.to_number AS sms_to, m.body AS sms_body, min(i.image_url) AS image_url,
        min(i.thumbnail_url) AS thumbnail_url
 FROM studies s
 LEFT JOIN dicom_studies d ON d.study_id = s.id
 LEFT JOIN series e ON e.dicom_study_id = d.id
 LEFT JOIN images i ON i.series_id = e.id
 LEFT JOIN sms_messages m ON m.study_id = s.id
+LEFT JOIN sms_receipts t ON t.twilio_sid = m.twilio_sid
 WHERE s.source = 'ris'
-GROUP BY s.id, d.id, m.id
+GROUP BY s.id, d.id, m.id, t.status
 ORDER BY s.accession_number`;
 
 const ROW = z.object({
@@ -26,6 +27,7 @@ const ROW = z.object({
   mirrored: z.coerce.number(),
   report: z.string().nullable(),
   sms_state: z.string().nullable(),
+  sms_delivery: z.string().nullable(),
   sms_to: z.string().nullable(),
   sms_body: z.string().nullable(),
   image_url: z.string().nullable(),
@@ -49,7 +51,7 @@ export async function readTrail(databaseUrl: string): Promise<TrailRow[]> {
 /** Whether nothing is left to come on this order's way. */
 export function isComplete(row: TrailRow): boolean {
   const mirrored = row.images > 0 && row.mirrored === row.images;
-  return row.status === 'linked' && mirrored && row.report === 'final' && row.sms_state === 'sent';
+  return row.status === 'linked' && mirrored && row.report === 'final' && row.sms_delivery === 'delivered';
 }
 
 /** The trail as lines of a table. */
@@ -62,7 +64,9 @@ export function trailTable(rows: readonly TrailRow[]): string[] {
       row.status === 'linked' ? row.rule : row.status,
       String(2 * row.mirrored),
       row.report ?? '-',
-      row.sms_state === null ? '-' : `${row.sms_state} to ${row.sms_to ?? '-'}: ${row.sms_body ?? ''}`,
+      row.sms_state === null
+        ? '-'
+        : `${row.sms_delivery ?? row.sms_state} to ${row.sms_to ?? '-'}: ${row.sms_body ?? ''}`,
     ]),
   ];
   const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));

@@ -26,10 +26,12 @@ async function demo(once: boolean, stopped: AbortSignal): Promise<string[]> {
   const [orthancHttp, orthancDicom] = [await freePort(8042), await freePort(4242)];
   await using stack = await startStack({ orthancHttp, orthancDicom });
   const { key, entry } = newApiKey('demo-device', randomBytes(32));
+  const httpPort = await freePort(8080);
   const config = loadConfig({
     ...stack.environment,
     HL7_PORT: String(await freePort(2575)),
-    HTTP_PORT: String(await freePort(8080)),
+    HTTP_PORT: String(httpPort),
+    PUBLIC_URL: `http://127.0.0.1:${httpPort}`,
     API_KEYS: entry,
   });
   const logFile = join(tmpdir(), `axis-portal-demo-${process.pid}.log`);

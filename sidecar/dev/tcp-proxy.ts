@@ -10,6 +10,8 @@ export interface TcpProxy extends AsyncDisposable {
   cut(): void;
   /** Holds back all bytes, both ways and on new connections too, for `ms`; then they go on. */
   delay(ms: number): void;
+  /** Passes on nothing any more on the connections there are, not their ends either, as if a cable were cut. */
+  silence(): void;
   /** Ends every connection towards one end, as if the other had said goodbye; the other way stays open. */
   halfClose(towards: End): void;
 }
@@ -19,12 +21,20 @@ interface Pair {
   readonly server: Socket;
 }
 
-function forward(from: Socket, to: Socket, latencyMs: number): void {
+function forward(
+  from: Socket,
+  to: Socket,
+  latencyMs: number,
+  silenced: () => boolean,
+  onBytes: (bytes: Buffer) => boolean,
+): void {
   const later = (act: () => void): void => {
+    if (silenced()) return;
     if (latencyMs === 0) act();
     else setTimeout(act, latencyMs);
   };
   from.on('data', (chunk: Buffer) => {
+    if (!onBytes(chunk)) return;
     later(() => {
       if (to.writable && !to.write(chunk)) from.pause();
     });
@@ -36,17 +46,33 @@ function forward(from: Socket, to: Socket, latencyMs: number): void {
     });
   };
   from.on('end', end);
-  from.on('error', () => to.destroy());
+  from.on('error', () => {
+    if (!silenced()) to.destroy();
+  });
   from.on('close', () => {
+    if (silenced()) return;
     if (from.readableEnded) end();
     else to.resetAndDestroy();
   });
 }
 
+export interface ProxyTarget {
+  readonly port: number;
+  readonly host?: string;
+  readonly latencyMs?: number;
+  /** Sees all bytes of clients, with a number for their connection; what it gives false for goes no further. */
+  readonly onSent?: (bytes: Buffer, connection: number) => boolean;
+  /** Sees all bytes of the server likewise. */
+  readonly onAnswered?: (bytes: Buffer, connection: number) => boolean;
+  readonly onClosed?: (connection: number) => void;
+}
+
 /** A TCP proxy on loopback, to disturb what goes through it; without that it takes `latencyMs` each way. */
-export async function startTcpProxy(target: { port: number; host?: string; latencyMs?: number }): Promise<TcpProxy> {
-  const { host = '127.0.0.1', latencyMs = 0 } = target;
+export async function startTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
+  const { host = '127.0.0.1', latencyMs = 0, onSent = () => true, onAnswered = () => true } = target;
+  let connections = 0;
   const pairs = new Set<Pair>();
+  const silent = new WeakSet<Pair>();
   let heldUntil = 0;
   const hold = (pair: Pair): void => {
     const ms = heldUntil - Date.now();
@@ -59,9 +85,12 @@ export async function startTcpProxy(target: { port: number; host?: string; laten
   const listener = createServer({ allowHalfOpen: true }, (client) => {
     const server = connect({ port: target.port, host, allowHalfOpen: true });
     const pair = { client, server };
+    const connection = (connections += 1);
     pairs.add(pair);
-    forward(client, server, latencyMs);
-    forward(server, client, latencyMs);
+    const silenced = (): boolean => silent.has(pair);
+    forward(client, server, latencyMs, silenced, (bytes) => onSent(bytes, connection));
+    forward(server, client, latencyMs, silenced, (bytes) => onAnswered(bytes, connection));
+    client.once('close', () => target.onClosed?.(connection));
     for (const socket of [client, server]) {
       socket.once('close', () => {
         if (client.destroyed && server.destroyed) pairs.delete(pair);
@@ -85,6 +114,9 @@ export async function startTcpProxy(target: { port: number; host?: string; laten
     delay(ms) {
       heldUntil = Math.max(heldUntil, Date.now() + ms);
       for (const pair of pairs) hold(pair);
+    },
+    silence() {
+      for (const pair of pairs) silent.add(pair);
     },
     halfClose(towards) {
       for (const pair of pairs) pair[towards].end();

@@ -40,6 +40,10 @@ export interface ReceiveDeps<Tx extends ReceiveTx> {
 /** The longest MSH-3, MSH-4 and MSH-10 that are taken; the standard's own limits are 227, 227 and 20 (199 from 2.7). */
 const MAX_HEADER_LENGTH = 200;
 
+// A digit in each part and no four letters in a row, else it might be a name; or hexadecimal, as a UUID.
+const CONTROL_ID =
+  /^(?=.{1,50}$)(?=[^.-]*\d)[a-z\d]+([.-](?=[^.-]*\d)[a-z\d]+)*$(?<!.*[a-z]{4}.*)|^(?=.*\d)[\da-f-]{20,36}$/i;
+
 /** As much of a header field as is kept of one that is too long. */
 const kept = (text: string): string => text.slice(0, MAX_HEADER_LENGTH).toWellFormed();
 
@@ -93,9 +97,9 @@ export async function receiveMessage<Tx extends ReceiveTx>(
     remoteAddress: inbound.remoteAddress,
   };
 
-  // What a sender puts there by mistake may be a patient's.
+  // What a sender puts there by mistake may be a patient's, also a name joined by hyphens.
   const logged = {
-    controlId: /^[\w.-]{1,50}$/.test(controlId) ? controlId : '(unusual)',
+    controlId: CONTROL_ID.test(controlId) ? controlId : '(unusual)',
     messageType: /^[A-Z]{3}(\^[A-Z]\d{2})?$/.test(messageType) ? messageType : '(unusual)',
   };
 

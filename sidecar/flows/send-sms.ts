@@ -1,4 +1,5 @@
 import { asFailure, retryDelayMs, type Failure } from '../core/failure.ts';
+import { OPTED_OUT_CODE } from '../core/sms-opt-out.ts';
 import { nextSendTime, type SmsHours } from '../core/sms.ts';
 
 export type SmsClaim =
@@ -13,18 +14,21 @@ export type SmsClaim =
   /** An earlier call's end is not known. */
   | { readonly state: 'settle'; readonly to: string; readonly body: string; readonly since: Date }
   | { readonly state: 'later'; readonly at: Date }
-  /** Sent, failed or held: nothing to do. */
+  /** Sent, failed or held, as now where the number has said STOP: nothing to do. */
   | { readonly state: 'done' };
 
 export interface SendSmsDeps {
   /**
    * In one committed transaction, under the row's lock: `queued` and due (and `mayBegin`) becomes `sending` since `now`,
-   * so that of two callers only one gets `send`; a row that is `sending` already stays as it is.
+   * so that of two callers only one gets `send`, or `held` where the number has said STOP since it was planned; a row that
+   * is `sending` already stays as it is.
    */
   readonly claim: (smsId: string, now: Date, mayBegin: Date) => Promise<SmsClaim>;
   /** Each of these only changes a row that still says `sending` since `since`. */
   readonly markSent: (smsId: string, since: Date, sid: string, now: Date) => Promise<void>;
   readonly markFailed: (smsId: string, since: Date, reason: string, now: Date) => Promise<void>;
+  /** `markFailed`, and with it that the number wants no texts. */
+  readonly markOptedOut: (smsId: string, since: Date, reason: string, now: Date) => Promise<void>;
   readonly requeue: (smsId: string, since: Date, reason: string, notBefore: Date, now: Date) => Promise<void>;
   readonly send: (message: { to: string; body: string }) => Promise<{ sid: string }>;
   readonly find: (message: { to: string; body: string; since: Date }) => Promise<{ sid: string } | null>;
@@ -32,6 +36,8 @@ export interface SendSmsDeps {
   readonly random: () => number;
   readonly hours: SmsHours;
   readonly timeZone: string;
+  /** Whether a START is heard: if not, that a number wants no texts is Twilio's to know, or it would be kept for ever. */
+  readonly hearsStart: boolean;
 }
 
 /** A call to Twilio has ended by then, one way or the other, and its list has had time to show it. */
@@ -103,7 +109,8 @@ async function send(
   if (failure.kind === 'ambiguous' || !failure.code.startsWith('twilio-'))
     return { again: after(since, FIRST_LOOK_MS) };
   if (failure.kind === 'permanent' || attempt >= MAX_ATTEMPTS) {
-    await deps.markFailed(smsId, since, failure.code, now);
+    const mark = failure.code === OPTED_OUT_CODE && deps.hearsStart ? deps.markOptedOut : deps.markFailed;
+    await mark(smsId, since, failure.code, now);
     return null;
   }
   const notBefore = after(now, retryDelayMs(attempt, deps.random(), 10_000, 3_600_000));

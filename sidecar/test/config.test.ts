@@ -106,6 +106,7 @@ describe('settings', () => {
     HTTP_PORT: '-1',
     API_KEYS: 'SECRET',
     PORTAL_URL: 'SECRET',
+    PUBLIC_URL: 'https://axis.example/?SECRET',
     TWILIO_API_URL: 'SECRET',
     SMS_HOURS: 'SECRET',
     SMS_TEMPLATE: 'SECRET',
@@ -120,6 +121,24 @@ describe('settings', () => {
     expect(problems.map((problem) => problem.split(':')[0]).sort()).to.deep.equal(Object.keys(BAD).sort());
     expect(problems.join()).not.to.match(/SECRET|secret|70000|1\.5|password/);
     expect(new ConfigError(problems).message.split('\n')).to.have.length(problems.length + 1);
+  });
+
+  it('take the public URL without a slash at its end, and nothing that is no part of an address to post to', () => {
+    const publicUrl = (PUBLIC_URL: string) => loadConfig({ ...NEEDED, PUBLIC_URL }).PUBLIC_URL;
+    expect(publicUrl('https://axis.example/')).to.equal('https://axis.example');
+    expect(publicUrl('https://axis.example:8443/sidecar/')).to.equal('https://axis.example:8443/sidecar');
+    const bad = [
+      'https://axis.example/#a',
+      'https://axis.example?',
+      'https://u:p@axis.example',
+      'ftp://axis.example',
+      'x',
+    ];
+    for (const PUBLIC_URL of bad) {
+      expect(problemsOf({ ...NEEDED, PUBLIC_URL }).join(), PUBLIC_URL).to.match(
+        /^PUBLIC_URL: must be an http\(s\) URL/,
+      );
+    }
   });
 
   it('let no key in both as a device and as an operator', () => {

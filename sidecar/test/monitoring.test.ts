@@ -77,6 +77,26 @@ describe('monitoring', () => {
     expect([...new Set([...asked].map(([name]) => name))].filter((name) => !known.includes(name))).to.deep.equal([]);
   });
 
+  it('has services that are pinned, hardened and on this machine only', () => {
+    const compose = readFileSync(project('docker-compose.yml'), 'utf8');
+    for (const name of ['prometheus', 'grafana']) {
+      const [, service = ''] = new RegExp(`^ {2}${name}:\\n((?: {4}.*\\n|\\n)*)`, 'm').exec(compose) ?? [];
+      expect(service, name)
+        .to.match(/^ {4}<<: \*service$/m)
+        .and.to.contain('    profiles: [monitoring]\n');
+      expect(service, name)
+        .to.match(/^ {4}image: [a-z/]+:v?\d+\.\d+\.\d+$/m)
+        .and.to.contain('    read_only: true\n');
+      expect(service, name).to.match(/^ {4}user: (nobody|'472')$/m);
+      expect(service, name).to.match(/^ {6}- \$\{[A-Z]+_PUBLISH:-127\.0\.0\.1:\d+\}:\d+$/m);
+      const shown = [...service.matchAll(/^ {6}- \.\/(sidecar\/[^:]+):.*:ro$/gm)].map(([, path = '']) => path);
+      expect(shown.filter((path) => !existsSync(project(path)))).to.deep.equal([]);
+      expect(shown).to.have.length(2);
+    }
+    expect(compose).not.to.match(/^ {6}- .*METRICS/m);
+    expect(read('prometheus.yml')).to.contain('port: 9464');
+  });
+
   it('has a dashboard whose every question Prometheus understands, and whose panels do not overlap', () => {
     const groups = expressions.map((expr, at) => `{ record: 'r:r${at}', expr: '${expr.replaceAll("'", "''")}' }`);
     const { ok, output } = promtool(['check', 'rules'], {

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
-import { execute, ID_ROW, query } from './query.ts';
+import { BLOB_FLAG, execute, ID_ROW, query } from './query.ts';
 
 // Not at once: a modification in Orthanc deletes what it was made from at its end.
 export const ADD_LOOKS = `
@@ -29,8 +29,8 @@ SELECT DISTINCT dicom_study_id AS id FROM gone`;
 
 export const ADD_BLOB_JOBS = `
 WITH jobs AS MATERIALIZED (
-  SELECT array_agg(ROW('remove-blobs', json_build_object('orthancId', id), NULL, NULL, NULL, 'remove-blobs:' || id, 0, NULL
-                       )::graphile_worker.job_spec) AS specs
+  SELECT array_agg(ROW('remove-blobs', json_build_object('orthancId', id), NULL, NULL, NULL, 'remove-blobs:' || id, 0,
+                       ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec) AS specs
   FROM unnest(CAST(:orthancIds AS text[])) AS id
 )
 SELECT count(*) AS count FROM jobs, LATERAL graphile_worker.add_jobs(jobs.specs) WHERE jobs.specs IS NOT NULL`;

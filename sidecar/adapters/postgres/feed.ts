@@ -2,7 +2,8 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { accessionKey, cleanAccession } from '../../core/accession.ts';
 import { parseDate, type DicomBatch } from '../../core/dicom.ts';
-import { execute, ID_ROW, query } from './query.ts';
+import { MIRROR_ATTEMPTS } from './images.ts';
+import { BLOB_FLAG, execute, ID_ROW, query } from './query.ts';
 
 export const READ_CURSOR = 'SELECT server_id AS "serverId", seq FROM feed_cursor';
 export const SAVE_CURSOR = `
@@ -61,13 +62,10 @@ WITH added AS (
   RETURNING id
 ), jobs AS MATERIALIZED (
   SELECT array_agg(ROW('mirror-image', json_build_object('imageId', CAST(id AS text)), NULL, NULL, :maxAttempts,
-                       'mirror-image:' || id, 0, NULL)::graphile_worker.job_spec) AS specs
+                       'mirror-image:' || id, 0, ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec) AS specs
   FROM added
 )
 SELECT count(*) AS count FROM jobs, LATERAL graphile_worker.add_jobs(jobs.specs) WHERE jobs.specs IS NOT NULL`;
-
-/** An attempt waits e^n seconds (at most some six hours) after the n-th: 16 attempts are a bit over two days. */
-const MIRROR_ATTEMPTS = 16;
 
 /** Where the feed has come to, outside any transaction; `null` before the first page. */
 export async function readCursor(db: Knex): Promise<{ serverId: string; seq: number } | null> {

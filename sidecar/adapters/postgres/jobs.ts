@@ -1,22 +1,29 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run, Logger, type Runner, type TaskList, type WorkerEvents } from 'graphile-worker';
+import { run, Logger, type JobHelpers, type Runner, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { Knex } from 'knex';
 import pg from 'pg';
 import { z } from 'zod';
 import { asFailure } from '../../core/failure.ts';
-import { query } from './query.ts';
+import { MIRROR_ATTEMPTS } from './images.ts';
+import { BLOB_FLAG, query } from './query.ts';
 import { JOB_HOLDER_LOCK } from './replica.ts';
 
 export interface JobHandlers {
-  /** `lastAttempt`: if it fails now, it is not tried again. */
-  readonly mirrorImage: (imageId: string, lastAttempt: boolean) => Promise<void>;
+  /** `lastAttempt`: if it fails now, it is not tried again. Gives when to call again, not counting as tried, or null. */
+  readonly mirrorImage: (
+    imageId: string,
+    options: { readonly lastAttempt: boolean; readonly stop: AbortSignal },
+  ) => Promise<{ readonly again: Date } | null>;
   /** Gives when to call again, or null. */
   readonly sendSms: (smsId: string) => Promise<{ readonly again: Date } | null>;
   readonly labelStudy: (dicomStudyId: string) => Promise<void>;
   /** `look` counts from 0. Gives when to look again, or null. */
   readonly lookForDeleted: (dicomStudyId: string, look: number) => Promise<{ readonly again: Date } | null>;
-  readonly removeBlobs: (orthancId: string) => Promise<void>;
+  /** As `mirrorImage`. */
+  readonly removeBlobs: (orthancId: string) => Promise<{ readonly again: Date } | null>;
+  /** Whether jobs of the blob store, marked by {@link BLOB_FLAG}, had better not begin now. */
+  readonly blobsRest: () => boolean;
 }
 
 export interface JobOptions {
@@ -35,10 +42,24 @@ const LOOK_PAYLOAD = z.object({ dicomStudyId: z.string(), look: z.number() });
 const BLOBS_PAYLOAD = z.object({ orthancId: z.string() });
 const SMS_PAYLOAD = z.object({ smsId: z.string() });
 
+/** As it was, but later and with no try counted. */
+async function putOff({ addJob, job }: JobHelpers, outcome: { readonly again: Date } | null): Promise<void> {
+  if (outcome === null) return;
+  const key = job.key === null ? {} : { jobKey: job.key };
+  await addJob(job.task_identifier, job.payload, {
+    ...key,
+    runAt: outcome.again,
+    maxAttempts: job.max_attempts,
+    flags: [BLOB_FLAG],
+  });
+}
+
 function tasks(handlers: JobHandlers): TaskList {
   return {
-    'mirror-image': async (payload, { job }) => {
-      await handlers.mirrorImage(MIRROR_PAYLOAD.parse(payload).imageId, job.attempts >= job.max_attempts);
+    'mirror-image': async (payload, helpers) => {
+      const { job, abortSignal: stop } = helpers;
+      const options = { lastAttempt: job.attempts >= job.max_attempts, stop };
+      await putOff(helpers, await handlers.mirrorImage(MIRROR_PAYLOAD.parse(payload).imageId, options));
     },
     'label-study': async (payload) => {
       await handlers.labelStudy(LABEL_PAYLOAD.parse(payload).dicomStudyId);
@@ -56,8 +77,8 @@ function tasks(handlers: JobHandlers): TaskList {
       const next = { jobKey: `look-for-deleted:${dicomStudyId}`, runAt: outcome.again };
       await helpers.addJob('look-for-deleted', { dicomStudyId, look: look + 1 }, next);
     },
-    'remove-blobs': async (payload) => {
-      await handlers.removeBlobs(BLOBS_PAYLOAD.parse(payload).orthancId);
+    'remove-blobs': async (payload, helpers) => {
+      await putOff(helpers, await handlers.removeBlobs(BLOBS_PAYLOAD.parse(payload).orthancId));
     },
   };
 }
@@ -66,15 +87,16 @@ function tasks(handlers: JobHandlers): TaskList {
 // hours it waits for may be set otherwise now.
 export const REQUEUE_UNFINISHED = `
 WITH wanted AS (
-  SELECT 'mirror-image' AS task, json_build_object('imageId', CAST(id AS text)) AS payload, 'mirror-image:' || id AS key
+  SELECT 'mirror-image' AS task, json_build_object('imageId', CAST(id AS text)) AS payload, 'mirror-image:' || id AS key,
+         ${MIRROR_ATTEMPTS} AS attempts, ARRAY['${BLOB_FLAG}'] AS flags
   FROM images WHERE mirror_status = 'pending' AND NOT EXISTS (
     SELECT 1 FROM graphile_worker.jobs j WHERE j.key = 'mirror-image:' || images.id AND j.attempts < j.max_attempts)
   UNION ALL
-  SELECT 'send-sms', json_build_object('smsId', CAST(id AS text)), 'send-sms:' || id
+  SELECT 'send-sms', json_build_object('smsId', CAST(id AS text)), 'send-sms:' || id, NULL, NULL
   FROM sms_messages WHERE state IN ('queued', 'sending') AND NOT EXISTS (
     SELECT 1 FROM graphile_worker.jobs j WHERE j.key = 'send-sms:' || sms_messages.id AND j.locked_at IS NOT NULL)
 )
-SELECT count(graphile_worker.add_job(task, payload, job_key := key)) AS count FROM wanted`;
+SELECT count(graphile_worker.add_job(task, payload, job_key := key, max_attempts := attempts, flags := flags)) AS count FROM wanted`;
 
 // The seconds are for a process that has just begun to work and vouches with its next beat.
 export const RELEASE_JOBS_OF_DEAD = `
@@ -140,6 +162,9 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
       events,
       noHandleSignals: true,
       pollInterval: 1000,
+      forbiddenFlags: () => (handlers.blobsRest() ? [BLOB_FLAG] : null),
+      // Before they are handed back, renderings are told to end.
+      gracefulShutdownAbortTimeout: Math.ceil(options.closeTimeoutMs / 2),
       // Without these the queue does not wait for what it writes of a job's end: an error of it ends the process, and a
       // stop leaves the job locked.
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },

@@ -20,14 +20,21 @@ WITH open_studies AS (
   (SELECT status, study_instance_uid, patient, accession, reason, first_seen_at
    FROM open_studies WHERE status = 'provisional' ORDER BY first_seen_at LIMIT :limit)
   UNION ALL
-  (SELECT 'image-failed', d.study_instance_uid, p.name, s.accession_number, i.mirror_reason || ' (' || i.sop_instance_uid || ')', i.created_at
+  (SELECT 'image-failed', d.study_instance_uid, p.name, s.accession_number,
+          i.mirror_reason || CASE count(*) WHEN 1 THEN ' (' ELSE ' (' || count(*) || ' images, such as ' END
+          || min(i.sop_instance_uid) || ')', min(i.created_at)
    FROM images i JOIN series e ON e.id = i.series_id JOIN dicom_studies d ON d.id = e.dicom_study_id
    JOIN studies s ON s.id = e.study_id JOIN patients p ON p.id = s.patient_id
-   WHERE i.mirror_status = 'failed' ORDER BY i.created_at LIMIT :limit)
+   WHERE i.mirror_status = 'failed' GROUP BY d.id, s.id, p.id, i.mirror_reason ORDER BY min(i.created_at) LIMIT :limit)
   UNION ALL
   (SELECT 'text-' || m.state, s.accession_number, p.name, s.accession_number, m.reason, m.updated_at
    FROM sms_messages m JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
    WHERE m.state IN ('held', 'failed') ORDER BY m.updated_at LIMIT :limit)
+  UNION ALL
+  (SELECT 'text-undelivered', s.accession_number, p.name, s.accession_number, r.status || coalesce(': twilio-' || r.error_code, ''), r.received_at
+   FROM sms_receipts r JOIN sms_messages m ON m.twilio_sid = r.twilio_sid
+   JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
+   WHERE r.status IN ('canceled', 'undelivered', 'failed') ORDER BY r.received_at LIMIT :limit)
   UNION ALL
   (SELECT 'message-refused', CAST(h.id AS text), NULL, NULL, h.message_type || ': ' || h.reason, h.received_at
    FROM hl7_messages h WHERE h.answer = 'AR' ORDER BY h.received_at LIMIT :limit)

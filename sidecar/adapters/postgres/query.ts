@@ -50,3 +50,6 @@ export async function execute(db: Knex, sql: string, bindings: Readonly<Record<s
 }
 
 export const ID_ROW = z.object({ id: z.string() });
+
+/** Marks the jobs that need the blob store. */
+export const BLOB_FLAG = 'blob';

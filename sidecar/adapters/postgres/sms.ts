@@ -1,13 +1,14 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import type { SmsPlan, SmsSubject } from '../../core/sms-plan.ts';
-import { execute, query } from './query.ts';
+import { execute, ID_ROW, query } from './query.ts';
+import { optedOut } from './sms-receipts.ts';
 
 // Studies with a final report whose text is not begun. Images in review that claim the study hold its text too: whose
 // images were read is then not known.
 export const LOAD_SMS_SUBJECTS = `
 SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_number, p.phone_problem, f.first_final_at,
-       current.status AS report_status, current.withheld,
+       current.status AS report_status, current.withheld, ${optedOut('p.phone_number')} AS opted_out,
        EXISTS (SELECT 1 FROM dicom_studies d
                WHERE d.status = 'review' AND d.candidate_ids @> ARRAY[s.id]) AS in_review,
        EXISTS (SELECT 1 FROM dicom_studies d
@@ -31,6 +32,7 @@ const SUBJECT_ROW = z.object({
   modality: z.string(),
   phone_number: z.string().nullable(),
   phone_problem: z.string().nullable(),
+  opted_out: z.boolean(),
   first_final_at: z.date(),
   report_status: z.enum(['preliminary', 'final', 'corrected', 'cancelled']),
   withheld: z.string().nullable(),
@@ -66,6 +68,7 @@ export function smsPlanStatements(trx: Knex.Transaction) {
           firstFinalAt: row.first_final_at,
           phoneNumber: row.phone_number,
           phoneProblem: row.phone_problem,
+          optedOut: row.opted_out,
           withheld: row.withheld,
           inReview: row.in_review,
           imagesTaken: row.images_taken,
@@ -101,9 +104,13 @@ const LOCK_SMS = `
 SELECT state, to_number AS "to", body, attempts, not_before AS "notBefore", sending_since AS since
 FROM sms_messages WHERE id = :smsId FOR UPDATE`;
 
-const BEGIN_SENDING = `
-UPDATE sms_messages SET state = 'sending', reason = NULL, sending_since = :now, attempts = attempts + 1, updated_at = :now
-WHERE id = :smsId`;
+// Whether the number said STOP since the text was planned is asked in the very statement that begins.
+export const BEGIN_SENDING = `
+UPDATE sms_messages m SET state = 'sending', reason = NULL, sending_since = :now, attempts = attempts + 1, updated_at = :now
+WHERE id = :smsId AND NOT ${optedOut('m.to_number')} RETURNING id`;
+
+const HOLD_OPTED_OUT = `
+UPDATE sms_messages SET state = 'held', reason = 'opted-out', to_number = NULL, updated_at = :now WHERE id = :smsId`;
 
 const MARK_SENT = `
 UPDATE sms_messages SET state = 'sent', reason = NULL, twilio_sid = :sid, sent_at = :now, updated_at = :now
@@ -112,6 +119,13 @@ WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
 const MARK_FAILED = `
 UPDATE sms_messages SET state = 'failed', reason = :reason, updated_at = :now
 WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
+
+// As of when the call began: a START since then holds.
+const MARK_OPTED_OUT = `
+WITH failed AS (${MARK_FAILED} RETURNING id, to_number)
+INSERT INTO sms_opt_outs (source, number, opted_out, said_at)
+SELECT 'refused text ' || id, to_number, true, CAST(:since AS timestamptz) FROM failed
+ON CONFLICT (source) DO NOTHING`;
 
 const REQUEUE = `
 UPDATE sms_messages SET state = 'queued', reason = :reason, not_before = :notBefore, updated_at = :now
@@ -135,13 +149,19 @@ export function smsStatements(db: Knex) {
         if (row.state !== 'queued') return { state: 'done' };
         const due = row.notBefore !== null && row.notBefore > mayBegin ? row.notBefore : mayBegin;
         if (due > now) return { state: 'later', at: due };
-        await execute(trx, BEGIN_SENDING, { smsId, now });
+        const begun = await query(trx, BEGIN_SENDING, { smsId, now }, ID_ROW);
+        if (begun.length === 0) {
+          await execute(trx, HOLD_OPTED_OUT, { smsId, now });
+          return { state: 'done' };
+        }
         return { state: 'send', to, body, since: now, attempt: row.attempts + 1 };
       }),
     markSent: (smsId: string, since: Date, sid: string, now: Date) =>
       execute(db, MARK_SENT, { smsId, since, sid, now }),
     markFailed: (smsId: string, since: Date, reason: string, now: Date) =>
       execute(db, MARK_FAILED, { smsId, since, reason, now }),
+    markOptedOut: (smsId: string, since: Date, reason: string, now: Date) =>
+      execute(db, MARK_OPTED_OUT, { smsId, since, reason, now }),
     requeue: (smsId: string, since: Date, reason: string, notBefore: Date, now: Date) =>
       execute(db, REQUEUE, { smsId, since, reason, notBefore, now }),
   };

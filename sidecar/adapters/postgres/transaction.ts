@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { deletionStatements } from './deletions.ts';
 import { feedStatements } from './feed.ts';
+import { imageRetryStatements } from './images.ts';
 import { labelStatements } from './labels.ts';
 import { linkStatements } from './links.ts';
 import { messageStatements } from './messages.ts';
@@ -8,13 +9,16 @@ import { postgresFailure } from './query.ts';
 import { resolveStatements } from './resolve.ts';
 import { risStatements } from './ris.ts';
 import { smsPlanStatements } from './sms.ts';
+import { optChoiceStatements } from './sms-receipts.ts';
 
 const statements = (trx: Knex.Transaction) => ({
   ...deletionStatements(trx),
   ...feedStatements(trx),
+  ...imageRetryStatements(trx),
   ...labelStatements(trx),
   ...linkStatements(trx),
   ...messageStatements(trx),
+  ...optChoiceStatements(trx),
   ...resolveStatements(trx),
   ...risStatements(trx),
   ...smsPlanStatements(trx),

@@ -103,6 +103,30 @@ describe('drawing JPEG 2000 in a thread', () => {
     expect(await codec.render(file, 0)).to.include({ width: 64 });
   });
 
+  it('outlives codestreams of 65,535 x 65,535 pixels, of thousands of components, tiles of one pixel, and broken ones', async function () {
+    await using wide = createCodec({ maxPixels: 64_000_000, timeoutMs: 20_000 });
+    for (const path of [SMALL, HTJ2K]) {
+      const file = dicomFile(this, path);
+      // SIZ: XTsiz and YTsiz are 24, Csiz 40 bytes on (ISO/IEC 15444-1 table A.9).
+      const siz = file.indexOf(Buffer.of(0xff, 0x4f, 0xff, 0x51));
+      const [manyParts, manyTiles] = [Buffer.from(file), withCodestreamSize(file, 8000, 8000)];
+      manyParts.writeUInt16BE(16_384, siz + 40);
+      for (const offset of [24, 28]) manyTiles.writeUInt32BE(1, siz + offset);
+      expect(await refusal(wide.render(withCodestreamSize(file, 65_535, 65_535), 0))).to.equal(
+        'permanent too-many-pixels',
+      );
+      for (const changed of [manyParts, manyTiles]) {
+        expect(await refusal(wide.render(changed, 0))).to.equal('permanent undecodable');
+      }
+      for (let at = siz + 4; at < siz + 120; at += 3) {
+        const broken = Buffer.from(file);
+        broken.fill(0xff - (at % 7), at, at + 2);
+        expect(await refusal(wide.render(broken, 0))).to.match(/^permanent |^was drawn|^transient render-crashed/);
+      }
+      expect((await codec.render(file, 0)).width).to.be.greaterThan(0);
+    }
+  });
+
   it('takes exactly as many pixels as it may', async function () {
     const file = dicomFile(this, SMALL);
     for (const [maxPixels, expected] of [
@@ -117,7 +141,7 @@ describe('drawing JPEG 2000 in a thread', () => {
   it('draws the next image after one that made its thread run out of memory', async function () {
     const file = dicomFile(this, SMALL);
     const [bomb, next] = [refusal(codec.render(memoryBomb(40_000_000), 0)), codec.render(file, 0)];
-    expect(await bomb).to.equal('permanent render-crashed');
+    expect(await bomb).to.equal('transient render-crashed');
     expect(await next).to.include({ width: 64 });
   });
 

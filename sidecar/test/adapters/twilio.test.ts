@@ -95,6 +95,44 @@ describe('Twilio, by its own SDK against the sandbox', () => {
     }
   });
 
+  describe('receipts', () => {
+    const CALLBACK = 'http://127.0.0.1:1/api/sms/status';
+    let asking: SmsGateway;
+    beforeEach(() => {
+      asking = createTwilio({ ...ACCOUNT, apiUrl: sandbox.url, statusCallback: CALLBACK, timeoutMs: 300 });
+    });
+
+    it('are asked for where there is an address for them only', async () => {
+      await sent();
+      expect(sandbox.posted).to.have.length(0);
+      sandbox.deliver({ receipts: [{ status: 'delivered' }], beforeAnswer: true });
+      const { sid } = await asking.send({ to: TO, body: 'Ready' });
+      expect(sandbox.posted).to.deep.equal([{ sid, status: 'delivered', answer: null }]);
+    });
+
+    it('are done without where Twilio refuses their address: the text is sent, once', async () => {
+      sandbox.behave(refused(400, 21609));
+      sandbox.deliver({ receipts: [{ status: 'delivered' }], beforeAnswer: true });
+      const { sid } = await asking.send({ to: TO, body: 'Ready' });
+      expect(sandbox.messages.map((message) => message.sid)).to.deep.equal([sid]);
+      expect(sandbox.posted).to.have.length(0);
+    });
+
+    it('do not make any other refusal be tried again', async () => {
+      for (const behaviour of [refused(400, 21610), { kind: 'reset', afterTaking: true } as const]) {
+        sandbox.behave(behaviour);
+        await failureOf(asking.send({ to: TO, body: 'Ready' }));
+      }
+      expect(sandbox.messages).to.have.length(1);
+    });
+
+    it('leave the refusal of the text itself as it is', async () => {
+      sandbox.behave(refused(400, 21609), refused(400, 21211));
+      expect((await failureOf(asking.send({ to: TO, body: 'Ready' }))).code).to.equal('twilio-21211');
+      expect(sandbox.messages).to.have.length(0);
+    });
+  });
+
   describe('settling an unclear end', () => {
     const find = (body: string, since: Date, to = TO) => gateway.find({ to, body, since });
 

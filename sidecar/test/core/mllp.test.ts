@@ -120,6 +120,36 @@ describe('MLLP framing', () => {
     expect(events[0]).to.have.property('head').with.length(4096);
   });
 
+  it('holds a frame that comes byte by byte in little more than its size', () => {
+    const decoder = createMllpDecoder(10_000_000);
+    const byte = Buffer.of(0x78);
+    const before = process.memoryUsage().heapUsed;
+    decoder.push(Buffer.of(0x0b));
+    for (let sent = 0; sent < 1_000_000; sent += 1) decoder.push(byte);
+    expect(process.memoryUsage().heapUsed - before).to.be.lessThan(60_000_000);
+    expect(decoder.held).to.equal(1_000_000);
+    const [frame] = decoder.push(Buffer.from('\x1c\r'));
+    expect(frame).to.have.property('bytes').with.length(1_000_000);
+  });
+
+  it('says whether it is inside a frame and what it holds of it', () => {
+    const decoder = createMllpDecoder(10);
+    const states = ['\0', '\x0b', 'abc', 'def\x1c', '\r', '\x0bmore than ten', ' more', '\x1c\r'].map((bytes) => {
+      decoder.push(Buffer.from(bytes));
+      return [decoder.inside, decoder.held];
+    });
+    expect(states).to.deep.equal([
+      [false, 0],
+      [true, 0],
+      [true, 3],
+      [true, 6],
+      [false, 0],
+      [true, 0],
+      [true, 0],
+      [false, 0],
+    ]);
+  });
+
   it('does not change a frame when the chunk it came in is overwritten afterwards', () => {
     const decoder = createMllpDecoder(LIMIT);
     const chunk = Buffer.from('\x0bfirst half,');

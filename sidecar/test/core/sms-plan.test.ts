@@ -8,6 +8,7 @@ const facts = (changed: Partial<SmsFacts> = {}): SmsFacts => ({
   firstFinalAt: new Date('2026-04-07T23:00:00Z'),
   phoneNumber: '+61412345678',
   phoneProblem: null,
+  optedOut: false,
   withheld: null,
   inReview: false,
   imagesTaken: false,
@@ -40,18 +41,24 @@ describe('planning a text', () => {
     });
   });
 
+  it('holds it for a number that said STOP, unless it has none', () => {
+    expect(plan({ optedOut: true })).to.deep.equal({ state: 'held', reason: 'opted-out' });
+    expect(plan({ optedOut: true, phoneNumber: null })).to.deep.equal({ state: 'held', reason: 'no-number' });
+  });
+
   it('fails it once it would only puzzle', () => {
     const aged = (ms: number) => plan({ firstFinalAt: new Date(NOW.getTime() - ms) });
     expect(aged(MAX_HOLD_MS)).to.include({ state: 'queued' });
     expect(aged(MAX_HOLD_MS + 1)).to.deep.equal({ state: 'failed', reason: 'held-too-long' });
   });
 
-  it('queues only what is final, not in review, recent and has a number, for any facts', () => {
+  it('queues only what is final, not in review, recent and has a number that takes texts, for any facts', () => {
     const any: fc.Arbitrary<SmsFacts> = fc.record({
       reportStatus: fc.constantFrom('preliminary', 'final', 'corrected', 'cancelled'),
       firstFinalAt: fc.date({ min: new Date('2026-03-20'), max: NOW, noInvalidDate: true }),
       phoneNumber: fc.constantFrom(null, '+61412345678'),
       phoneProblem: fc.constantFrom(null, 'no-mobile'),
+      optedOut: fc.boolean(),
       withheld: fc.constantFrom(null, 'patient-differs'),
       inReview: fc.boolean(),
       imagesTaken: fc.boolean(),
@@ -64,6 +71,7 @@ describe('planning a text', () => {
           !given.inReview &&
           !given.imagesTaken &&
           given.phoneNumber !== null &&
+          !given.optedOut &&
           NOW.getTime() - given.firstFinalAt.getTime() <= MAX_HOLD_MS;
         expect(planSms(given, NOW).state === 'queued').to.equal(fit);
       }),

@@ -11,7 +11,9 @@ describe('the demo', () => {
     const rows = stdout.split('\n').filter((line) => line.startsWith('AX24-'));
     expect(rows).to.have.length(5);
     for (const row of rows) {
-      expect(row).to.match(/^AX24-000\d (?:CT|CR|US) +\d+ +(?:accession|patient-id-date) +\d+ +final +sent to \+61/);
+      expect(row).to.match(
+        /^AX24-000\d (?:CT|CR|US) +\d+ +(?:accession|patient-id-date) +\d+ +final +delivered to \+61/,
+      );
     }
     expect(stdout).to.contain('every order has its images, blobs, report and one text');
   });

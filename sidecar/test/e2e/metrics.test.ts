@@ -63,6 +63,8 @@ describe('metrics', () => {
     await rig.execute(
       `INSERT INTO failures (part, subject, code, message, first_at, last_at) VALUES ('feed', 'x', 'c', 'm', now(), now())`,
     );
+    await rig.execute(`INSERT INTO sms_receipts (twilio_sid, status, received_at) VALUES
+      ('SM1', 'undelivered', now()), ('SM2', 'delivered', now()), ('SM3', 'failed', now() - interval '2 days')`);
     await rig.settled();
 
     const { text, values } = await fresh();
@@ -82,6 +84,7 @@ describe('metrics', () => {
       'axis_upload_files_total{result="stored"}': 1,
       'axis_failures{part="feed"}': 1,
       'axis_failures{part="sweep"}': 0,
+      axis_sms_undelivered_last_day: 1,
       axis_feed_lag_changes: 0,
       axis_review_oldest_age_seconds: 0,
     };

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { newApiKey } from '../../adapters/api-keys.ts';
-import { crImage } from '../../dev/phantoms.ts';
+import { crImage, ctSeries } from '../../dev/phantoms.ts';
 import { orm, oru } from '../../dev/ris-messages.ts';
 import { orderOf, person, reportOf, tagsOf } from '../support/people.ts';
 import { startRig, type Rig } from '../support/rig.ts';
@@ -110,6 +110,58 @@ describe('the operators’ API', () => {
     expect(texts()).to.equal(1);
   });
 
+  it('has failed images tried again: one, those of a study, those of a reason', async () => {
+    const uid = '2.25.4020';
+    await rig.store(...ctSeries(tagsOf(person('H20'), uid, ''), `${uid}.1`, 3));
+    await rig.settled();
+    const fail = async (ending: string, reason: string) => {
+      await rig.execute(
+        `UPDATE images SET mirror_status = 'failed', mirror_reason = $2, image_url = NULL, thumbnail_url = NULL,
+                           mirrored_at = NULL, render_begun = 2 WHERE sop_instance_uid LIKE $1`,
+        [`${uid}.1.${ending}`, reason],
+      );
+    };
+    const said = { who: 'Ann Radiographer', why: 'upgraded' };
+    const retry = async (path: string, which: object = {}) => {
+      const { status, answer } = await call('POST', `/api/operator/images/${path}`, { ...said, ...which });
+      return [status, answer];
+    };
+    await fail('%', 'orthanc-415, undecodable');
+    const work = WORK.parse((await call('GET', '/api/operator/work')).answer);
+    expect(work.filter(({ kind }) => kind === 'image-failed')).to.deep.equal([
+      { kind: 'image-failed', subject: uid, reason: `orthanc-415, undecodable (3 images, such as ${uid}.1.1)` },
+    ]);
+    // What is left of a job that used up its tries is in no way.
+    await rig.execute(
+      `WITH job AS (SELECT graphile_worker.add_job('mirror-image', json_build_object('imageId', CAST(id AS text)),
+                      run_at := now() + interval '1 day', max_attempts := 1, job_key := 'mirror-image:' || id)
+                    FROM images WHERE sop_instance_uid = $1) SELECT count(*) FROM job`,
+      [`${uid}.1.2`],
+    );
+    await rig.execute('UPDATE graphile_worker._private_jobs SET attempts = max_attempts WHERE max_attempts = 1');
+    expect(await retry(`${uid}.1.2/retry`)).to.deep.equal([200, { images: 1 }]);
+    await rig.settled();
+    expect(await failed('POST', `/api/operator/images/${uid}.1.2/retry`, said)).to.deep.equal([409, 'not-failed']);
+    const statuses = () =>
+      rig.rows(
+        `SELECT mirror_status AS status, render_begun AS begun, retried_by AS by, retry_reason AS why
+         FROM images WHERE sop_instance_uid LIKE $1 ORDER BY sop_instance_uid`,
+        z.unknown(),
+        [`${uid}.%`],
+      );
+    const again = { status: 'mirrored', begun: 0, by: 'desk: Ann Radiographer', why: 'upgraded' };
+    const left = { status: 'failed', begun: 2, by: null, why: null };
+    expect(await statuses()).to.deep.equal([left, again, left]);
+    await fail('3', 'render-timeout');
+    const [status, answer] = await retry('retry', { reason: 'render-timeout', studyInstanceUid: '1.2.3' });
+    expect([status, ERROR.parse(answer).error]).to.deep.equal([409, 'not-failed']);
+    expect(await retry('retry', { reason: 'render-timeout' })).to.deep.equal([200, { images: 1 }]);
+    expect(await retry('retry', { reason: 'undecodable', studyInstanceUid: uid })).to.deep.equal([200, { images: 1 }]);
+    expect(await retry('retry')).to.deep.equal([200, { images: 0 }]);
+    await rig.settled();
+    expect(await statuses()).to.deep.equal([again, again, again]);
+  });
+
   it('says what is wrong with a request', async () => {
     const path = '/api/operator/studies/2.25.4001/link';
     const said = { who: 'Ann', why: 'asked' };
@@ -138,7 +190,7 @@ describe('the operators’ API', () => {
     expect(status).to.equal(200);
     const { openapi, paths } = DESCRIPTION.parse(answer);
     expect(openapi).to.equal('3.1.0');
-    expect(Object.keys(paths)).to.have.length(7);
+    expect(Object.keys(paths)).to.have.length(9);
     for (const [path, methods] of Object.entries(paths)) {
       for (const method of Object.keys(methods)) {
         const known = path.replace('{uid}', '2.25.4001').replace('{id}', '999999');

@@ -170,6 +170,28 @@ describe('operators', () => {
     });
   });
 
+  it('have failed images tried again', async () => {
+    const fail = `UPDATE images SET mirror_status = 'failed', mirror_reason = 'render-crashed', image_url = NULL,
+                                    thumbnail_url = NULL, mirrored_at = NULL WHERE sop_instance_uid LIKE '2.25.300%'`;
+    await rig.execute(fail);
+    const listed = (await json(WORK, 'list')).filter(({ kind }) => kind === 'image-failed');
+    expect(listed[0]).to.include({ subject: '2.25.3001', reason: 'render-crashed (2.25.3001.1.1)' });
+    const images = z.object({ images: z.number() });
+    expect(await json(images, 'retry', 'image', '2.25.3001.1.1', ...said)).to.deep.equal({ images: 1 });
+    expect(await json(images, 'retry', 'study', '2.25.3003', ...said)).to.deep.equal({ images: 1 });
+    const all = await axis('retry', 'images', ...said);
+    expect(all.out, all.err).to.equal(`images to be tried again: ${listed.length - 2}\n`);
+    await rig.settled();
+    const mirrored = `SELECT count(*) FILTER (WHERE mirror_status <> 'mirrored')::int AS others FROM images`;
+    expect(await rig.rows(mirrored, z.unknown())).to.deep.equal([{ others: 0 }]);
+    for (const args of [
+      ['retry', 'image', ...said],
+      ['retry', 'study', '2.25.3003', '--reason', 'x', ...said],
+    ]) {
+      expect((await axis(...args)).code, args.join(' ')).to.equal(2);
+    }
+  });
+
   it('read tables, and are told what was not understood or not found', async () => {
     const study = await axis('show', '2.25.3001');
     expect(study.out).to.contain('Ann Radiographer').and.to.contain(DAY.slice(0, 4));

@@ -69,9 +69,40 @@ describe('receiving a message', () => {
   it('tells the log nothing of a kind or control id that looks like no such thing', async () => {
     const { refused } = await receive(msh({ 9: 'DOE^JANE LOGTEST', 10: 'LEAK DOE JANE' }));
     expect(refused).to.deep.equal([{ controlId: '(unusual)', messageType: '(unusual)', answer: 'AR', code: '200' }]);
-    const usual = await receive(msh({ 9: 'SIU^S12', 10: 'M-17.2' }));
-    expect(usual.refused).to.deep.equal([{ controlId: 'M-17.2', messageType: 'SIU^S12', answer: 'AR', code: '200' }]);
+    const usual = await receive(msh({ 9: 'SIU^S12', 10: 'M17.2' }));
+    expect(usual.refused).to.deep.equal([{ controlId: 'M17.2', messageType: 'SIU^S12', answer: 'AR', code: '200' }]);
   });
+
+  for (const name of [
+    'DOE-JANE',
+    'DOE_JANE',
+    'DOE.JANE',
+    'Doe',
+    'DOE-1980',
+    'DOE-JANE-19800203',
+    'JANE1980',
+    'JANE80DOE',
+  ]) {
+    it(`tells the log nothing of the control id ${name}, which may be a name`, async () => {
+      const { refused } = await receive(msh({ 9: 'SIU^S12', 10: name }));
+      expect(refused).to.deep.equal([{ controlId: '(unusual)', messageType: 'SIU^S12', answer: 'AR', code: '200' }]);
+    });
+  }
+
+  for (const usual of [
+    '42',
+    'MSG00001',
+    'Q123456789T987654X',
+    '20260401.120000-17',
+    '5f1c9d3e-beef-4c1a-9abc-def012345678',
+  ]) {
+    it(`tells the log the control id ${usual}`, async () => {
+      const { refused } = await receive(msh({ 9: 'SIU^S12', 10: usual }));
+      expect(refused).to.deep.include.members([
+        { controlId: usual, messageType: 'SIU^S12', answer: 'AR', code: '200' },
+      ]);
+    });
+  }
 
   it('keeps a message that could not be read whole with its reason, and applies nothing of it', async () => {
     const problem = 'larger than the 5000 bytes that are taken';

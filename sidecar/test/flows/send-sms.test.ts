@@ -12,6 +12,7 @@ interface Row {
   since: Date | null;
   sid: string | null;
   reason: string | null;
+  optedOut?: boolean;
 }
 
 /** What Twilio does with the next call. */
@@ -31,6 +32,7 @@ class Desk {
     claim: (_, now, mayBegin) => Promise.resolve(this.claim(now, mayBegin)),
     markSent: (_, since, sid) => this.change(since, { state: 'sent', sid }),
     markFailed: (_, since, reason) => this.change(since, { state: 'failed', reason }),
+    markOptedOut: (_, since, reason) => this.change(since, { state: 'failed', reason, optedOut: true }),
     requeue: (_, since, reason, notBefore) => this.change(since, { state: 'queued', reason, notBefore, since: null }),
     send: () => this.send(),
     find: () => {
@@ -41,6 +43,7 @@ class Desk {
     random: () => 0.5,
     hours: { from: 480, to: 1200 },
     timeZone: 'Australia/Melbourne',
+    hearsStart: true,
   };
 
   private claim(now: Date, mayBegin: Date): Awaited<ReturnType<SendSmsDeps['claim']>> {
@@ -146,6 +149,16 @@ describe('sending a text', () => {
     desk.ends = ['refuses'];
     expect(await desk.run()).to.equal(null);
     expect(desk.row).to.include({ state: 'failed', reason: 'twilio-21211' });
+  });
+
+  it('keeps that a number wants no texts where Twilio refuses for that, if a START is heard', async () => {
+    const refuses = () => Promise.reject(new Failure('permanent', 'twilio-21610', 'refused'));
+    for (const hearsStart of [true, false]) {
+      const desk = new Desk();
+      expect(await sendSms({ ...desk.deps, send: refuses, hearsStart }, '1')).to.equal(null);
+      expect(desk.row).to.include({ state: 'failed', reason: 'twilio-21610' });
+      expect(desk.row.optedOut === true).to.equal(hearsStart);
+    }
   });
 
   it('tries again later what passes, each time later, and gives up after six times', async () => {

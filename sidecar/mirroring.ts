@@ -1,0 +1,127 @@
+import type { Knex } from 'knex';
+import { isOfStore, type BlobStore } from './adapters/azure.ts';
+import type { Codec } from './adapters/codec.ts';
+import type { Orthanc } from './adapters/orthanc.ts';
+import { deletedImages } from './adapters/postgres/deletions.ts';
+import { imageStatements } from './adapters/postgres/images.ts';
+import type { RenderingLock } from './adapters/postgres/rendering-lock.ts';
+import { failureStatements } from './adapters/postgres/sweep.ts';
+import { encodeJpeg, thumbnail } from './adapters/sharp.ts';
+import { asFailure } from './core/failure.ts';
+import { failed, mayPass, OPEN, passed, undecided } from './core/gate.ts';
+import { mirrorImage } from './flows/mirror-image.ts';
+import { removeBlobs } from './flows/remove-blobs.ts';
+import type { Log } from './log.ts';
+
+export interface MirroringParts {
+  readonly db: Knex;
+  readonly orthanc: Orthanc;
+  readonly blobs: BlobStore;
+  /** How a failure of the blob store is named to a person. */
+  readonly container: string;
+  readonly codec: Codec;
+  readonly lock: RenderingLock;
+  readonly maxPixels: number;
+  readonly now: () => Date;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** What waits for the blob store comes back at once when it works again, a little apart. */
+const BACK_WITHIN_MS = 2_000;
+
+/** When to call again, or null: done. */
+export type PutOff = { readonly again: Date } | null;
+
+export interface Mirroring {
+  readonly mirrorImage: (imageId: string, options: { lastAttempt: boolean; stop: AbortSignal }) => Promise<PutOff>;
+  readonly removeBlobs: (orthancId: string) => Promise<PutOff>;
+  /** Whether work for the blob store had better not begin now. */
+  readonly blobsRest: () => boolean;
+}
+
+/**
+ * What the jobs do that need the blob store. While that fails, in a row and whatever it is asked for, they are put off
+ * without being counted as tried; one now and then sees whether it works again. Until then it is one row of `failures`,
+ * and one line in the log at the beginning and at the end.
+ */
+export function createMirroring(parts: MirroringParts): Mirroring {
+  const { db, orthanc, blobs, container, codec, lock, maxPixels, now, random, log } = parts;
+  const failures = failureStatements(db);
+  let gate = OPEN;
+  // A row of a process before this one.
+  let told = true;
+
+  /** Of the blob store: every call that it answers well, or not. */
+  const watched =
+    <A extends unknown[], T>(call: (...args: A) => Promise<T>) =>
+    async (...args: A): Promise<T> => {
+      try {
+        const result = await call(...args);
+        const rested = gate.restsUntil !== null;
+        gate = OPEN;
+        if (told) await failures.clear('blob', [container]);
+        told = false;
+        if (rested) log.info('the blob store works again');
+        return result;
+      } catch (error) {
+        const failure = asFailure(error);
+        if (isOfStore(failure)) {
+          const before = gate;
+          gate = failed(gate, now().getTime(), random());
+          if (gate.restsUntil !== before.restsUntil) {
+            told = true;
+            if (before.restsUntil === null) {
+              log.error({ code: failure.code }, 'the blob store takes nothing: what needs it waits');
+            }
+            await failures.save('blob', container, failure, now());
+          }
+        }
+        throw failure;
+      }
+    };
+
+  const throughGate = async (work: () => Promise<void>): Promise<PutOff> => {
+    const putOff = (): PutOff => {
+      const at = Math.max(now().getTime(), gate.restsUntil ?? 0);
+      return { again: new Date(at + Math.round(BACK_WITHIN_MS * random())) };
+    };
+    if (!mayPass(gate, now().getTime())) return putOff();
+    gate = passed(gate);
+    const { probing } = gate;
+    try {
+      await work();
+      return null;
+    } catch (error) {
+      const failure = asFailure(error);
+      if (gate.restsUntil !== null && isOfStore(failure)) return putOff();
+      throw failure;
+    } finally {
+      if (probing) gate = undecided(gate);
+    }
+  };
+
+  const images = imageStatements(db);
+  const deleted = deletedImages(db);
+  const mirror = {
+    ...images,
+    now,
+    rendering: lock.run,
+    orthancAnswers: () => orthanc.system(),
+    renderByOrthanc: orthanc.rendered,
+    renderHere: async (orthancId: string, frame: number) =>
+      encodeJpeg(await codec.render(await orthanc.file(orthancId), frame)),
+    thumbnail: (jpeg: Buffer) => thumbnail(jpeg, maxPixels),
+    upload: watched(blobs.upload),
+  };
+  const removal = { ...deleted, removeBlob: watched(blobs.remove), now };
+  return {
+    mirrorImage: (imageId, { lastAttempt, stop }) =>
+      throughGate(() =>
+        // While the store rests no image fails for good: that is not its own doing.
+        mirrorImage(mirror, imageId, { lastAttempt: () => lastAttempt && gate.restsUntil === null, stop }),
+      ),
+    removeBlobs: (orthancId) => throughGate(() => removeBlobs(removal, orthancId)),
+    blobsRest: () => !mayPass(gate, now().getTime()),
+  };
+}
