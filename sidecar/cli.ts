@@ -8,6 +8,7 @@ import { ConfigError, loadConfig } from './config.ts';
 import { API_KEY_NAME } from './core/api-key.ts';
 import { Failure } from './core/failure.ts';
 import type { Act } from './core/operator.ts';
+import { doctorCommand } from './doctor-command.ts';
 import { createOperations, type Operations } from './operations.ts';
 
 const USAGE = `usage: axis COMMAND
@@ -22,6 +23,7 @@ const USAGE = `usage: axis COMMAND
   retry image ID               mirror a failed image (its SOP Instance UID or Orthanc's id) again
   retry study UID              all failed images of one DICOM study
   retry images [--reason CODE] all failed images, or all that failed for that
+  doctor [OPTIONS]             try the installation, and say what is wrong and what to do; doctor --help
   api-key NAME                 make a key: prints it, once, and the entry for API_KEYS or OPERATOR_API_KEYS
 
 link, unlink, confirm, release, replay and retry need --who NAME and --why TEXT, which are kept; no rule undoes what a
@@ -129,6 +131,12 @@ function makeApiKey(name: string): string {
 
 async function main(args: readonly string[]): Promise<number> {
   try {
+    if (args[0] === 'doctor') {
+      const { code, out, err } = await doctorCommand(args.slice(1), () => loadConfig(process.env));
+      process.stdout.write(out);
+      process.stderr.write(err);
+      return code;
+    }
     const line = readLine(args);
     if (line.command === 'api-key') {
       process.stdout.write(makeApiKey(line.subject));
