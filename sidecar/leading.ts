@@ -4,7 +4,7 @@ import { followUntilStopped, takeApart, type FollowParts } from './following.ts'
 import { loop } from './loop.ts';
 import { sweepUntilStopped, type SweepParts } from './sweep.ts';
 
-/** A killed process's jobs are run by another one after this and the seconds in which nothing is taken for dead. */
+/** A killed process's jobs are run by another one after this at the latest. */
 const RELEASE_EVERY_MS = 5_000;
 
 async function keepJobs({ db, random, log }: FollowParts, stop: AbortSignal): Promise<void> {

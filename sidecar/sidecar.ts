@@ -154,17 +154,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   const texts = smsStatements(db);
   const deleted = deletedImages(db);
   const removal = { ...operations.removal, present: orthanc.present };
-  // Stopped at once together, so that the slowest decides how long a stop takes, not all of them.
-  const atWork: AsyncDisposable[] = [];
-  stack.defer(async () => {
-    await Promise.all(atWork.map((part) => part[Symbol.asyncDispose]()));
-  });
-  const working = <T extends AsyncDisposable>(part: T): T => {
-    atWork.push(part);
-    return part;
-  };
   const parts = { db, orthanc, operations, removal, now, random, log, maxLossPercent: config.SWEEP_MAX_LOSS_PERCENT };
-  const replica = working(
+  const replica = stack.use(
     startReplica({
       databaseUrl: config.DATABASE_URL,
       beatMs: BEAT_MS,
@@ -180,6 +171,16 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       log,
     }),
   );
+  // Stopped at once together, so that the slowest decides how long a stop takes, not all of them.
+  const atWork: AsyncDisposable[] = [];
+  stack.defer(async () => {
+    await Promise.all(atWork.map((part) => part[Symbol.asyncDispose]()));
+  });
+  const working = <T extends AsyncDisposable>(part: T): T => {
+    atWork.push(part);
+    return part;
+  };
+  working({ [Symbol.asyncDispose]: replica.standDown });
   working(
     startJobs(
       {
@@ -214,7 +215,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
         databaseUrl: config.DATABASE_URL,
         concurrency: config.JOB_CONCURRENCY,
         closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
-        onHolder: replica.holdsJobsAs,
+        vouch: replica.vouch,
         log,
       },
     ),

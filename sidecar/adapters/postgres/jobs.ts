@@ -31,8 +31,8 @@ export interface JobOptions {
   readonly concurrency: number;
   /** How long jobs in work may take when the queue is closed; then they are handed back to it. */
   readonly closeTimeoutMs: number;
-  /** Jobs in work are locked under this name from now on. */
-  readonly onHolder: (name: string) => void;
+  /** Vouches for the jobs that are locked under this name; none is taken before it has. */
+  readonly vouch: (name: string) => Promise<void>;
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
@@ -98,11 +98,10 @@ WITH wanted AS (
 )
 SELECT count(graphile_worker.add_job(task, payload, job_key := key, max_attempts := attempts, flags := flags)) AS count FROM wanted`;
 
-// The seconds are for a process that has just begun to work and vouches with its next beat.
 export const RELEASE_JOBS_OF_DEAD = `
 WITH dead AS (
   SELECT DISTINCT j.locked_by FROM graphile_worker.jobs j
-  WHERE j.locked_at < now() - interval '5 seconds' AND NOT EXISTS (
+  WHERE j.locked_at IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM pg_locks l
     WHERE l.locktype = 'advisory' AND l.classid = ${JOB_HOLDER_LOCK} AND l.objsubid = 2
       AND CAST(l.objid AS bigint) = CAST(hashtext(j.locked_by) AS bigint) & 4294967295
@@ -150,8 +149,12 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
   let holder: string | undefined;
   events.on('pool:create', ({ workerPool }) => {
     holder = workerPool.id;
-    options.onHolder(workerPool.id);
   });
+  const vouching: GraphileConfig.Plugin = {
+    name: 'axis-vouching',
+    version: '1.0.0',
+    worker: { hooks: { startWorker: (_context, { worker }) => options.vouch(worker.workerPool.id) } },
+  };
   const start = async (): Promise<Runner> => {
     if (holder !== undefined) {
       await pgPool.query('SELECT graphile_worker.force_unlock_workers($1::text[])', [[holder]]);
@@ -167,7 +170,7 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
       gracefulShutdownAbortTimeout: Math.ceil(options.closeTimeoutMs / 2),
       // Without these the queue does not wait for what it writes of a job's end: an error of it ends the process, and a
       // stop leaves the job locked.
-      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 }, plugins: [vouching] },
       // The queue's own log carries error texts of whatever kind; failures are told by the event above, codes only.
       logger: new Logger(() => () => undefined),
       taskList: tasks(handlers),

@@ -37,12 +37,20 @@ export interface ReplicaOptions {
 }
 
 export interface Replica extends AsyncDisposable {
-  /** Vouches that jobs locked under this name are in work, from the next beat until this process ends. */
-  readonly holdsJobsAs: (name: string) => void;
+  /** Ends this process's lead, and with it what only the leader does; what it vouches for stands until it is disposed of. */
+  readonly standDown: () => Promise<void>;
+  /** Vouches, once it settles and until this process ends, that jobs locked under this name are in work. */
+  readonly vouch: (name: string) => Promise<void>;
 }
 
 /** One session: from its connection to its loss, or to the stop. */
-async function session(options: ReplicaOptions, names: ReadonlySet<string>, stop: AbortSignal): Promise<void> {
+async function session(
+  options: ReplicaOptions,
+  rest: (over: AbortSignal) => Promise<void>,
+  names: ReadonlyMap<string, PromiseWithResolvers<undefined>>,
+  leading: { readonly may: AbortSignal; term: Promise<void> },
+  stop: AbortSignal,
+): Promise<void> {
   const client = new pg.Client({
     connectionString: options.databaseUrl,
     application_name: 'axis-sidecar-replica',
@@ -58,26 +66,30 @@ async function session(options: ReplicaOptions, names: ReadonlySet<string>, stop
     lost.abort();
   });
   const over = AbortSignal.any([stop, lost.signal]);
-  let term: Promise<void> | undefined;
+  let leads = false;
   const vouched = new Set<string>();
   try {
     await client.connect();
     await client.query(SESSION_SETTINGS);
     while (!over.aborted) {
-      const fresh = [...names].filter((name) => !vouched.has(name));
-      const { rows } = BEAT_ROW.parse(await client.query(BEAT, [term !== undefined, fresh]));
-      for (const name of fresh) vouched.add(name);
-      if (rows[0].leads && term === undefined) {
-        options.log.info({}, 'this process follows the feed');
-        term = options.lead(over);
+      const fresh = [...names.keys()].filter((name) => !vouched.has(name));
+      const { rows } = BEAT_ROW.parse(await client.query(BEAT, [leads || leading.may.aborted, fresh]));
+      for (const name of fresh) {
+        vouched.add(name);
+        names.get(name)?.resolve(undefined);
       }
-      await sleep(options.beatMs, undefined, { signal: over }).catch(() => undefined);
+      if (rows[0].leads && !leads && !leading.may.aborted) {
+        leads = true;
+        options.log.info({}, 'this process follows the feed');
+        leading.term = options.lead(AbortSignal.any([over, leading.may]));
+      }
+      await rest(over);
     }
     if (!stop.aborted) throw new Error('the connection was lost');
   } finally {
     lost.abort();
     // Before the lock is let go, where it is not lost already.
-    await term;
+    await leading.term;
     await client.end().catch(() => undefined);
   }
 }
@@ -90,13 +102,23 @@ async function session(options: ReplicaOptions, names: ReadonlySet<string>, stop
  * a pooler in transaction mode shares out.
  */
 export function startReplica(options: ReplicaOptions): Replica {
-  const stop = new AbortController();
-  const names = new Set<string>();
+  const [stop, down] = [new AbortController(), new AbortController()];
+  const leading = { may: down.signal, term: Promise.resolve() };
+  const names = new Map<string, PromiseWithResolvers<undefined>>();
+  let wake = (): void => undefined;
+  // Until the next beat, or until there is something to vouch for.
+  const rest = async (over: AbortSignal): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    wake = () => {
+      resolve(undefined);
+    };
+    await Promise.race([promise, sleep(options.beatMs, undefined, { signal: over }).catch(() => undefined)]);
+  };
   const run = async (): Promise<void> => {
     for (let losses = 0; !stop.signal.aborted;) {
       const began = performance.now();
       try {
-        await session(options, names, stop.signal);
+        await session(options, rest, names, leading, stop.signal);
       } catch (error) {
         losses = performance.now() - began > 60_000 ? 1 : losses + 1;
         const { code } = asFailure(postgresFailure(error));
@@ -108,12 +130,20 @@ export function startReplica(options: ReplicaOptions): Replica {
   };
   const running = run();
   return {
-    holdsJobsAs: (name) => {
-      names.add(name);
+    standDown: async () => {
+      down.abort();
+      await leading.term;
+    },
+    vouch: (name) => {
+      const vouching = names.get(name) ?? Promise.withResolvers<undefined>();
+      names.set(name, vouching);
+      wake();
+      return vouching.promise;
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;
+      for (const { resolve } of names.values()) resolve(undefined);
     },
   };
 }

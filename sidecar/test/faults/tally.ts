@@ -51,6 +51,25 @@ export async function askOrthanc(world: Servers, path: string): Promise<unknown>
 
 const HELD = z.array(z.object({ ID: z.string(), MainDicomTags: z.object({ SOPInstanceUID: z.string() }) }));
 
+const LABELLED = z.array(z.object({ ID: z.string(), Labels: z.array(z.string()) }));
+
+// A line a label that a study in Orthanc must carry.
+const LABELS = `
+  SELECT t.orthanc_id || ' ris-' || d.status FROM dicom_study_tags t JOIN dicom_studies d ON d.id = t.dicom_study_id
+  UNION ALL
+  SELECT t.orthanc_id || ' report-final' FROM dicom_study_tags t JOIN dicom_studies d ON d.id = t.dicom_study_id
+  WHERE d.status = 'linked'
+    AND (SELECT status FROM reports r WHERE r.study_id = d.study_id ORDER BY said_at DESC LIMIT 1) IN ('final', 'corrected')`;
+
+/** The labels of Orthanc's studies against those that the rows call for. */
+export async function labelsOf(world: Servers): Promise<Count> {
+  const studies = LABELLED.parse(await askOrthanc(world, '/studies?expand'));
+  return count(
+    await column(world, LABELS),
+    studies.flatMap(({ ID, Labels }) => Labels.map((label) => `${ID} ${label}`)),
+  );
+}
+
 async function blobNames(world: Servers): Promise<string[]> {
   const names: string[] = [];
   const container = BlobServiceClient.fromConnectionString(world.azurite.connectionString).getContainerClient(
@@ -107,6 +126,7 @@ export async function tallyOf(world: Servers, orders: readonly PlannedOrder[]): 
       accessions,
       await column(world, `SELECT COALESCE(accession_number, 'none') FROM studies`),
     ),
+    'labels of studies': await labelsOf(world),
     'report versions': count(
       orders.map(({ accession, number }) => `${accession} final 1 Report ${number}.`),
       await column(world, reports),
