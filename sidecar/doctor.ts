@@ -77,7 +77,9 @@ const READY = z.object({
 async function lookAtSidecar({ host, port }: Place): Promise<Finding> {
   const url = `http://${host}:${port}/readyz`;
   const answer = await axios.get<unknown>(url, { timeout: CALL_MS, proxy: false, validateStatus: () => true });
-  const { parts } = READY.parse(answer.data);
+  const said = READY.safeParse(answer.data);
+  if (!said.success) return fail(`something else answers at ${url}`, 'Give the right place with --http.');
+  const { parts } = said.data;
   const away = parts.filter((part) => !part.ok).map(({ name, detail }) => `${name} (${detail ?? 'not ready'})`);
   if (away.length === 0) return ok(`ready: ${parts.map(({ name }) => name).join(', ')}`);
   return fail(`not ready: ${away.join(', ')}`, 'See the checks of these parts, and the log of the sidecar.');
@@ -141,8 +143,10 @@ const DICOM_TODO: Readonly<Record<string, string>> = {
   'dicom-unreachable':
     'See that Orthanc runs and the port is open (DICOM_PUBLISH, firewall); a TLS port needs --dicom-ca.',
   'dicom-timeout': 'See that Orthanc runs and the port is open (DICOM_PUBLISH, firewall).',
-  'dicom-status': 'With DICOM_ALLOW_LIST the calling AE title needs store there; else see the log of Orthanc.',
 };
+/** C-ECHO came through just before, so that it is not the way there. */
+const storeTodo = (): string =>
+  'With DICOM_ALLOW_LIST the calling AE title needs store there; else see the log of Orthanc and its disk.';
 const dicomTodo = (error: unknown): string => DICOM_TODO[asFailure(error).code] ?? 'See the log of Orthanc.';
 
 /**
@@ -222,7 +226,7 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
     const phantom = await tryPhantom(
       {
         store: (at) => cStore(peer, judge.phantomElements(at)),
-        storeTodo: dicomTodo,
+        storeTodo,
         archive,
         rows,
         lowerCursor: async () => rows.lowerCursor(await orthanc.lastSeq()),

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import dimse from 'dcmjs-dimse';
 import { z } from 'zod';
 import { Failure } from '../core/failure.ts';
@@ -24,6 +25,13 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 const REJECTED = z.object({ source: z.number(), reason: z.number() });
 
+/** The library only ever asks the other side to close: one that does not answer would keep the process alive. */
+function hangUp(client: dimse.Client): void {
+  const network: unknown = Reflect.get(client, 'network');
+  const socket: unknown = typeof network === 'object' && network !== null ? Reflect.get(network, 'socket') : undefined;
+  if (socket instanceof Socket) socket.destroy();
+}
+
 const silent = (): void => {
   dimse.log.setLevel('silent');
 };
@@ -49,6 +57,12 @@ async function perform(peer: DicomPeer, request: dimse.requests.Request): Promis
     const why = source === 1 ? REASONS[reason] : undefined;
     fails('dicom-rejected', `the association was rejected: ${why ?? `source ${source}, reason ${reason}`}`);
   });
+  // The library waits for the answer to a request that it could not send.
+  client.on('associationAccepted', (association: dimse.association.Association) => {
+    const accepted = dimse.constants.PresentationContextResult.Accept;
+    if (association.getPresentationContexts().some(({ context }) => context.getResult() === accepted)) return;
+    fails('dicom-status', 'the association was accepted, but not for this (no presentation context)');
+  });
   client.on('networkError', (error: unknown) => {
     const text = error instanceof Error ? error.message.replace(/^.*-> /, '') : 'no connection';
     fails('dicom-unreachable', text);
@@ -60,7 +74,6 @@ async function perform(peer: DicomPeer, request: dimse.requests.Request): Promis
   });
   const late = setTimeout(() => {
     fails('dicom-timeout', `no answer within ${timeoutMs} ms`);
-    client.abort();
   }, timeoutMs);
   try {
     client.addRequest(request);
@@ -80,6 +93,7 @@ async function perform(peer: DicomPeer, request: dimse.requests.Request): Promis
     await promise;
   } finally {
     clearTimeout(late);
+    hangUp(client);
   }
 }
 
