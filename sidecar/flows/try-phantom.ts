@@ -95,11 +95,7 @@ async function cleanUp(deps: PhantomDeps, uids: Uids): Promise<Finding> {
  */
 export async function tryPhantom(deps: PhantomDeps, uids: Uids): Promise<Result[]> {
   const results: Result[] = [];
-  const station = async (
-    check: string,
-    todo: (error: unknown) => string,
-    look: () => Promise<Finding>,
-  ): Promise<boolean> => {
+  const station = async (check: string, todo: () => string, look: () => Promise<Finding>): Promise<boolean> => {
     const finding = await look().catch((error: unknown) => fail(asFailure(error).message, todo()));
     results.push({ check, ...finding });
     return finding.level !== 'fail';
