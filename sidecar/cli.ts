@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { newApiKey } from './adapters/api-keys.ts';
 import { openDatabase } from './adapters/postgres/database.ts';
+import { checkAudit, cliViewer, printAudit } from './cli-audit.ts';
 import { studyText, workText } from './cli-text.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { API_KEY_NAME } from './core/api-key.ts';
+import type { Viewer } from './core/audit.ts';
 import { Failure } from './core/failure.ts';
 import type { Act } from './core/operator.ts';
 import { doctorCommand } from './doctor-command.ts';
@@ -24,6 +26,8 @@ const USAGE = `usage: axis COMMAND
   retry study UID              all failed images of one DICOM study
   retry images [--reason CODE] all failed images, or all that failed for that
   doctor [OPTIONS]             try the installation, and say what is wrong and what to do; doctor --help
+  audit [--since T] [--until T] the audit log, a row a line; T as 2026-04-01T09:00:00+11:00
+  audit verify [--noted ID:HASH] whether nothing in it was changed or taken out
   api-key NAME                 make a key: prints it, once, and the entry for API_KEYS or OPERATOR_API_KEYS
 
 link, unlink, confirm, release, replay and retry need --who NAME and --why TEXT, which are kept; no rule undoes what a
@@ -42,13 +46,25 @@ interface Line {
   readonly days: number;
   readonly reason: string | null;
   readonly json: boolean;
+  readonly since: Date | null;
+  readonly until: Date | null;
+  readonly noted: string;
 }
 
 const SUBJECTS: Readonly<Record<string, number>> = {
   list: 0, show: 1, link: 2, unlink: 1, confirm: 1, release: 1, replay: 1, 'api-key': 1,
   'retry image': 1, 'retry study': 1, 'retry images': 0,
+  audit: 0, 'audit verify': 0,
 }; // prettier-ignore
-const READING = new Set(['list', 'show', 'api-key']);
+const READING = new Set(['list', 'show', 'api-key', 'audit', 'audit verify']);
+
+function timeOf(text: string | undefined): Date | null {
+  if (text === undefined) return null;
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime()))
+    throw new UsageError('--since and --until take a time such as 2026-04-01T09:00:00+11:00');
+  return time;
+}
 
 function readLine(args: readonly string[]): Line {
   const parsed = (() => {
@@ -61,6 +77,9 @@ function readLine(args: readonly string[]): Line {
           why: { type: 'string', default: '' },
           days: { type: 'string', default: '1' },
           reason: { type: 'string' },
+          since: { type: 'string' },
+          until: { type: 'string' },
+          noted: { type: 'string', default: '' },
           json: { type: 'boolean', default: false },
           help: { type: 'boolean', short: 'h', default: false },
         },
@@ -69,9 +88,11 @@ function readLine(args: readonly string[]): Line {
       throw new UsageError(error instanceof Error ? error.message : String(error));
     }
   })();
-  const { who, why, days, reason = null, json, help } = parsed.values;
+  const { who, why, days, reason = null, json, noted, help } = parsed.values;
   const { positionals } = parsed;
-  if (positionals[0] === 'retry') positionals.splice(0, 2, positionals.slice(0, 2).join(' '));
+  if (positionals[0] === 'retry' || positionals[0] === 'audit') {
+    positionals.splice(0, 2, positionals.slice(0, 2).join(' '));
+  }
   const [command = '', subject = '', accessionNumber = ''] = positionals;
   if (help || command === '') throw new UsageError('');
   const subjects = SUBJECTS[command];
@@ -82,7 +103,8 @@ function readLine(args: readonly string[]): Line {
   }
   if (!/^\d{1,5}$/.test(days)) throw new UsageError('--days takes a whole number');
   if (reason !== null && command !== 'retry images') throw new UsageError('--reason goes with retry images');
-  return { command, subject, accessionNumber, who, why, days: Number(days), reason, json };
+  const [since, until] = [timeOf(parsed.values.since), timeOf(parsed.values.until)];
+  return { command, subject, accessionNumber, who, why, days: Number(days), reason, json, since, until, noted };
 }
 
 function actOf({ command, accessionNumber }: Line): Act {
@@ -91,35 +113,37 @@ function actOf({ command, accessionNumber }: Line): Act {
   throw new UsageError(`there is no command ${command}`);
 }
 
-async function shown(operations: Operations, { subject, json }: Line): Promise<string> {
-  const study = await operations.show(subject);
+async function shown(operations: Operations, { subject, json }: Line, viewer: Viewer | null): Promise<string> {
+  const study = await operations.show(subject, viewer);
   if (study === null) throw new Failure('permanent', 'study-unknown', 'no such Study Instance UID');
   return json ? `${JSON.stringify(study, null, 2)}\n` : studyText(study);
 }
 
 async function perform(operations: Operations, line: Line): Promise<string> {
-  const { command, subject, who, why, days, json } = line;
+  const { command, subject, why, days, json } = line;
+  const viewer = cliViewer(line.who);
+  const by = { who: line.who, why, from: viewer.from };
   switch (command) {
     case 'list': {
-      const items = await operations.work(days);
+      const items = await operations.work(days, viewer);
       return json ? `${JSON.stringify(items, null, 2)}\n` : workText(items);
     }
     case 'show':
-      return shown(operations, line);
+      return shown(operations, line, viewer);
     case 'replay':
-      await operations.replay(subject, { who, why });
+      await operations.replay(subject, by);
       return json ? `${JSON.stringify({ id: subject, answer: 'AA' })}\n` : `message ${subject} is applied\n`;
     case 'retry image':
     case 'retry study':
     case 'retry images': {
       const image = command === 'retry image' ? subject : null;
       const studyInstanceUid = command === 'retry study' ? subject : null;
-      const images = await operations.retryImages({ image, studyInstanceUid, reason: line.reason }, { who, why });
+      const images = await operations.retryImages({ image, studyInstanceUid, reason: line.reason }, by);
       return json ? `${JSON.stringify({ images })}\n` : `images to be tried again: ${images}\n`;
     }
     default:
-      await operations.resolve(subject, actOf(line), { who, why });
-      return shown(operations, line);
+      await operations.resolve(subject, actOf(line), by);
+      return shown(operations, line, null);
   }
 }
 
@@ -145,6 +169,14 @@ async function main(args: readonly string[]): Promise<number> {
     const config = loadConfig(process.env);
     const db = openDatabase(config.DATABASE_URL, 2);
     try {
+      if (line.command === 'audit') {
+        await printAudit(db, cliViewer(line.who), line, process.stdout);
+        return 0;
+      }
+      if (line.command === 'audit verify') {
+        process.stdout.write(await checkAudit(db, line.noted, line.json));
+        return 0;
+      }
       const operations = createOperations({ config, db, now: () => new Date(), onRefused: () => undefined });
       process.stdout.write(await perform(operations, line));
     } finally {

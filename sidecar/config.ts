@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseApiKeys, type ApiKey } from './core/api-key.ts';
+import { parseSyslogTarget } from './core/audit-syslog.ts';
 import { parseFieldPlaces, parseIdTypes, parseSenders, type SenderSettings } from './core/hl7-settings.ts';
 import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './core/sms.ts';
 
@@ -59,6 +60,15 @@ const apiKeys = z.string().transform((text, context): readonly ApiKey[] => {
   for (const message of problems) context.addIssue({ code: 'custom', message });
   return keys;
 });
+
+const syslogTarget = z.string().transform((text, context) => {
+  const target = parseSyslogTarget(text);
+  if (target !== null) return target;
+  context.addIssue({ code: 'custom', message: 'must be udp://host:port, tcp://host:port or tls://host:port' });
+  return z.NEVER;
+});
+
+const pem = z.string().regex(/-----BEGIN [A-Z ]+-----/, 'must be PEM');
 
 const smsTemplate = z.string().superRefine((template, context) => {
   const problem = checkTemplate(template);
@@ -123,6 +133,10 @@ const SETTINGS = z.object({
     .prefault('false'),
   RENDER_MAX_PIXELS: count(1, 1_000_000_000).default(64_000_000),
   RENDER_TIMEOUT_MS: count(100, 600_000).default(30_000),
+  AUDIT_SYSLOG: syslogTarget.optional(),
+  AUDIT_SYSLOG_CA: pem.optional(),
+  AUDIT_SYSLOG_CERTIFICATE: pem.optional(),
+  AUDIT_SYSLOG_KEY: pem.optional(),
   SHUTDOWN_TIMEOUT_MS: count(100, 300_000).default(8000),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
@@ -199,6 +213,13 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   }
   for (const { path, message } of TWILIO_PAIRS.safeParse(settings).error?.issues ?? []) {
     problems.push(`${path.join('.')}: ${message}`);
+  }
+  const { AUDIT_SYSLOG, AUDIT_SYSLOG_CA, AUDIT_SYSLOG_CERTIFICATE, AUDIT_SYSLOG_KEY } = result.data ?? {};
+  if ((AUDIT_SYSLOG_CERTIFICATE === undefined) !== (AUDIT_SYSLOG_KEY === undefined)) {
+    problems.push('AUDIT_SYSLOG_CERTIFICATE: goes with AUDIT_SYSLOG_KEY');
+  }
+  if (AUDIT_SYSLOG?.protocol !== 'tls' && (AUDIT_SYSLOG_CA ?? AUDIT_SYSLOG_CERTIFICATE) !== undefined) {
+    problems.push('AUDIT_SYSLOG: must be tls://… where there are certificates for it');
   }
   const uploaders = new Set(result.data?.API_KEYS.map(({ sha256 }) => sha256));
   if (result.data?.OPERATOR_API_KEYS.some(({ sha256 }) => uploaders.has(sha256)) === true) {

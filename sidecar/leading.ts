@@ -1,4 +1,5 @@
 import { releaseJobsOfDead, requeueUnfinished } from './adapters/postgres/jobs.ts';
+import { exportAudit, type AuditTarget } from './audit.ts';
 import { asFailure } from './core/failure.ts';
 import { followUntilStopped, takeApart, type FollowParts } from './following.ts';
 import { loop } from './loop.ts';
@@ -30,7 +31,7 @@ async function keepJobs({ db, random, log }: FollowParts, stop: AbortSignal): Pr
 }
 
 /**
- * What one process does for all of them until `over`: follows the feed, sweeps, and hands back the jobs of processes that
+ * What one process does for all of them until `over`: follows the feed, sweeps, sends the audit log, and hands back the jobs of processes that
  * died. The first sweep waits until the feed was read to its end: what is new is the feed's.
  */
 export async function lead(
@@ -42,6 +43,8 @@ export async function lead(
     readonly sweepIntervalMs: number;
     /** The feed can never be followed. */
     readonly onFailed: (reason: string) => void;
+    /** Where the audit log is sent. */
+    readonly audit: AuditTarget;
   },
 ): Promise<void> {
   const readOnce = Promise.withResolvers<undefined>();
@@ -58,5 +61,6 @@ export async function lead(
     followUntilStopped(parts, { ...options, stop: over, onRead: give }),
     readOnce.promise.then(() => sweepUntilStopped(sweeps, options.sweepIntervalMs)),
     keepJobs(parts, over),
+    exportAudit(parts, options.audit, over),
   ]);
 }

@@ -5,6 +5,7 @@ import { listWork, showStudy } from './adapters/postgres/operator.ts';
 import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
 import type { Config } from './config.ts';
 import type { DicomBatch } from './core/dicom.ts';
+import type { Viewer } from './core/audit.ts';
 import type { Act, By, FailedImages } from './core/operator.ts';
 import type { OptChoice } from './core/sms-opt-out.ts';
 import { smsText } from './core/sms.ts';
@@ -17,9 +18,10 @@ import { receiveReport } from './flows/receive-report.ts';
 import { recordOptChoice } from './flows/record-opt-choice.ts';
 import { replayMessage } from './flows/replay-message.ts';
 import { resolveReview } from './flows/resolve-review.ts';
-import { retryImages } from './flows/retry-images.ts';
+import { retryImages, type RetryTx } from './flows/retry-images.ts';
 import type { RemoveDeps } from './flows/remove-deleted.ts';
 import { takeBatch } from './flows/take-batch.ts';
+import { operatorAudit } from './operator-audit.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -76,34 +78,71 @@ export function createOperations(parts: {
     studiesChanged: (tx: Tx, studyIds: readonly string[]) => studiesChanged(tx, studyIds, now()),
   };
 
+  const trail = operatorAudit(db, now);
+
   return {
     transaction,
     /** What needs a person; of provisional studies those that are so for that many days. */
-    work: (provisionalDays: number) => listWork(db, new Date(now().getTime() - provisionalDays * DAY_MS)),
-    show: (studyInstanceUid: string) => showStudy(db, studyInstanceUid),
-    resolve: (studyInstanceUid: string, act: Act, by: By): Promise<void> =>
-      resolveReview(
-        { transaction, decided: (tx, id, touched, at) => link(tx, [id], touched, at), now },
-        studyInstanceUid,
-        act,
-        by,
+    work: (provisionalDays: number, viewer: Viewer) =>
+      trail.view(
+        viewer,
+        { what: 'work' },
+        () => listWork(db, new Date(now().getTime() - provisionalDays * DAY_MS)),
+        (items) => ({ items: items.length }),
       ),
-    replay: (hl7MessageId: string, by: By): Promise<void> =>
-      replayMessage(
-        {
-          transaction,
-          read: readFrame,
-          apply: (tx, message, id, receivedAt) => {
-            const apply = { order: receiveOrder, report: receiveReport, patient: receivePatientUpdate };
-            return apply[route(message)](replayed, tx, message, id, receivedAt);
+    /** `viewer`: who sees it; `null` after an act, which tells it already. */
+    show: (studyInstanceUid: string, viewer: Viewer | null) =>
+      trail.view(viewer, { what: 'study', studyInstanceUid }, () => showStudy(db, studyInstanceUid)),
+    resolve: (studyInstanceUid: string, act: Act, by: By): Promise<void> => {
+      const accessionNumber = act.kind === 'link' ? act.accessionNumber : null;
+      const subject = { event: 'operator-act', what: act.kind, studyInstanceUid, accessionNumber } as const;
+      return trail.act(by, subject, (audit) =>
+        resolveReview(
+          {
+            transaction,
+            decided: async (tx, id, touched, at) => {
+              await link(tx, [id], touched, at);
+              await audit(tx);
+            },
+            now,
           },
-          newControlId,
-          now,
-        },
-        hl7MessageId,
-        by,
+          studyInstanceUid,
+          act,
+          by,
+        ),
+      );
+    },
+    replay: (hl7MessageId: string, by: By): Promise<void> =>
+      trail.act(by, { event: 'replay', what: 'replay', hl7MessageId }, (audit) =>
+        replayMessage(
+          {
+            transaction,
+            read: readFrame,
+            apply: async (tx, message, id, receivedAt) => {
+              const apply = { order: receiveOrder, report: receiveReport, patient: receivePatientUpdate };
+              await apply[route(message)](replayed, tx, message, id, receivedAt);
+              await audit(tx);
+            },
+            newControlId,
+            now,
+          },
+          hl7MessageId,
+          by,
+        ),
       ),
-    retryImages: (which: FailedImages, by: By): Promise<number> => retryImages({ transaction, now }, which, by),
+    retryImages: (which: FailedImages, by: By): Promise<number> => {
+      const { studyInstanceUid } = which;
+      return trail.act(by, { event: 'operator-act', what: 'retry-images', studyInstanceUid }, (audit) => {
+        const retried = (tx: Tx): RetryTx => ({
+          retryImages: async (wanted, who, at) => {
+            const images = await tx.retryImages(wanted, who, at);
+            if (images > 0) await audit(tx, { images, ...(wanted.image !== null && { image: wanted.image }) });
+            return images;
+          },
+        });
+        return retryImages({ transaction: (work) => transaction((tx) => work(retried(tx))), now }, which, by);
+      });
+    },
     take: (tx: Tx, batch: DicomBatch, at: Date): Promise<number> =>
       takeBatch({ link: (_tx, dicomStudyIds, linkedAt) => link(tx, dicomStudyIds, [], linkedAt) }, tx, batch, at),
     /** What taking out deleted images needs besides Orthanc. */

@@ -14,6 +14,7 @@ import { startReplica } from './adapters/postgres/replica.ts';
 import { smsStatements } from './adapters/postgres/sms.ts';
 import { startSmsSandbox } from './adapters/sms-sandbox.ts';
 import { createTwilio } from './adapters/twilio.ts';
+import { startAuditTrail } from './audit.ts';
 import type { Config } from './config.ts';
 import { asFailure, Failure } from './core/failure.ts';
 import { acceptUpload } from './flows/accept-upload.ts';
@@ -26,12 +27,12 @@ import { patiently } from './loop.ts';
 import { createMirroring } from './mirroring.ts';
 import { createOperations } from './operations.ts';
 import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
-import { metricsOf, startWatching } from './watching.ts';
+import { uploadEntries } from './upload-audit.ts';
+import { metricsOf, startWatching, tellTests } from './watching.ts';
 
 export interface Sidecar extends AsyncDisposable {
   readonly hl7Port: number;
   readonly httpPort: number;
-  /** `null` without METRICS_PORT. */
   readonly metricsPort: number | null;
   /** Settles with a reason when the sidecar cannot go on; the process should then end. */
   readonly failed: Promise<string>;
@@ -90,6 +91,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     },
   });
 
+  const audit = stack.use(startAuditTrail(db, { now, random, log }));
   const orthanc = stack.adopt(
     createOrthanc({
       url: config.ORTHANC_URL,
@@ -133,16 +135,11 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
 
   const metrics = metricsOf(config);
   const operations = createOperations({
-    config,
-    db,
-    now,
+    ...{ config, db, now },
     onRefused: (refused) => {
       log.warn(refused, 'HL7 message refused');
     },
-    onTest: (test) => {
-      metrics.hl7Test();
-      log.warn(test, 'HL7 test message (MSH-11 T) kept, without effect');
-    },
+    onTest: tellTests(metrics, log),
   });
 
   const lock = stack.use(createRenderingLock(config.DATABASE_URL, config.JOB_CONCURRENCY, RENDERING_WAIT_MS));
@@ -161,10 +158,9 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       beatMs: BEAT_MS,
       lead: metrics.leading((over) =>
         lead(parts, over, {
-          batchSize: config.FEED_BATCH_SIZE,
-          waitMs: config.POLL_INTERVAL_MS,
-          sweepIntervalMs: config.SWEEP_INTERVAL_MS,
-          onFailed: failed.resolve,
+          ...{ batchSize: config.FEED_BATCH_SIZE, waitMs: config.POLL_INTERVAL_MS },
+          ...{ sweepIntervalMs: config.SWEEP_INTERVAL_MS, onFailed: failed.resolve },
+          audit: config,
         }),
       ),
       random,
@@ -247,6 +243,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
         await orthanc.system();
       }),
       checked('postgres', () => pingDatabase(db)),
+      checked('audit', audit.check),
       checked('blob', () => blobs.ping()),
       checked('hl7', () =>
         hl7.listening ? Promise.resolve() : Promise.reject(new Failure('permanent', 'closed', 'not listening')),
@@ -264,8 +261,17 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       port: config.HTTP_PORT,
       readiness,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
-      sms: smsCallbacks({ ...twilioAccount, publicUrl: config.PUBLIC_URL, db, operations, now, random, log }),
-      operator: { ...operations, apiKeys: config.OPERATOR_API_KEYS, log },
+      sms: smsCallbacks({
+        ...twilioAccount,
+        publicUrl: config.PUBLIC_URL,
+        onRefused: audit.refused,
+        db,
+        operations,
+        now,
+        random,
+        log,
+      }),
+      operator: { ...operations, apiKeys: config.OPERATOR_API_KEYS, onRefused: audit.refused, log },
       upload: {
         apiKeys: config.API_KEYS,
         maxFileBytes: config.MAX_UPLOAD_BYTES,
@@ -273,6 +279,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
         maxConcurrent: MAX_UPLOADS_AT_ONCE,
         stallTimeoutMs: UPLOAD_STALL_TIMEOUT_MS,
         accept: metrics.upload((file, signal) => acceptUpload({ store: orthanc.store }, file, signal)),
+        onEnd: async (end) => audit.note(...(await uploadEntries(orthanc, end, now()))),
+        onRefused: audit.refused,
         log,
       },
     }),

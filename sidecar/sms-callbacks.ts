@@ -25,9 +25,10 @@ export function smsCallbacks(parts: {
   readonly operations: Pick<Operations, 'recordOptChoice'>;
   readonly now: () => Date;
   readonly random: () => number;
+  readonly onRefused: SmsCallbackOptions['onRefused'];
   readonly log: Log;
 }): SmsCallbackOptions | undefined {
-  const { publicUrl, authToken, db, operations, now, random, log } = parts;
+  const { publicUrl, authToken, db, operations, now, random, onRefused, log } = parts;
   if (publicUrl === undefined) {
     log.warn("Twilio's callbacks are closed: PUBLIC_URL is not set, so neither receipts nor STOP are recorded");
     return undefined;
@@ -47,6 +48,7 @@ export function smsCallbacks(parts: {
     bodyTimeoutMs: BODY_TIMEOUT_MS,
     keepReceipt: (receipt) => kept(() => keepReceipt(db, receipt, now())),
     recordOptChoice: (choice) => kept(() => operations.recordOptChoice(choice)),
+    onRefused,
     log,
   };
 }

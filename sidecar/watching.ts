@@ -11,6 +11,7 @@ import { readGauges } from './adapters/postgres/metrics.ts';
 import { certificateSettings, type Config } from './config.ts';
 import { Failure } from './core/failure.ts';
 import type { Sample } from './core/metrics.ts';
+import type { Log } from './log.ts';
 
 /** Asked more often than that, the answer is the same: nobody can load the database by scraping. */
 const KEPT_MS = 3_000;
@@ -25,6 +26,14 @@ export function projectVersion(): string {
 
 export const metricsOf = (config: Config): Metrics =>
   createMetrics({ version: projectVersion(), withProcess: config.METRICS_PORT !== undefined });
+
+/** Counts and logs each HL7 test message. */
+export const tellTests =
+  (metrics: Metrics, log: Log) =>
+  (test: object): void => {
+    metrics.hl7Test();
+    log.warn(test, 'HL7 test message (MSH-11 T) kept, without effect');
+  };
 
 export interface WatchParts {
   readonly config: Config;

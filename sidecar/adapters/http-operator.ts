@@ -1,7 +1,9 @@
 import express, { Router, type ErrorRequestHandler, type Request, type Response } from 'express';
 import { z } from 'zod';
 import type { ApiKey } from '../core/api-key.ts';
+import { plainAddress, type Refusal } from '../core/refusal-counts.ts';
 import { asFailure } from '../core/failure.ts';
+import type { Viewer } from '../core/audit.ts';
 import type { Act, By, FailedImages, StudyView, WorkItem } from '../core/operator.ts';
 import { findApiKey, presentedKey } from './api-keys.ts';
 import { ACT_BODIES, BY_BODY, DAYS, openApi, RETRY_BODY } from './operator-openapi.ts';
@@ -9,12 +11,15 @@ import { ACT_BODIES, BY_BODY, DAYS, openApi, RETRY_BODY } from './operator-opena
 export interface OperatorOptions {
   readonly apiKeys: readonly ApiKey[];
   /** What needs a person; provisional studies from so many days on. */
-  readonly work: (days: number) => Promise<readonly WorkItem[]>;
-  readonly show: (studyInstanceUid: string) => Promise<StudyView | null>;
+  readonly work: (days: number, viewer: Viewer) => Promise<readonly WorkItem[]>;
+  /** `viewer`: who sees it; `null` after an act of the same request. */
+  readonly show: (studyInstanceUid: string, viewer: Viewer | null) => Promise<StudyView | null>;
   readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
   readonly replay: (hl7MessageId: string, by: By) => Promise<void>;
   /** Gives how many images it has tried again. */
   readonly retryImages: (which: FailedImages, by: By) => Promise<number>;
+  /** Somebody was not let in. */
+  readonly onRefused: (refusal: Refusal) => void;
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
@@ -42,7 +47,11 @@ const problems = (error: z.ZodError): string =>
   error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; ');
 
 /** Who acts is the key's name and the person that the body names: the key alone may be several people's. */
-const byOf = (key: string, { who, why }: z.output<typeof BY_BODY>): By => ({ who: `${key}: ${who}`, why });
+const byOf = ({ who: key, from }: Viewer, { who, why }: z.output<typeof BY_BODY>): By => ({
+  who: `${key}: ${who}`,
+  why,
+  from,
+});
 
 /**
  * `/api/operator/…` for whoever has one of the operators' keys, and its description at `/api/openapi.json` for
@@ -57,12 +66,17 @@ export function operatorRouter(options: OperatorOptions): Router {
 
   const operator = Router();
   const keyOf = (request: Request): string | null => findApiKey(options.apiKeys, presentedKey(request));
+  const viewerOf = (request: Request): Viewer => ({
+    who: keyOf(request) ?? '',
+    from: plainAddress(request.socket.remoteAddress ?? ''),
+  });
   operator.use((request, response, next) => {
     if (keyOf(request) !== null) {
       next();
       return;
     }
     options.log.warn({ remoteAddress: request.socket.remoteAddress }, 'operator refused: no valid API key');
+    options.onRefused({ what: 'operator', from: request.socket.remoteAddress ?? '', code: 'unauthorized' });
     response.set('WWW-Authenticate', 'Bearer realm="axis-operator"').status(401);
     response.json({
       error: 'unauthorized',
@@ -87,7 +101,7 @@ export function operatorRouter(options: OperatorOptions): Router {
       response.status(400).json({ error: 'bad-request', detail: problems(body.error) });
       return;
     }
-    response.json(await act(body.data, byOf(keyOf(request) ?? '', body.data)));
+    response.json(await act(body.data, byOf(viewerOf(request), body.data)));
   };
 
   operator.get('/work', async (request, response) => {
@@ -96,24 +110,24 @@ export function operatorRouter(options: OperatorOptions): Router {
       response.status(400).json({ error: 'bad-request', detail: problems(query.error) });
       return;
     }
-    response.json(await options.work(query.data.days));
+    response.json(await options.work(query.data.days, viewerOf(request)));
   });
   operator.get('/studies/:uid', async (request, response) => {
-    const study = await options.show(request.params.uid);
+    const study = await options.show(request.params.uid, viewerOf(request));
     if (study === null) response.status(404).json(UNKNOWN_STUDY);
     else response.json(study);
   });
   operator.post('/studies/:uid/link', (request, response) =>
     withBody(request, response, ACT_BODIES.link, async ({ accessionNumber }, by) => {
       await options.resolve(request.params.uid, { kind: 'link', accessionNumber }, by);
-      return options.show(request.params.uid);
+      return options.show(request.params.uid, null);
     }),
   );
   for (const kind of ['unlink', 'confirm', 'release'] as const) {
     operator.post(`/studies/:uid/${kind}`, (request: Request<{ uid: string }>, response) =>
       withBody(request, response, ACT_BODIES[kind], async (_body, by) => {
         await options.resolve(request.params.uid, { kind }, by);
-        return options.show(request.params.uid);
+        return options.show(request.params.uid, null);
       }),
     );
   }

@@ -1,6 +1,7 @@
 import express, { Router, type ErrorRequestHandler, type Handler } from 'express';
 import { z } from 'zod';
 import { asFailure } from '../core/failure.ts';
+import type { Refusal } from '../core/refusal-counts.ts';
 import { readOptChoice, type OptChoice } from '../core/sms-opt-out.ts';
 import { readReceipt, type CallbackFields, type Receipt } from '../core/sms-receipt.ts';
 import { signedByTwilio } from './twilio.ts';
@@ -13,6 +14,8 @@ export interface SmsCallbackOptions {
   readonly bodyTimeoutMs: number;
   readonly keepReceipt: (receipt: Receipt) => Promise<void>;
   readonly recordOptChoice: (choice: OptChoice) => Promise<void>;
+  /** Somebody who is not Twilio. */
+  readonly onRefused: (refusal: Refusal) => void;
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
@@ -58,6 +61,7 @@ export function smsRouter(options: SmsCallbackOptions): Router {
       const url = `${publicUrl}${path}`;
       if (!fields.success || !signedByTwilio({ authToken, signature, url, fields: fields.data })) {
         log.warn({ path, remoteAddress: request.socket.remoteAddress }, 'refused: not signed by Twilio');
+        options.onRefused({ what: 'sms-callback', from: request.socket.remoteAddress ?? '', code: 'not-signed' });
         response.status(403).json({ error: 'forbidden', detail: "Twilio's signature is needed" });
         return;
       }

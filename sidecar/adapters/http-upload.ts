@@ -5,6 +5,7 @@ import type { Request, Response, Handler } from 'express';
 import type { ApiKey } from '../core/api-key.ts';
 import { cleanTag } from '../core/dicom.ts';
 import { asFailure, Failure } from '../core/failure.ts';
+import { plainAddress, type Refusal } from '../core/refusal-counts.ts';
 import { findApiKey, presentedKey } from './api-keys.ts';
 
 /** What became of one file, as the answer tells it. */
@@ -15,6 +16,17 @@ export interface FileAnswer {
   readonly orthancId?: string;
 }
 
+/** What became of one upload, broken off or not. */
+export interface UploadEnd {
+  readonly key: string;
+  /** The address. */
+  readonly from: string;
+  readonly files: readonly FileAnswer[];
+  /** As it is answered. */
+  readonly status: number;
+  readonly code: string | undefined;
+}
+
 export interface UploadOptions {
   readonly apiKeys: readonly ApiKey[];
   readonly maxFileBytes: number;
@@ -23,6 +35,10 @@ export interface UploadOptions {
   /** Without a byte for so long a sender is cut off. */
   readonly stallTimeoutMs: number;
   readonly accept: (file: { name: string; stream: Readable }, signal: AbortSignal) => Promise<FileAnswer>;
+  /** Awaited before the answer; must neither reject nor take long. */
+  readonly onEnd: (end: UploadEnd) => Promise<void>;
+  /** Somebody was not let in. */
+  readonly onRefused: (refusal: Refusal) => void;
   readonly log: {
     readonly warn: (fields: object, message: string) => void;
     readonly info: (fields: object, message: string) => void;
@@ -159,6 +175,7 @@ export function uploadHandler(options: UploadOptions): Handler {
     const key = findApiKey(options.apiKeys, presentedKey(request));
     if (key === null) {
       options.log.warn({ remoteAddress: request.socket.remoteAddress }, 'upload refused: no valid API key');
+      options.onRefused({ what: 'upload', from: request.socket.remoteAddress ?? '', code: 'unauthorized' });
       answer(response, 401, {
         error: 'unauthorized',
         detail: 'an API key is needed: Authorization: Bearer, or X-API-Key',
@@ -175,6 +192,14 @@ export function uploadHandler(options: UploadOptions): Handler {
       return;
     }
     uploading += 1;
+    const from = plainAddress(request.socket.remoteAddress ?? '');
+    // What was stored of an upload that breaks off is stored.
+    const stored: FileAnswer[] = [];
+    const accept: UploadOptions['accept'] = async (file, stop) => {
+      const became = await options.accept(file, stop);
+      stored.push(became);
+      return became;
+    };
     const broken = new AbortController();
     const breakOff = (): void => {
       if (!request.complete) broken.abort();
@@ -183,19 +208,22 @@ export function uploadHandler(options: UploadOptions): Handler {
     socket.setTimeout(options.stallTimeoutMs, breakOff);
     request.once('close', breakOff);
     try {
-      const taken = await (isMultipart ? takeMultipart : takeBody)(request, options, broken.signal);
+      const taken = await (isMultipart ? takeMultipart : takeBody)(request, { ...options, accept }, broken.signal);
       const { files, failure } = taken;
       const status = statusOf(taken);
       const counts = Object.fromEntries(
         [...Map.groupBy(files, ({ status: became }) => became)].map(([became, some]) => [became, some.length]),
       );
       options.log.info({ key, status, ...counts, code: failure?.code }, 'upload');
+      await options.onEnd({ key, from, files, status, code: failure?.code });
       const detail = failure?.message ?? (files.length === 0 ? 'there is no file in the body' : undefined);
       answer(response, status, { ...(status !== 200 && { error: failure?.code ?? 'no-dicom', detail }), files });
     } catch (error) {
       const { code } = asFailure(error);
       options.log.warn({ key, code }, 'upload broken off');
-      answer(response, code === 'upload-broken-off' ? 408 : 503, { error: code, detail: 'the upload broke off' });
+      const status = code === 'upload-broken-off' ? 408 : 503;
+      await options.onEnd({ key, from, files: stored, status, code });
+      answer(response, status, { error: code, detail: 'the upload broke off' });
     } finally {
       uploading -= 1;
       socket.setTimeout(0).off('timeout', breakOff);

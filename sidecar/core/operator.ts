@@ -2,6 +2,8 @@
 export interface By {
   readonly who: string;
   readonly why: string;
+  /** The address, or the machine. */
+  readonly from?: string;
 }
 
 /** What one person decides about one DICOM study. */

@@ -116,9 +116,16 @@ export async function requeueUnfinished(db: Knex): Promise<number> {
   return (await query(db, REQUEUE_UNFINISHED, {}, COUNT))[0]?.count ?? 0;
 }
 
+// Another took its key while it was in work: the queue keeps such a row, used up, once nobody ends it.
+export const FORGET_REPLACED_JOBS = `
+SELECT count(*) AS count FROM graphile_worker.complete_jobs(ARRAY(
+  SELECT id FROM graphile_worker.jobs WHERE key IS NULL AND locked_at IS NULL AND attempts >= max_attempts))`;
+
 /** Hands the jobs back that processes held which nothing vouches for any more; gives how many such there were. */
 export async function releaseJobsOfDead(db: Knex): Promise<number> {
-  return (await query(db, RELEASE_JOBS_OF_DEAD, {}, COUNT))[0]?.count ?? 0;
+  const released = (await query(db, RELEASE_JOBS_OF_DEAD, {}, COUNT))[0]?.count ?? 0;
+  if (released > 0) await query(db, FORGET_REPLACED_JOBS, {}, COUNT);
+  return released;
 }
 
 const RESTART_MS = 1000;

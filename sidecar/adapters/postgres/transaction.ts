@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { auditStatements } from './audit.ts';
 import { deletionStatements } from './deletions.ts';
 import { feedStatements } from './feed.ts';
 import { imageRetryStatements } from './images.ts';
@@ -12,6 +13,7 @@ import { smsPlanStatements } from './sms.ts';
 import { optChoiceStatements } from './sms-receipts.ts';
 
 const statements = (trx: Knex.Transaction) => ({
+  ...auditStatements(trx),
   ...deletionStatements(trx),
   ...feedStatements(trx),
   ...imageRetryStatements(trx),

@@ -20,7 +20,16 @@ function serve(over: Partial<SmsCallbackOptions> & Pick<SmsCallbackOptions, 'rec
     port: 0,
     readiness: () => Promise.resolve([]),
     closeTimeoutMs: 1000,
-    operator: { apiKeys: [], work: never, show: never, resolve: never, replay: never, retryImages: never, log },
+    operator: {
+      apiKeys: [],
+      work: never,
+      show: never,
+      resolve: never,
+      replay: never,
+      retryImages: never,
+      onRefused: () => undefined,
+      log,
+    },
     upload: {
       apiKeys: [],
       maxFileBytes: 1,
@@ -28,9 +37,19 @@ function serve(over: Partial<SmsCallbackOptions> & Pick<SmsCallbackOptions, 'rec
       maxConcurrent: 1,
       stallTimeoutMs: 1000,
       accept: never,
+      onEnd: never,
+      onRefused: () => undefined,
       log,
     },
-    sms: { publicUrl: URL_BASE, authToken: 'token', bodyTimeoutMs: 10_000, keepReceipt: never, log, ...over },
+    sms: {
+      publicUrl: URL_BASE,
+      authToken: 'token',
+      bodyTimeoutMs: 10_000,
+      keepReceipt: never,
+      onRefused: () => undefined,
+      log,
+      ...over,
+    },
   });
 }
 const stop = (port: number) =>
@@ -72,6 +91,7 @@ describe('the routes of Twilio’s callbacks', () => {
       authToken: 'token',
       db,
       operations: { recordOptChoice },
+      onRefused: () => undefined,
       now: () => new Date(),
       random: () => 0,
       log,

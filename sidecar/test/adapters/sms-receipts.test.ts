@@ -110,7 +110,8 @@ describe('receipts and opt-outs in the database', () => {
   it('show what was not delivered once the text knows its SID, which may come after the receipt', async () => {
     const [id, sid] = [await text('R3', 'sending'), newSid()];
     await keepReceipt(database.db, { sid, status: 'undelivered', errorCode: 30003 }, NOW);
-    const shown = async () => (await database.operations.work(1)).filter(({ subject }) => subject === 'R3');
+    const shown = async () =>
+      (await database.operations.work(1, { who: 'test', from: '' })).filter(({ subject }) => subject === 'R3');
     expect(await shown()).to.deep.equal([]);
     await smsStatements(database.db).markSent(id, NOW, sid, later(1000));
     const [item] = await shown();

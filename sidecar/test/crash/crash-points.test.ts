@@ -28,7 +28,7 @@ const FLOWS: Readonly<Record<string, readonly [scenario: string, step: RegExp]>>
   'remove-blobs': ['a patient corrected in Orthanc', /^blob: DELETE thumbnails$/],
   'remove-deleted': ['a patient corrected in Orthanc', /^postgres: DELETE FROM images$/],
   'replay-message': ['a replay by an operator', /^postgres: UPDATE hl7_messages$/],
-  'retry-images': ['a failed image that an operator has mirrored again', /^postgres: UPDATE images$/],
+  'retry-images': ['a failed image that an operator has mirrored again', /^postgres: add job mirror-image$/],
   'resolve-review': ['a link by an operator', /^http: answer to POST .*\/link$/],
   'send-sms': ['a final report', /^twilio: POST Messages$/],
   'take-batch': ['an image', /^postgres: INSERT INTO dicom_studies$/],
@@ -45,6 +45,9 @@ const IDLE_MS = 1500;
 
 /** So many in a row, at most, leave nothing before the process is let go on. */
 const LONGEST_RUN = 15;
+
+/** Part of a scenario's name, to look into one alone; the tests of all flows and tasks fail then. */
+const ONLY = process.env['CRASH_ONLY'] ?? '';
 
 interface Planned extends Kill {
   readonly outcome: PromiseWithResolvers<undefined>;
@@ -64,7 +67,7 @@ async function plan(world: CrashWorld): Promise<Planned[]> {
   await sleep(IDLE_MS);
   const idle = new Set(stop().map(({ name }) => name));
   const planned: Planned[] = [];
-  for (const [index, scenario] of SCENARIOS.entries()) {
+  for (const [index, scenario] of SCENARIOS.filter(({ name }) => name.includes(ONLY)).entries()) {
     const recordings = [await record(world, scenario), await record(world, scenario)];
     const kills = killsOf(scenario, recordings, index === 0).filter(({ point }) => !idle.has(point.step));
     planned.push(...kills.map((kill) => ({ ...kill, outcome: Promise.withResolvers<undefined>() })));
@@ -168,7 +171,9 @@ describe('killed at any step, a restart is all it needs', function () {
 
   it('knows a step of every flow', () => {
     const flows = readdirSync(new URL('../../flows/', import.meta.url)).map((file) => file.replace(/\.ts$/, ''));
-    expect(Object.keys(FLOWS)).to.have.members(flows);
+    // Those that read the audit log run only where a syslog server is set, and by hand: test/flows/export-audit.test.ts.
+    const reading = ['export-audit', 'verify-audit'];
+    expect(Object.keys(FLOWS)).to.have.members(flows.filter((flow) => !reading.includes(flow)));
     const without = Object.entries(FLOWS).filter(
       ([, [name, step]]) => !planned.some(({ scenario, point }) => scenario.name === name && step.test(point.step)),
     );

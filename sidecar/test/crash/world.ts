@@ -65,6 +65,7 @@ const CONTENTS = `
   SELECT table_name || ' ' ||
          md5(CAST(query_to_xml(format('SELECT to_jsonb(t) - ARRAY[''read_at'', ''last_used_at''] FROM %I AS t ORDER BY 1', table_name), true, false, '') AS text)) AS contents
   FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name NOT LIKE 'knex%'
+    AND table_name NOT LIKE 'audit%'
   UNION ALL
   SELECT DISTINCT 'job ' || task_identifier || ' ' || coalesce(key, '') FROM graphile_worker.jobs
   WHERE locked_at IS NULL AND task_identifier <> 'look-for-deleted'

@@ -142,6 +142,11 @@ describe('the operators’ API', () => {
     expect(await retry(`${uid}.1.2/retry`)).to.deep.equal([200, { images: 1 }]);
     await rig.settled();
     expect(await failed('POST', `/api/operator/images/${uid}.1.2/retry`, said)).to.deep.equal([409, 'not-failed']);
+    const told = `SELECT who, outcome, detail FROM audit_log WHERE what = 'retry-images' ORDER BY id`;
+    expect(await rig.rows(told, z.unknown())).to.deep.equal([
+      { who: 'desk: Ann Radiographer', outcome: 'ok', detail: { images: 1, image: `${uid}.1.2` } },
+      { who: 'desk: Ann Radiographer', outcome: 'refused', detail: { code: 'not-failed' } },
+    ]);
     const statuses = () =>
       rig.rows(
         `SELECT mirror_status AS status, render_begun AS begun, retried_by AS by, retry_reason AS why

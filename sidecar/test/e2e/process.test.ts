@@ -46,7 +46,7 @@ describe('the process', () => {
     const body: unknown = await ready.json();
     expect(ready.status, JSON.stringify(body)).to.equal(200);
     const { parts } = READY.parse(body);
-    expect(parts.map(({ name }) => name)).to.have.members(['orthanc', 'postgres', 'blob', 'hl7', 'feed']);
+    expect(parts.map(({ name }) => name)).to.have.members(['orthanc', 'postgres', 'audit', 'blob', 'hl7', 'feed']);
 
     await using ris = await connectRis(hl7Port);
     const patient = { id: 'P1', name: 'PRO^Cess' };
