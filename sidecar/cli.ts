@@ -10,6 +10,7 @@ import { ConfigError, loadConfig } from './config.ts';
 import type { Viewer } from './core/audit.ts';
 import { Failure } from './core/failure.ts';
 import type { Act } from './core/operator.ts';
+import { doctorCommand } from './doctor-command.ts';
 import { createOperations, type Operations } from './operations.ts';
 
 const USAGE = `usage: axis COMMAND
@@ -24,6 +25,7 @@ const USAGE = `usage: axis COMMAND
   retry image ID               mirror a failed image (its SOP Instance UID or Orthanc's id) again
   retry study UID              all failed images of one DICOM study
   retry images [--reason CODE] all failed images, or all that failed for that
+  doctor [OPTIONS]             try the installation, and say what is wrong and what to do; doctor --help
   audit [--since T] [--until T] the audit log, a row a line; T as 2026-04-01T09:00:00+11:00
   audit verify [--noted ID:HASH] whether nothing in it was changed or taken out
 ${KEYS_USAGE}
@@ -146,6 +148,12 @@ async function perform(operations: Operations, line: Line): Promise<string> {
 async function main(args: readonly string[]): Promise<number> {
   if (isBackupLine(args)) return backupLine(args);
   try {
+    if (args[0] === 'doctor') {
+      const { code, out, err } = await doctorCommand(args.slice(1), () => loadConfig(process.env));
+      process.stdout.write(out);
+      process.stderr.write(err);
+      return code;
+    }
     const keys = readKeysLine(args);
     if (keys?.act === 'entry') {
       process.stdout.write(keyEntry(keys.name));

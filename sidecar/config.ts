@@ -126,6 +126,8 @@ export const SETTINGS = z.object({
   HTTPS_KEY: z.string().optional(),
   HTTPS_CLIENT_CA: z.string().optional(),
   TRUSTED_PROXIES: addressList.prefault(''),
+  METRICS_HOST: z.string().default('127.0.0.1'),
+  METRICS_PORT: port.optional(),
   API_KEYS: apiKeys.prefault(''),
   OPERATOR_API_KEYS: apiKeys.prefault(''),
   MAX_UPLOAD_BYTES: count(1024, 17_179_869_184).default(2 * 1024 * 1024 * 1024),
@@ -218,6 +220,13 @@ const TLS_FILES = z
   });
 
 export type Config = z.output<typeof SETTINGS>;
+
+/** The settings that name a certificate, and their files. */
+export function certificateSettings(settings: Readonly<Record<string, unknown>>): { setting: string; file: string }[] {
+  return Object.entries(settings).flatMap(([setting, file]) =>
+    setting.endsWith('_CERTIFICATE') && typeof file === 'string' ? [{ setting, file }] : [],
+  );
+}
 
 /** What is wrong with the settings, a line each, without the values of any. */
 export class ConfigError extends Error {

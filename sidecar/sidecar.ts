@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { createBlobStore } from './adapters/azure.ts';
 import { createCodec } from './adapters/codec.ts';
 import { startHl7Listener } from './adapters/hl7.ts';
-import { startHttp, type PartReadiness } from './adapters/http.ts';
+import { startHttp } from './adapters/http.ts';
 import { createOrthanc } from './adapters/orthanc.ts';
-import { migrate, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
+import { migrate, openDatabase } from './adapters/postgres/database.ts';
 import { deletedImages } from './adapters/postgres/deletions.ts';
 import { loadLabelFacts } from './adapters/postgres/labels.ts';
-import { feedReadAt } from './adapters/postgres/feed.ts';
 import { startJobs } from './adapters/postgres/jobs.ts';
 import { createRenderingLock } from './adapters/postgres/rendering-lock.ts';
 import { startReplica } from './adapters/postgres/replica.ts';
@@ -16,7 +15,7 @@ import { startSmsSandbox } from './adapters/sms-sandbox.ts';
 import { createTwilio } from './adapters/twilio.ts';
 import { startAuditTrail } from './audit.ts';
 import type { Config } from './config.ts';
-import { asFailure, Failure } from './core/failure.ts';
+import { asFailure } from './core/failure.ts';
 import { acceptUpload } from './flows/accept-upload.ts';
 import { labelStudy } from './flows/label-study.ts';
 import { lookForDeleted } from './flows/remove-deleted.ts';
@@ -27,14 +26,17 @@ import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
 import { createMirroring } from './mirroring.ts';
 import { createOperations } from './operations.ts';
+import { createReadiness } from './readiness.ts';
 import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
 import { uploadEntries } from './upload-audit.ts';
+import { metricsOf, startWatching, tellTests } from './watching.ts';
 
 export interface Sidecar extends AsyncDisposable {
   /** As the next: 0 where there is none. */
   readonly hl7Port: number;
   readonly hl7TlsPort: number;
   readonly httpPort: number;
+  readonly metricsPort: number | null;
   /** Settles with a reason when the sidecar cannot go on; the process should then end. */
   readonly failed: Promise<string>;
 }
@@ -49,28 +51,12 @@ const ORTHANC_TIMEOUT_MS = 10_000;
 const BLOB_TIMEOUT_MS = 30_000;
 const TWILIO_TIMEOUT_MS = 10_000;
 const RENDERING_WAIT_MS = 120_000;
-const CHECK_TIMEOUT_MS = 2_000;
 const START_PATIENCE_MS = 60_000;
 const BEAT_MS = 1_000;
 const MAX_RENDER_FILE_BYTES = 512 * 1024 * 1024;
 const MAX_UPLOAD_FILES = 2000;
 const MAX_UPLOADS_AT_ONCE = 16;
 const UPLOAD_STALL_TIMEOUT_MS = 60_000;
-
-async function checked(name: string, check: () => Promise<unknown>): Promise<PartReadiness> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(new Failure('transient', 'timeout', `no answer within ${CHECK_TIMEOUT_MS} ms`));
-  }, CHECK_TIMEOUT_MS);
-  try {
-    await Promise.race([check(), promise]);
-    return { name, ok: true };
-  } catch (error) {
-    return { name, ok: false, detail: asFailure(error).message };
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /**
  * The composition root: everything the sidecar is made of, started in order and, when disposed of, stopped in the
@@ -134,13 +120,13 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   });
   const guards = await createGuards({ config, db, now, onRefusedAccess: audit.refused, log });
 
+  const metrics = metricsOf(config);
   const operations = createOperations({
-    config,
-    db,
-    now,
+    ...{ config, db, now },
     onRefused: (refused) => {
       log.warn(refused, 'HL7 message refused');
     },
+    onTest: tellTests(metrics, log),
   });
 
   const lock = stack.use(createRenderingLock(config.DATABASE_URL, config.JOB_CONCURRENCY, RENDERING_WAIT_MS));
@@ -157,7 +143,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     startReplica({
       databaseUrl: config.DATABASE_URL,
       beatMs: BEAT_MS,
-      lead: (over) =>
+      lead: metrics.leading((over) =>
         lead(parts, over, {
           batchSize: config.FEED_BATCH_SIZE,
           waitMs: config.POLL_INTERVAL_MS,
@@ -166,6 +152,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
           onFailed: failed.resolve,
           audit: config,
         }),
+      ),
       random,
       log,
     }),
@@ -236,29 +223,11 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),
       guard: guards.hl7,
       log,
-      handle: guards.admitting(operations.receive),
+      handle: metrics.hl7(guards.admitting(operations.receive)),
     }),
   );
 
-  const startedAt = now().getTime();
-  const readiness = (): Promise<PartReadiness[]> =>
-    Promise.all([
-      checked('orthanc', async () => {
-        await orthanc.system();
-      }),
-      checked('postgres', () => pingDatabase(db)),
-      checked('audit', audit.check),
-      checked('blob', () => blobs.ping()),
-      checked('hl7', () =>
-        hl7.listening ? Promise.resolve() : Promise.reject(new Failure('permanent', 'closed', 'not listening')),
-      ),
-      checked('feed', async () => {
-        const readAt = Math.max(startedAt, (await feedReadAt(db))?.getTime() ?? 0);
-        const lagSeconds = Math.round((now().getTime() - readAt) / 1000);
-        if (lagSeconds <= config.FEED_MAX_LAG_SECONDS) return;
-        throw new Failure('transient', 'feed-lag', `not read to its end for ${lagSeconds} s`);
-      }),
-    ]);
+  const readiness = createReadiness({ config, db, orthanc, blobs, hl7, audit, now });
   const http = working(
     await startHttp({
       host: config.HTTP_HOST,
@@ -282,19 +251,21 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
         maxFiles: MAX_UPLOAD_FILES,
         maxConcurrent: MAX_UPLOADS_AT_ONCE,
         stallTimeoutMs: UPLOAD_STALL_TIMEOUT_MS,
-        accept: (file, signal) => acceptUpload({ store: orthanc.store }, file, signal),
+        accept: metrics.upload((file, signal) => acceptUpload({ store: orthanc.store }, file, signal)),
         onEnd: async (end) => audit.note(...(await uploadEntries(orthanc, end, now()))),
         log,
       },
     }),
   );
 
-  log.info({ hl7Port: hl7.port, hl7TlsPort: hl7.tlsPort, httpPort: http.port }, 'listening');
+  const { port: metricsPort } = working(await startWatching({ config, db, orthanc, metrics, readiness, now }));
+  log.info({ hl7Port: hl7.port, hl7TlsPort: hl7.tlsPort, httpPort: http.port, metricsPort }, 'listening');
   const running = stack.move();
   return {
     hl7Port: hl7.port,
     hl7TlsPort: hl7.tlsPort,
     httpPort: http.port,
+    metricsPort,
     failed: failed.promise,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

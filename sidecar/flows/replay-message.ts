@@ -1,6 +1,7 @@
 import { buildAck } from '../core/ack.ts';
 import { Failure } from '../core/failure.ts';
 import type { Hl7Message } from '../core/hl7-message.ts';
+import { isTestMessage } from '../core/hl7-processing.ts';
 import { Hl7Rejection } from '../core/hl7-rejection.ts';
 import type { By } from '../core/operator.ts';
 
@@ -57,6 +58,7 @@ export async function replayMessage<Tx extends ReplayTx>(
       }
       const { message, problem } = deps.read(kept.raw);
       if (message === null || problem !== null) throw new Hl7Rejection(100, problem ?? 'the message cannot be read');
+      if (isTestMessage(message)) throw new Hl7Rejection(202, 'it is a test (MSH-11 T), and those have no effect');
       await deps.apply(tx, message, hl7MessageId, kept.receivedAt);
       const now = deps.now();
       const acknowledgment = kept.answer === 'AR' ? buildAck(message, { code: 'AA' }, now, deps.newControlId()) : null;
