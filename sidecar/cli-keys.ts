@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { newApiKey } from './adapters/api-keys.ts';
 import type { ListedKey } from './adapters/postgres/api-keys.ts';
 import { API_KEY_NAME, API_KEY_SCOPES, type ApiKeyKind, type ApiKeyScope } from './core/api-key.ts';
+import type { Viewer } from './core/audit.ts';
 import { Failure } from './core/failure.ts';
 import { table } from './core/table.ts';
 
@@ -35,11 +36,14 @@ export type KeysLine =
 export interface KeysDeps {
   readonly add: (
     key: { name: string; kind: ApiKeyKind; scope: ApiKeyScope; sha256: string },
+    by: Viewer,
     now: Date,
   ) => Promise<void>;
-  readonly withdraw: (name: string, now: Date) => Promise<void>;
+  readonly withdraw: (name: string, by: Viewer, now: Date) => Promise<void>;
   readonly list: () => Promise<readonly ListedKey[]>;
   readonly now: () => Date;
+  /** Who sits at the command line. */
+  readonly by: Viewer;
 }
 
 const named = (name: string | undefined): string => {
@@ -99,20 +103,20 @@ const minute = (date: Date | null): string | null => date && date.toISOString().
 
 /** Does what the line says and gives what to print. @throws Failure where it cannot be done. */
 export async function runKeysLine(deps: KeysDeps, line: Exclude<KeysLine, { act: 'entry' }>): Promise<string> {
-  const { now } = deps;
+  const { now, by } = deps;
   switch (line.act) {
     case 'add': {
       const { kind, name, scope } = line;
       if (kind === 'certificate') {
-        await deps.add({ kind, name, scope, sha256: fingerprintOf(line.file) }, now());
+        await deps.add({ kind, name, scope, sha256: fingerprintOf(line.file) }, by, now());
         return `${name} may come with that certificate (${scope})\n`;
       }
       const { key, entry } = newApiKey(name, randomBytes(32));
-      await deps.add({ kind, name, scope, sha256: entry.slice(name.length + 1) }, now());
+      await deps.add({ kind, name, scope, sha256: entry.slice(name.length + 1) }, by, now());
       return `key, for its owner only, shown this once: ${key}\n`;
     }
     case 'withdraw':
-      await deps.withdraw(line.name, now());
+      await deps.withdraw(line.name, by, now());
       return `${line.name} is withdrawn\n`;
     case 'list': {
       const keys = await deps.list();

@@ -165,7 +165,7 @@ async function main(args: readonly string[]): Promise<number> {
     try {
       const now = (): Date => new Date();
       if ('act' in line) {
-        process.stdout.write(await runKeysLine({ ...keyStatements(db), now }, line));
+        process.stdout.write(await runKeysLine({ ...keyStatements(db), now, by: cliViewer('') }, line));
         return 0;
       }
       if (line.command === 'audit') {

@@ -27,7 +27,11 @@ describe('the guards of the ports', () => {
     const https = { HTTPS_CERTIFICATE: '/a', HTTPS_KEY: '/b' };
     const hl7Tls = { HL7_TLS_CERTIFICATE: '/a', HL7_TLS_KEY: '/b', HL7_TLS_CLIENT_CA: '/ca' };
     expect(await warnings({})).to.deep.equal(['uploads', 'ANYBODY', 'keys']);
-    await keyStatements(db).add({ name: 'ct', kind: 'key', scope: 'upload', sha256: 'a'.repeat(64) }, new Date());
+    await keyStatements(db).add(
+      { name: 'ct', kind: 'key', scope: 'upload', sha256: 'a'.repeat(64) },
+      { who: 'test', from: 'test' },
+      new Date(),
+    );
     expect(await warnings({})).to.deep.equal(['ANYBODY', 'keys']);
     expect(await warnings({ ...https, ...hl7Tls }), 'the port without TLS').to.deep.equal(['ANYBODY']);
     expect(await warnings({ TRUSTED_PROXIES: '10.0.0.1', ...hl7Tls, HL7_PLAIN: 'false' })).to.deep.equal([]);

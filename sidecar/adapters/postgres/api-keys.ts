@@ -1,7 +1,9 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { API_KEY_SCOPES, type ApiKeyKind, type ApiKeyScope, type RegisteredKey } from '../../core/api-key.ts';
+import type { AuditEvent, Viewer } from '../../core/audit.ts';
 import { Failure } from '../../core/failure.ts';
+import { appendAudit } from './audit.ts';
 import { execute, ID_ROW, query } from './query.ts';
 
 export const LOAD_KEYS = `
@@ -35,6 +37,21 @@ const KEY = z.object({
 const LISTED = KEY.omit({ id: true, sha256: true }).extend({ createdAt: z.date(), lastUsedAt: z.date().nullable() });
 export type ListedKey = z.output<typeof LISTED>;
 
+/** Runs `change`, which gives whether it changed anything, and writes that down in one transaction with it. */
+function audited(
+  db: Knex,
+  event: AuditEvent,
+  { name, scope, by, now }: { name: string; scope?: ApiKeyScope; by: Viewer; now: Date },
+  change: (trx: Knex.Transaction) => Promise<boolean>,
+): Promise<boolean> {
+  return db.transaction(async (trx) => {
+    if (!(await change(trx))) return false;
+    const detail = { name, ...(scope !== undefined && { scope }) };
+    await appendAudit(trx, [{ at: now, event, who: by.who, source: by.from, what: event, outcome: 'ok', detail }]);
+    return true;
+  });
+}
+
 /** The statements of keys and certificates that the command line registers. */
 export function keyStatements(db: Knex) {
   return {
@@ -43,21 +60,32 @@ export function keyStatements(db: Knex) {
     /** Says when a key was used, to the minute. */
     markUsed: (id: string, now: Date): Promise<void> => execute(db, MARK_USED, { id, now }),
     list: (): Promise<ListedKey[]> => query(db, LIST_KEYS, {}, LISTED),
-    /** @throws Failure permanent `key-exists` where one that holds has that name, or is that key or certificate. */
-    async add(key: { name: string; kind: ApiKeyKind; scope: ApiKeyScope; sha256: string }, now: Date): Promise<void> {
-      const [added] = await query(db, ADD_KEY, { ...key, now }, ID_ROW);
-      if (added !== undefined) return;
+    /**
+     * Written in the audit log with it.
+     * @throws Failure permanent `key-exists` where one that holds has that name, or is that key or certificate.
+     */
+    async add(
+      key: { name: string; kind: ApiKeyKind; scope: ApiKeyScope; sha256: string },
+      by: Viewer,
+      now: Date,
+    ): Promise<void> {
+      const add = async (trx: Knex.Transaction) => (await query(trx, ADD_KEY, { ...key, now }, ID_ROW)).length > 0;
+      if (await audited(db, 'key-made', { ...key, by, now }, add)) return;
       throw new Failure(
         'permanent',
         'key-exists',
         'one of that name, or that certificate, is there: withdraw it first',
       );
     },
-    /** @throws Failure permanent `key-unknown` where none of that name holds. */
-    async withdraw(name: string, now: Date): Promise<void> {
-      const [withdrawn] = await query(db, WITHDRAW_KEY, { name, now }, ID_ROW);
-      if (withdrawn === undefined)
-        throw new Failure('permanent', 'key-unknown', 'there is none of that name that holds');
+    /**
+     * Written in the audit log with it.
+     * @throws Failure permanent `key-unknown` where none of that name holds.
+     */
+    async withdraw(name: string, by: Viewer, now: Date): Promise<void> {
+      const withdraw = async (trx: Knex.Transaction) =>
+        (await query(trx, WITHDRAW_KEY, { name, now }, ID_ROW)).length > 0;
+      if (await audited(db, 'key-withdrawn', { name, by, now }, withdraw)) return;
+      throw new Failure('permanent', 'key-unknown', 'there is none of that name that holds');
     },
   };
 }

@@ -158,6 +158,16 @@ describe('attacks with keys and certificates', () => {
     expect((await axis('api-key', 'add', 'ct-9', '--for', 'upload')).err).to.include('key-exists');
     await done('api-key', 'withdraw', 'ct-9');
     await done('certificate', 'withdraw', 'mr-9');
+    const audit = await rig.rows(
+      `SELECT event || ' ' || (detail->>'name') AS line FROM audit_log WHERE detail->>'name' IN ('ct-9', 'mr-9') ORDER BY id`,
+      z.object({ line: z.string() }),
+    );
+    expect(audit.map(({ line }) => line)).to.include.members([
+      'key-made ct-9',
+      'key-made mr-9',
+      'key-withdrawn ct-9',
+      'key-withdrawn mr-9',
+    ]);
     const closed = async () => (await uploads(bearer(key))) === 401 && (await uploads({ pair })) === 401;
     await eventually('the withdrawal to hold', closed, 5000);
     const again = await addKey('ct-9', 'upload');
