@@ -1,15 +1,16 @@
 #!/usr/bin/env node
-import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { newApiKey } from './adapters/api-keys.ts';
+import { keyStatements } from './adapters/postgres/api-keys.ts';
 import { openDatabase } from './adapters/postgres/database.ts';
+import { BACKUP_USAGE, backupLine, isBackupLine } from './backup-line.ts';
 import { checkAudit, cliViewer, printAudit } from './cli-audit.ts';
+import { keyEntry, KEYS_USAGE, readKeysLine, runKeysLine, UsageError } from './cli-keys.ts';
 import { studyText, workText } from './cli-text.ts';
 import { ConfigError, loadConfig } from './config.ts';
-import { API_KEY_NAME } from './core/api-key.ts';
 import type { Viewer } from './core/audit.ts';
 import { Failure } from './core/failure.ts';
 import type { Act } from './core/operator.ts';
+import { doctorCommand } from './doctor-command.ts';
 import { createOperations, type Operations } from './operations.ts';
 
 const USAGE = `usage: axis COMMAND
@@ -24,16 +25,15 @@ const USAGE = `usage: axis COMMAND
   retry image ID               mirror a failed image (its SOP Instance UID or Orthanc's id) again
   retry study UID              all failed images of one DICOM study
   retry images [--reason CODE] all failed images, or all that failed for that
+  doctor [OPTIONS]             try the installation, and say what is wrong and what to do; doctor --help
   audit [--since T] [--until T] the audit log, a row a line; T as 2026-04-01T09:00:00+11:00
   audit verify [--noted ID:HASH] whether nothing in it was changed or taken out
-  api-key NAME                 make a key: prints it, once, and the entry for API_KEYS or OPERATOR_API_KEYS
-
+${KEYS_USAGE}
+${BACKUP_USAGE}
 link, unlink, confirm, release, replay and retry need --who NAME and --why TEXT, which are kept; no rule undoes what a
 person decided. --json prints JSON. The settings are read from the environment, as the sidecar's. Exit: 0 done, 1 not done, 2
 not understood.
 `;
-
-class UsageError extends Error {}
 
 interface Line {
   readonly command: string;
@@ -50,11 +50,11 @@ interface Line {
 }
 
 const SUBJECTS: Readonly<Record<string, number>> = {
-  list: 0, show: 1, link: 2, unlink: 1, confirm: 1, release: 1, replay: 1, 'api-key': 1,
+  list: 0, show: 1, link: 2, unlink: 1, confirm: 1, release: 1, replay: 1,
   'retry image': 1, 'retry study': 1, 'retry images': 0,
   audit: 0, 'audit verify': 0,
 }; // prettier-ignore
-const READING = new Set(['list', 'show', 'api-key', 'audit', 'audit verify']);
+const READING = new Set(['list', 'show', 'audit', 'audit verify']);
 
 function timeOf(text: string | undefined): Date | null {
   if (text === undefined) return null;
@@ -145,22 +145,29 @@ async function perform(operations: Operations, line: Line): Promise<string> {
   }
 }
 
-function makeApiKey(name: string): string {
-  if (!API_KEY_NAME.test(name)) throw new UsageError('a key is named by 1 to 64 of A-Z, a-z, 0-9, ., _ and -');
-  const { key, entry } = newApiKey(name, randomBytes(32));
-  return `key, for its owner only:                       ${key}\nentry, for API_KEYS or OPERATOR_API_KEYS:      ${entry}\n`;
-}
-
 async function main(args: readonly string[]): Promise<number> {
+  if (isBackupLine(args)) return backupLine(args);
   try {
-    const line = readLine(args);
-    if (line.command === 'api-key') {
-      process.stdout.write(makeApiKey(line.subject));
+    if (args[0] === 'doctor') {
+      const { code, out, err } = await doctorCommand(args.slice(1), () => loadConfig(process.env));
+      process.stdout.write(out);
+      process.stderr.write(err);
+      return code;
+    }
+    const keys = readKeysLine(args);
+    if (keys?.act === 'entry') {
+      process.stdout.write(keyEntry(keys.name));
       return 0;
     }
+    const line = keys ?? readLine(args);
     const config = loadConfig(process.env);
     const db = openDatabase(config.DATABASE_URL, 2);
     try {
+      const now = (): Date => new Date();
+      if ('act' in line) {
+        process.stdout.write(await runKeysLine({ ...keyStatements(db), now, by: cliViewer('') }, line));
+        return 0;
+      }
       if (line.command === 'audit') {
         await printAudit(db, cliViewer(line.who), line, process.stdout);
         return 0;
@@ -169,7 +176,7 @@ async function main(args: readonly string[]): Promise<number> {
         process.stdout.write(await checkAudit(db, line.noted, line.json));
         return 0;
       }
-      const operations = createOperations({ config, db, now: () => new Date(), onRefused: () => undefined });
+      const operations = createOperations({ config, db, now, onRefused: () => undefined });
       process.stdout.write(await perform(operations, line));
     } finally {
       await db.destroy();

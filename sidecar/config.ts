@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { parseAddresses } from './adapters/addresses.ts';
 import { parseApiKeys, type ApiKey } from './core/api-key.ts';
 import { parseSyslogTarget } from './core/audit-syslog.ts';
 import { parseFieldPlaces, parseIdTypes, parseSenders, type SenderSettings } from './core/hl7-settings.ts';
+import { parseAllowedSenders, type AllowedSender } from './core/hl7-strangers.ts';
 import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './core/sms.ts';
 
-const count = (lowest: number, highest: number) => {
+export const count = (lowest: number, highest: number) => {
   const error = `must be a whole number from ${lowest} to ${highest}`;
   return z.coerce.number({ error }).int({ error }).min(lowest, { error }).max(highest, { error });
 };
@@ -69,13 +71,26 @@ const syslogTarget = z.string().transform((text, context) => {
 });
 
 const pem = z.string().regex(/-----BEGIN [A-Z ]+-----/, 'must be PEM');
+const addressList = z.string().transform((text, context): readonly string[] => {
+  const { addresses, problems } = parseAddresses(text);
+  for (const message of problems) context.addIssue({ code: 'custom', message });
+  return addresses;
+});
+
+const allowedSenders = z.string().transform((text, context): readonly AllowedSender[] => {
+  const { senders, problems } = parseAllowedSenders(text);
+  for (const message of problems) context.addIssue({ code: 'custom', message });
+  return senders;
+});
+
+const yesOrNo = z.enum(['true', 'false'], { error: 'must be true or false' }).transform((value) => value === 'true');
 
 const smsTemplate = z.string().superRefine((template, context) => {
   const problem = checkTemplate(template);
   if (problem !== null) context.addIssue({ code: 'custom', message: problem });
 });
 
-const SETTINGS = z.object({
+export const SETTINGS = z.object({
   ORTHANC_URL: httpUrl,
   ORTHANC_USERNAME: z.string().min(1),
   ORTHANC_PASSWORD: z.string().min(1),
@@ -97,8 +112,22 @@ const SETTINGS = z.object({
   HL7_MODALITY_FIELDS: hl7Fields.prefault('IPC-5,OBR-24'),
   HL7_PATIENT_ID_TYPES: hl7IdTypes.prefault('MR,PI,PT'),
   HL7_SENDERS: hl7Senders.prefault(''),
+  HL7_PLAIN: yesOrNo.prefault('true'),
+  HL7_TLS_PORT: port.default(2576),
+  HL7_TLS_CERTIFICATE: z.string().optional(),
+  HL7_TLS_KEY: z.string().optional(),
+  HL7_TLS_CLIENT_CA: z.string().optional(),
+  HL7_ALLOWED_ADDRESSES: addressList.prefault(''),
+  HL7_ALLOWED_SENDERS: allowedSenders.prefault(''),
   HTTP_HOST: z.string().default('0.0.0.0'),
   HTTP_PORT: port.default(8080),
+  HTTP_MAX_CONNECTIONS: count(2, 100_000).default(500),
+  HTTPS_CERTIFICATE: z.string().optional(),
+  HTTPS_KEY: z.string().optional(),
+  HTTPS_CLIENT_CA: z.string().optional(),
+  TRUSTED_PROXIES: addressList.prefault(''),
+  METRICS_HOST: z.string().default('127.0.0.1'),
+  METRICS_PORT: port.optional(),
   API_KEYS: apiKeys.prefault(''),
   OPERATOR_API_KEYS: apiKeys.prefault(''),
   MAX_UPLOAD_BYTES: count(1024, 17_179_869_184).default(2 * 1024 * 1024 * 1024),
@@ -125,10 +154,10 @@ const SETTINGS = z.object({
   JOB_CONCURRENCY: count(1, 64).default(4),
   SWEEP_INTERVAL_MS: count(100, 604_800_000).default(3_600_000),
   SWEEP_MAX_LOSS_PERCENT: count(1, 100).default(50),
-  REMOVE_BLOBS_OF_DELETED: z
-    .enum(['true', 'false'], { error: 'must be true or false' })
-    .transform((value) => value === 'true')
-    .prefault('false'),
+  REMOVE_BLOBS_OF_DELETED: yesOrNo.prefault('false'),
+  RETAIN_HL7_DAYS: count(0, 36_500).default(0),
+  RETAIN_AUDIT_DAYS: count(0, 36_500).default(0),
+  RETAIN_BLOBS_DAYS: count(0, 36_500).default(0),
   RENDER_MAX_PIXELS: count(1, 1_000_000_000).default(64_000_000),
   RENDER_TIMEOUT_MS: count(100, 600_000).default(30_000),
   AUDIT_SYSLOG: syslogTarget.optional(),
@@ -160,7 +189,44 @@ const TWILIO_PAIRS = z
     if (set('TWILIO_ACCOUNT_SID') && !sender) add('TWILIO_FROM', 'or TWILIO_MESSAGING_SERVICE_SID is needed too');
   });
 
+const TLS_FILES = z
+  .object({
+    HL7_PLAIN: z.string().optional(),
+    HL7_TLS_CERTIFICATE: z.string().optional(),
+    HL7_TLS_KEY: z.string().optional(),
+    HL7_TLS_CLIENT_CA: z.string().optional(),
+    HTTPS_CERTIFICATE: z.string().optional(),
+    HTTPS_KEY: z.string().optional(),
+    HTTPS_CLIENT_CA: z.string().optional(),
+  })
+  .superRefine((tls, context) => {
+    const needs = (name: keyof typeof tls, other: keyof typeof tls): void => {
+      if (tls[name] === undefined || tls[other] !== undefined) return;
+      context.addIssue({ code: 'custom', path: [other], message: `is needed too: ${name} is set` });
+    };
+    needs('HL7_TLS_CERTIFICATE', 'HL7_TLS_KEY');
+    needs('HL7_TLS_KEY', 'HL7_TLS_CERTIFICATE');
+    needs('HL7_TLS_CLIENT_CA', 'HL7_TLS_CERTIFICATE');
+    needs('HTTPS_CERTIFICATE', 'HTTPS_KEY');
+    needs('HTTPS_KEY', 'HTTPS_CERTIFICATE');
+    needs('HTTPS_CLIENT_CA', 'HTTPS_CERTIFICATE');
+    if (tls.HL7_PLAIN === 'false' && tls.HL7_TLS_CERTIFICATE === undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['HL7_PLAIN'],
+        message: 'false leaves no HL7 port without HL7_TLS_CERTIFICATE',
+      });
+    }
+  });
+
 export type Config = z.output<typeof SETTINGS>;
+
+/** The settings that name a certificate, and their files. */
+export function certificateSettings(settings: Readonly<Record<string, unknown>>): { setting: string; file: string }[] {
+  return Object.entries(settings).flatMap(([setting, file]) =>
+    setting.endsWith('_CERTIFICATE') && typeof file === 'string' ? [{ setting, file }] : [],
+  );
+}
 
 /** What is wrong with the settings, a line each, without the values of any. */
 export class ConfigError extends Error {
@@ -173,9 +239,14 @@ export class ConfigError extends Error {
   }
 }
 
-function withSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): Record<string, string> {
+/** The settings of these names that `environment` has, some from the files that `NAME_FILE` names; adds to `problems`. */
+export function withSecretFiles(
+  environment: NodeJS.ProcessEnv,
+  problems: string[],
+  names: readonly string[],
+): Record<string, string> {
   const settings: Record<string, string> = {};
-  for (const name of SETTING_NAMES) {
+  for (const name of names) {
     const [value, file] = [environment[name], environment[`${name}_FILE`]];
     if (value !== undefined && value !== '') settings[name] = value;
     if (file === undefined || file === '') continue;
@@ -196,13 +267,14 @@ function withSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): Re
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const problems: string[] = [];
-  const settings = withSecretFiles(environment, problems);
+  const settings = withSecretFiles(environment, problems, SETTING_NAMES);
   const result = SETTINGS.safeParse(settings);
   for (const { path, message } of result.error?.issues ?? []) {
     const name = path.join('.');
     problems.push(`${name}: ${settings[name] === undefined ? 'is not set' : message}`);
   }
-  for (const { path, message } of TWILIO_PAIRS.safeParse(settings).error?.issues ?? []) {
+  const together = [TWILIO_PAIRS, TLS_FILES].flatMap((pairs) => pairs.safeParse(settings).error?.issues ?? []);
+  for (const { path, message } of together) {
     problems.push(`${path.join('.')}: ${message}`);
   }
   const { AUDIT_SYSLOG, AUDIT_SYSLOG_CA, AUDIT_SYSLOG_CERTIFICATE, AUDIT_SYSLOG_KEY } = result.data ?? {};

@@ -3,6 +3,7 @@ import { exportAudit, type AuditTarget } from './audit.ts';
 import { asFailure } from './core/failure.ts';
 import { followUntilStopped, takeApart, type FollowParts } from './following.ts';
 import { loop } from './loop.ts';
+import { forgetUntilStopped, type RetentionSettings } from './retention.ts';
 import { sweepUntilStopped, type SweepParts } from './sweep.ts';
 
 /** A killed process's jobs are run by another one after this at the latest. */
@@ -31,8 +32,9 @@ async function keepJobs({ db, random, log }: FollowParts, stop: AbortSignal): Pr
 }
 
 /**
- * What one process does for all of them until `over`: follows the feed, sweeps, sends the audit log, and hands back the jobs of processes that
- * died. The first sweep waits until the feed was read to its end: what is new is the feed's.
+ * What one process does for all of them until `over`: follows the feed, sweeps, sends the audit log, hands back the jobs
+ * of processes that died, and lets go of what is old. The first sweep waits until the feed was read to its end: what is
+ * new is the feed's.
  */
 export async function lead(
   parts: FollowParts & Pick<SweepParts, 'removal' | 'maxLossPercent'>,
@@ -41,6 +43,7 @@ export async function lead(
     readonly batchSize: number;
     readonly waitMs: number;
     readonly sweepIntervalMs: number;
+    readonly retain: RetentionSettings;
     /** The feed can never be followed. */
     readonly onFailed: (reason: string) => void;
     /** Where the audit log is sent. */
@@ -61,6 +64,7 @@ export async function lead(
     followUntilStopped(parts, { ...options, stop: over, onRead: give }),
     readOnce.promise.then(() => sweepUntilStopped(sweeps, options.sweepIntervalMs)),
     keepJobs(parts, over),
+    forgetUntilStopped(parts, options.retain, over),
     exportAudit(parts, options.audit, over),
   ]);
 }

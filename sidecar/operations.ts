@@ -36,8 +36,9 @@ export function createOperations(parts: {
   readonly db: Knex;
   readonly now: () => Date;
   readonly onRefused: ReceiveDeps<Tx>['onRefused'];
+  readonly onTest?: ReceiveDeps<Tx>['onTest'];
 }) {
-  const { config, db, now, onRefused } = parts;
+  const { config, db, now, onRefused, onTest = () => undefined } = parts;
   const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => inTransaction(db, work);
   const planTexts = (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> =>
     planSms(
@@ -163,6 +164,7 @@ export function createOperations(parts: {
           newControlId,
           now,
           onRefused,
+          onTest,
         },
         inbound,
       ),

@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { createBlobStore } from './adapters/azure.ts';
 import { createCodec } from './adapters/codec.ts';
 import { startHl7Listener } from './adapters/hl7.ts';
-import { startHttp, type PartReadiness } from './adapters/http.ts';
+import { startHttp } from './adapters/http.ts';
 import { createOrthanc } from './adapters/orthanc.ts';
-import { migrate, openDatabase, pingDatabase } from './adapters/postgres/database.ts';
+import { migrate, openDatabase } from './adapters/postgres/database.ts';
 import { deletedImages } from './adapters/postgres/deletions.ts';
 import { loadLabelFacts } from './adapters/postgres/labels.ts';
-import { feedReadAt } from './adapters/postgres/feed.ts';
 import { startJobs } from './adapters/postgres/jobs.ts';
 import { createRenderingLock } from './adapters/postgres/rendering-lock.ts';
 import { startReplica } from './adapters/postgres/replica.ts';
@@ -16,22 +15,28 @@ import { startSmsSandbox } from './adapters/sms-sandbox.ts';
 import { createTwilio } from './adapters/twilio.ts';
 import { startAuditTrail } from './audit.ts';
 import type { Config } from './config.ts';
-import { asFailure, Failure } from './core/failure.ts';
+import { asFailure } from './core/failure.ts';
 import { acceptUpload } from './flows/accept-upload.ts';
 import { labelStudy } from './flows/label-study.ts';
 import { lookForDeleted } from './flows/remove-deleted.ts';
 import { sendSms } from './flows/send-sms.ts';
+import { createGuards } from './guards.ts';
 import type { Log } from './log.ts';
 import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
 import { createMirroring } from './mirroring.ts';
 import { createOperations } from './operations.ts';
+import { createReadiness } from './readiness.ts';
 import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
 import { uploadEntries } from './upload-audit.ts';
+import { metricsOf, startWatching, tellTests } from './watching.ts';
 
 export interface Sidecar extends AsyncDisposable {
+  /** As the next: 0 where there is none. */
   readonly hl7Port: number;
+  readonly hl7TlsPort: number;
   readonly httpPort: number;
+  readonly metricsPort: number | null;
   /** Settles with a reason when the sidecar cannot go on; the process should then end. */
   readonly failed: Promise<string>;
 }
@@ -46,28 +51,12 @@ const ORTHANC_TIMEOUT_MS = 10_000;
 const BLOB_TIMEOUT_MS = 30_000;
 const TWILIO_TIMEOUT_MS = 10_000;
 const RENDERING_WAIT_MS = 120_000;
-const CHECK_TIMEOUT_MS = 2_000;
 const START_PATIENCE_MS = 60_000;
 const BEAT_MS = 1_000;
 const MAX_RENDER_FILE_BYTES = 512 * 1024 * 1024;
 const MAX_UPLOAD_FILES = 2000;
 const MAX_UPLOADS_AT_ONCE = 16;
 const UPLOAD_STALL_TIMEOUT_MS = 60_000;
-
-async function checked(name: string, check: () => Promise<unknown>): Promise<PartReadiness> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(new Failure('transient', 'timeout', `no answer within ${CHECK_TIMEOUT_MS} ms`));
-  }, CHECK_TIMEOUT_MS);
-  try {
-    await Promise.race([check(), promise]);
-    return { name, ok: true };
-  } catch (error) {
-    return { name, ok: false, detail: asFailure(error).message };
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /**
  * The composition root: everything the sidecar is made of, started in order and, when disposed of, stopped in the
@@ -129,15 +118,15 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     statusCallback: statusCallback(config.PUBLIC_URL),
     timeoutMs: TWILIO_TIMEOUT_MS,
   });
-  if (config.API_KEYS.length === 0) log.warn('uploads are closed: API_KEYS is empty');
+  const guards = await createGuards({ config, db, now, onRefusedAccess: audit.refused, log });
 
+  const metrics = metricsOf(config);
   const operations = createOperations({
-    config,
-    db,
-    now,
+    ...{ config, db, now },
     onRefused: (refused) => {
       log.warn(refused, 'HL7 message refused');
     },
+    onTest: tellTests(metrics, log),
   });
 
   const lock = stack.use(createRenderingLock(config.DATABASE_URL, config.JOB_CONCURRENCY, RENDERING_WAIT_MS));
@@ -154,14 +143,16 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     startReplica({
       databaseUrl: config.DATABASE_URL,
       beatMs: BEAT_MS,
-      lead: (over) =>
+      lead: metrics.leading((over) =>
         lead(parts, over, {
           batchSize: config.FEED_BATCH_SIZE,
           waitMs: config.POLL_INTERVAL_MS,
           sweepIntervalMs: config.SWEEP_INTERVAL_MS,
+          retain: config,
           onFailed: failed.resolve,
           audit: config,
         }),
+      ),
       random,
       log,
     }),
@@ -230,30 +221,13 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
       now,
       newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),
+      guard: guards.hl7,
       log,
-      handle: operations.receive,
+      handle: metrics.hl7(guards.admitting(operations.receive)),
     }),
   );
 
-  const startedAt = now().getTime();
-  const readiness = (): Promise<PartReadiness[]> =>
-    Promise.all([
-      checked('orthanc', async () => {
-        await orthanc.system();
-      }),
-      checked('postgres', () => pingDatabase(db)),
-      checked('audit', audit.check),
-      checked('blob', () => blobs.ping()),
-      checked('hl7', () =>
-        hl7.listening ? Promise.resolve() : Promise.reject(new Failure('permanent', 'closed', 'not listening')),
-      ),
-      checked('feed', async () => {
-        const readAt = Math.max(startedAt, (await feedReadAt(db))?.getTime() ?? 0);
-        const lagSeconds = Math.round((now().getTime() - readAt) / 1000);
-        if (lagSeconds <= config.FEED_MAX_LAG_SECONDS) return;
-        throw new Failure('transient', 'feed-lag', `not read to its end for ${lagSeconds} s`);
-      }),
-    ]);
+  const readiness = createReadiness({ config, db, orthanc, blobs, hl7, audit, now });
   const http = working(
     await startHttp({
       host: config.HTTP_HOST,
@@ -270,26 +244,28 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
         random,
         log,
       }),
-      operator: { ...operations, apiKeys: config.OPERATOR_API_KEYS, onRefused: audit.refused, log },
+      guard: guards.http,
+      operator: { ...operations, log },
       upload: {
-        apiKeys: config.API_KEYS,
         maxFileBytes: config.MAX_UPLOAD_BYTES,
         maxFiles: MAX_UPLOAD_FILES,
         maxConcurrent: MAX_UPLOADS_AT_ONCE,
         stallTimeoutMs: UPLOAD_STALL_TIMEOUT_MS,
-        accept: (file, signal) => acceptUpload({ store: orthanc.store }, file, signal),
+        accept: metrics.upload((file, signal) => acceptUpload({ store: orthanc.store }, file, signal)),
         onEnd: async (end) => audit.note(...(await uploadEntries(orthanc, end, now()))),
-        onRefused: audit.refused,
         log,
       },
     }),
   );
 
-  log.info({ hl7Port: hl7.port, httpPort: http.port }, 'listening');
+  const { port: metricsPort } = working(await startWatching({ config, db, orthanc, metrics, readiness, now }));
+  log.info({ hl7Port: hl7.port, hl7TlsPort: hl7.tlsPort, httpPort: http.port, metricsPort }, 'listening');
   const running = stack.move();
   return {
     hl7Port: hl7.port,
+    hl7TlsPort: hl7.tlsPort,
     httpPort: http.port,
+    metricsPort,
     failed: failed.promise,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

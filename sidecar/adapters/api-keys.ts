@@ -2,17 +2,18 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Request } from 'express';
 import type { ApiKey } from '../core/api-key.ts';
 
-const sha256 = (text: string): Buffer => createHash('sha256').update(text, 'utf8').digest();
+/** What is kept of a key. */
+export const hashOf = (text: string): Buffer => createHash('sha256').update(text, 'utf8').digest();
 
 /** A new key from 32 random bytes, to be shown once, and the entry of the setting that lets it in. */
 export function newApiKey(name: string, random: Buffer): { key: string; entry: string } {
   const key = `axis_${random.toString('base64url')}`;
-  return { key, entry: `${name}:${sha256(key).toString('hex')}` };
+  return { key, entry: `${name}:${hashOf(key).toString('hex')}` };
 }
 
 /** The name of the key that `presented` is, or `null`. Takes the same time whichever it is, and for none. */
 export function findApiKey(keys: readonly ApiKey[], presented: string): string | null {
-  const hash = sha256(presented);
+  const hash = hashOf(presented);
   let found: string | null = null;
   for (const key of keys) {
     if (timingSafeEqual(hash, Buffer.from(key.sha256, 'hex'))) found = key.name;

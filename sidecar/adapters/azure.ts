@@ -1,4 +1,5 @@
 import { BlobServiceClient, RestError } from '@azure/storage-blob';
+import { z } from 'zod';
 import { Failure } from '../core/failure.ts';
 
 export interface BlobStore {
@@ -9,6 +10,8 @@ export interface BlobStore {
   readonly upload: (name: string, jpeg: Buffer) => Promise<string>;
   /** Removes a blob; does nothing where there is none. */
   readonly remove: (name: string) => Promise<void>;
+  /** The names that begin with `prefix`, page by page. */
+  readonly names: (prefix: string) => AsyncIterable<readonly string[]>;
   /** Answers when the container does; makes it, private, if it is not there. */
   readonly ping: () => Promise<void>;
 }
@@ -20,6 +23,14 @@ export function isOfStore({ code }: Failure): boolean {
 
 /** Blob names follow from Orthanc's id, but a resent instance may replace one, so that a day is the longest to keep. */
 const CACHE_CONTROL = 'private, max-age=86400';
+
+const BLOBS_AT_ONCE = 5000;
+const PAGE = z.object({
+  value: z.object({
+    segment: z.object({ blobItems: z.array(z.object({ name: z.string() })) }),
+    continuationToken: z.string().optional(),
+  }),
+});
 
 /** What speaks against one blob, whatever becomes of the others: it is leased, kept from change, or of another type. */
 const OF_ONE_BLOB = /^(Lease|Blob|InvalidBlobType|Snapshot|Condition)/;
@@ -76,6 +87,23 @@ export function createBlobStore(connectionString: string, containerName: string,
       classified(async () => {
         await inContainer(() => container.getBlockBlobClient(name).deleteIfExists(options()));
       }),
+    async *names(prefix) {
+      let marker: string | undefined;
+      do {
+        const settings = { maxPageSize: BLOBS_AT_ONCE, ...(marker !== undefined && { continuationToken: marker }) };
+        const step: unknown = await classified(() =>
+          inContainer(() =>
+            container
+              .listBlobsFlat({ prefix, ...options() })
+              .byPage(settings)
+              .next(),
+          ),
+        );
+        const page = PAGE.parse(step).value;
+        yield page.segment.blobItems.map(({ name }) => name);
+        marker = page.continuationToken === '' ? undefined : page.continuationToken;
+      } while (marker !== undefined);
+    },
     ping: () =>
       classified(async () => {
         await inContainer(() => container.getProperties(options()));

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { buildAck } from '../core/ack.ts';
 import { atMost, type AtMost } from '../core/at-most.ts';
 import { asFailure, Failure } from '../core/failure.ts';
@@ -7,6 +7,7 @@ import { createFrameRoom, type FrameRoom } from '../core/frame-room.ts';
 import { encodeHl7 } from '../core/hl7-charset.ts';
 import { createMllpDecoder, mllpFrame, type MllpEvent } from '../core/mllp.ts';
 import { readFrame, readHeader, type ReadFrame } from './hl7-frame.ts';
+import { openHl7Ports, type Hl7PortsOptions } from './hl7-ports.ts';
 
 export { readFrame } from './hl7-frame.ts';
 
@@ -15,12 +16,8 @@ export interface InboundHl7 extends ReadFrame {
   readonly remoteAddress: string;
 }
 
-export interface Hl7ListenerOptions {
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
+export interface Hl7ListenerOptions extends Hl7PortsOptions {
   readonly maxFrameBytes: number;
-  readonly maxConnections: number;
   /** A connection without a byte for so long is closed. */
   readonly idleTimeoutMs: number;
   /** A connection on which a frame takes longer than that to come in is closed. */
@@ -38,11 +35,13 @@ export interface Hl7ListenerOptions {
    * long. Must settle: until it does the frame counts as held.
    */
   readonly handle: (inbound: InboundHl7) => Promise<string>;
-  readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
 export interface Hl7Listener extends AsyncDisposable {
+  /** Of the port without TLS; 0 where there is none. */
   readonly port: number;
+  /** 0 where there is none. */
+  readonly tlsPort: number;
   readonly listening: boolean;
   /** Bytes of frames, whole or in part, that are held: those coming in, waiting, and in work. */
   readonly heldBytes: number;
@@ -259,29 +258,21 @@ export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7
   const connections = new Map<Socket, Connection>();
   const room = createFrameRoom(MAX_HELD_FRAMES * options.maxFrameBytes, SMALL_BYTES);
   const atOnce = atMost(options.maxAtOnce);
-  const server = createServer((socket) => {
+  const ports = await openHl7Ports(options, (socket) => {
     connections.set(socket, serve(socket, options, room, atOnce));
     socket.once('close', () => connections.delete(socket));
   });
-  server.maxConnections = options.maxConnections;
-  server.on('drop', () => {
-    options.log.warn({ connections: connections.size }, 'HL7 connection refused: too many');
-  });
-  server.listen(options.port, options.host);
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
   return {
-    port: address.port,
+    port: ports.port,
+    tlsPort: ports.tlsPort,
     get listening() {
-      return server.listening;
+      return ports.listening;
     },
     get heldBytes() {
       return room.bytes;
     },
     async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close');
-      server.close();
+      const closed = ports.close();
       const finished = Promise.allSettled([...connections.values()].map((connection) => connection.finish()));
       await within(
         finished.then(() => undefined),
@@ -290,6 +281,7 @@ export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7
       );
       const lingering = setTimeout(() => {
         for (const connection of connections.values()) connection.destroy();
+        ports.destroyAll();
       }, 200);
       await closed;
       clearTimeout(lingering);

@@ -1,15 +1,13 @@
-import express, { Router, type ErrorRequestHandler, type Request, type Response } from 'express';
+import express, { Router, type ErrorRequestHandler, type Handler, type Request, type Response } from 'express';
 import { z } from 'zod';
-import type { ApiKey } from '../core/api-key.ts';
-import { plainAddress, type Refusal } from '../core/refusal-counts.ts';
+import { plainAddress } from '../core/refusal-counts.ts';
 import { asFailure } from '../core/failure.ts';
 import type { Viewer } from '../core/audit.ts';
 import type { Act, By, FailedImages, StudyView, WorkItem } from '../core/operator.ts';
-import { findApiKey, presentedKey } from './api-keys.ts';
+import { clientAddress, type LetIn } from './http-guard.ts';
 import { ACT_BODIES, BY_BODY, DAYS, openApi, RETRY_BODY } from './operator-openapi.ts';
 
 export interface OperatorOptions {
-  readonly apiKeys: readonly ApiKey[];
   /** What needs a person; provisional studies from so many days on. */
   readonly work: (days: number, viewer: Viewer) => Promise<readonly WorkItem[]>;
   /** `viewer`: who sees it; `null` after an act of the same request. */
@@ -18,8 +16,6 @@ export interface OperatorOptions {
   readonly replay: (hl7MessageId: string, by: By) => Promise<void>;
   /** Gives how many images it has tried again. */
   readonly retryImages: (which: FailedImages, by: By) => Promise<number>;
-  /** Somebody was not let in. */
-  readonly onRefused: (refusal: Refusal) => void;
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
@@ -33,6 +29,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'accession-unknown': 409,
   'nothing-to-confirm': 409,
   'message-refused': 409,
+  'message-forgotten': 409,
   'not-failed': 409,
   'who-missing': 400,
   'why-missing': 400,
@@ -54,10 +51,10 @@ const byOf = ({ who: key, from }: Viewer, { who, why }: z.output<typeof BY_BODY>
 });
 
 /**
- * `/api/operator/…` for whoever has one of the operators' keys, and its description at `/api/openapi.json` for
+ * `/api/operator/…` for whoever has a key or certificate of the operators', and its description at `/api/openapi.json` for
  * everybody. Errors are JSON, `{error, detail}`, with a code that stays and a text without patient data.
  */
-export function operatorRouter(options: OperatorOptions): Router {
+export function operatorRouter(options: OperatorOptions, letIn: LetIn, rate: Handler): Router {
   const router = Router();
   const description = openApi();
   router.get('/api/openapi.json', (_request, response) => {
@@ -65,24 +62,18 @@ export function operatorRouter(options: OperatorOptions): Router {
   });
 
   const operator = Router();
-  const keyOf = (request: Request): string | null => findApiKey(options.apiKeys, presentedKey(request));
+  const keys = new WeakMap<Request, string>();
   const viewerOf = (request: Request): Viewer => ({
-    who: keyOf(request) ?? '',
-    from: plainAddress(request.socket.remoteAddress ?? ''),
+    who: keys.get(request) ?? '',
+    from: plainAddress(clientAddress(request)),
   });
-  operator.use((request, response, next) => {
-    if (keyOf(request) !== null) {
-      next();
-      return;
-    }
-    options.log.warn({ remoteAddress: request.socket.remoteAddress }, 'operator refused: no valid API key');
-    options.onRefused({ what: 'operator', from: request.socket.remoteAddress ?? '', code: 'unauthorized' });
-    response.set('WWW-Authenticate', 'Bearer realm="axis-operator"').status(401);
-    response.json({
-      error: 'unauthorized',
-      detail: "an operator's API key is needed: Authorization: Bearer, or X-API-Key",
-    });
+  operator.use(async (request, response, next) => {
+    const key = await letIn(request, response);
+    if (key === null) return;
+    keys.set(request, key);
+    next();
   });
+  operator.use(rate);
   operator.param('uid', (_request, response, next, uid: string) => {
     if (UID.test(uid)) next();
     else response.status(404).json(UNKNOWN_STUDY);
@@ -154,6 +145,10 @@ export function operatorRouter(options: OperatorOptions): Router {
       return;
     }
     const unreadable = z.object({ status: z.literal([400, 413, 415]), expose: z.literal(true) }).safeParse(error);
+    if (error instanceof URIError) {
+      response.status(400).json({ error: 'bad-request', detail: 'the path cannot be read' });
+      return;
+    }
     if (unreadable.success) {
       response.status(unreadable.data.status).json({ error: 'bad-request', detail: 'the body must be JSON' });
       return;

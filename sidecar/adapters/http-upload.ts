@@ -2,11 +2,10 @@ import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import busboy, { type FileInfo } from 'busboy';
 import type { Request, Response, Handler } from 'express';
-import type { ApiKey } from '../core/api-key.ts';
 import { cleanTag } from '../core/dicom.ts';
 import { asFailure, Failure } from '../core/failure.ts';
-import { plainAddress, type Refusal } from '../core/refusal-counts.ts';
-import { findApiKey, presentedKey } from './api-keys.ts';
+import { plainAddress } from '../core/refusal-counts.ts';
+import { clientAddress, type LetIn } from './http-guard.ts';
 
 /** What became of one file, as the answer tells it. */
 export interface FileAnswer {
@@ -28,17 +27,15 @@ export interface UploadEnd {
 }
 
 export interface UploadOptions {
-  readonly apiKeys: readonly ApiKey[];
   readonly maxFileBytes: number;
   readonly maxFiles: number;
+  /** At once; with one key or certificate half as many. */
   readonly maxConcurrent: number;
-  /** Without a byte for so long a sender is cut off. */
+  /** A sender of whom less than {@link MIN_BYTES} came in so long is cut off. */
   readonly stallTimeoutMs: number;
   readonly accept: (file: { name: string; stream: Readable }, signal: AbortSignal) => Promise<FileAnswer>;
   /** Awaited before the answer; must neither reject nor take long. */
   readonly onEnd: (end: UploadEnd) => Promise<void>;
-  /** Somebody was not let in. */
-  readonly onRefused: (refusal: Refusal) => void;
   readonly log: {
     readonly warn: (fields: object, message: string) => void;
     readonly info: (fields: object, message: string) => void;
@@ -50,8 +47,12 @@ const fileName = (name = ''): string => cleanTag(name.replace(/\p{Cc}/gu, '')).s
 const tooLarge = (limit: number): Failure =>
   new Failure('permanent', 'too-large', `larger than the ${limit} bytes that are taken`);
 
-/** How long what is left of a body that was answered early is read and thrown away. */
-const LINGER_MS = 3000;
+const MIN_BYTES = 16_384;
+/** How often `stallTimeoutMs` the archive has, once a body is there. */
+const ARCHIVE_WAITS = 10;
+const MAX_FIELDS = 100;
+/** How many of the largest files a form may take in all. */
+const MAX_BODY_FILES = 8;
 
 const brokenOff = (cause: unknown): Failure =>
   new Failure('transient', 'upload-broken-off', 'the upload broke off', { cause });
@@ -95,7 +96,14 @@ async function take(
 async function takeMultipart(request: Request, options: UploadOptions, signal: AbortSignal): Promise<Collected> {
   const collected: Collected = { files: [], failure: null };
   const { maxFileBytes, maxFiles } = options;
-  const limits = { fileSize: maxFileBytes, files: maxFiles, fields: 100, fieldSize: 65_536, headerPairs: 100 };
+  const limits = {
+    fileSize: maxFileBytes,
+    files: maxFiles,
+    fields: MAX_FIELDS,
+    parts: maxFiles + MAX_FIELDS,
+    fieldSize: 65_536,
+    headerPairs: 100,
+  };
   let parser: ReturnType<typeof busboy>;
   try {
     parser = busboy({ headers: request.headers, defParamCharset: 'utf8', limits });
@@ -103,6 +111,8 @@ async function takeMultipart(request: Request, options: UploadOptions, signal: A
     const text = 'the Content-Type is not complete multipart/form-data';
     return { files: [], failure: new Failure('permanent', 'not-multipart', text, { cause }) };
   }
+  // What goes wrong is told by `finished`, but for what follows of it when it is destroyed.
+  parser.on('error', () => undefined);
   let last: Promise<void> = Promise.resolve();
   parser.on('file', (_field: string, stream: Readable, info: FileInfo) => {
     stream.once('limit', () => stream.destroy(tooLarge(maxFileBytes)));
@@ -112,13 +122,27 @@ async function takeMultipart(request: Request, options: UploadOptions, signal: A
   parser.on('filesLimit', () => {
     collected.failure ??= new Failure('permanent', 'too-large', `more than the ${maxFiles} files that are taken`);
   });
+  parser.on('partsLimit', () => {
+    collected.failure ??= new Failure('permanent', 'too-large', `more than the ${limits.parts} parts that are taken`);
+  });
+  let size = 0;
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= maxFileBytes * MAX_BODY_FILES || parser.destroyed) return;
+    collected.failure ??= tooLarge(maxFileBytes * MAX_BODY_FILES);
+    request.unpipe(parser);
+    parser.destroy(collected.failure);
+  });
   request.pipe(parser);
   try {
     await finished(parser, { signal });
   } catch (error) {
     request.unpipe(parser);
     parser.destroy();
-    if (signal.aborted) throw brokenOff(error);
+    if (signal.aborted) {
+      await last.catch(() => undefined);
+      throw brokenOff(error);
+    }
     collected.failure ??= new Failure('permanent', 'not-multipart', 'the body is not complete multipart/form-data');
   }
   await last;
@@ -136,7 +160,18 @@ async function takeBody(request: Request, options: UploadOptions, signal: AbortS
       yield chunk;
     }
   };
-  await take(collected, { name: 'body', stream: Readable.from(limited(), { objectMode: false }) }, options, signal);
+  const stream = Readable.from(limited(), { objectMode: false });
+  const { promise: given, reject: giveUp } = Promise.withResolvers<never>();
+  const abort = (): void => {
+    giveUp(brokenOff(signal.reason));
+  };
+  signal.addEventListener('abort', abort);
+  try {
+    // A body of which nothing comes ends only with its connection.
+    await Promise.race([take(collected, { name: 'body', stream }, options, signal), given]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
   return collected;
 }
 
@@ -150,17 +185,27 @@ function statusOf({ files, failure }: Collected): number {
 function answer(response: Response, status: number, body: object): void {
   if (response.headersSent || response.destroyed) return;
   if (status === 503 || status === 429) response.set('Retry-After', '30');
-  if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="axis-portal"');
-  const { req: request } = response;
-  if (!request.complete) {
-    // A sender that is still sending would not see the answer on a connection closed at once.
-    const linger = setTimeout(() => request.socket.destroy(), LINGER_MS);
-    request.once('close', () => {
-      clearTimeout(linger);
-    });
-    request.resume();
-  }
+  // A sender that is still sending would not see the answer on a connection closed at once.
+  if (!response.req.complete) response.req.resume();
   response.status(status).json(body);
+}
+
+/** Calls `breakOff` where too little of a body comes, or the archive takes too long over what came. */
+function watchProgress(request: Request, stallTimeoutMs: number, breakOff: () => void): Disposable {
+  const { socket } = request;
+  let seen = socket.bytesRead;
+  let waits = 0;
+  const timer = setInterval(() => {
+    const came = socket.bytesRead - seen;
+    seen = socket.bytesRead;
+    if (request.complete) waits += 1;
+    if (request.complete ? waits >= ARCHIVE_WAITS : came < MIN_BYTES) breakOff();
+  }, stallTimeoutMs);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+    },
+  };
 }
 
 /**
@@ -169,30 +214,30 @@ function answer(response: Response, status: number, body: object): void {
  * there was no file or none was DICOM; 429 when too many upload at once; 503 when the archive cannot take it now.
  * A 413 or 503 tells too which files were stored before: sending them again does no harm.
  */
-export function uploadHandler(options: UploadOptions): Handler {
+export function uploadHandler(options: UploadOptions, letIn: LetIn): Handler {
   let uploading = 0;
+  const uploadingOf = new Map<string, number>();
+  const mostOfOne = Math.ceil(options.maxConcurrent / 2);
+  const count = (key: string, more: 1 | -1): void => {
+    uploading += more;
+    const own = (uploadingOf.get(key) ?? 0) + more;
+    if (own === 0) uploadingOf.delete(key);
+    else uploadingOf.set(key, own);
+  };
   const upload = async (request: Request, response: Response): Promise<void> => {
-    const key = findApiKey(options.apiKeys, presentedKey(request));
-    if (key === null) {
-      options.log.warn({ remoteAddress: request.socket.remoteAddress }, 'upload refused: no valid API key');
-      options.onRefused({ what: 'upload', from: request.socket.remoteAddress ?? '', code: 'unauthorized' });
-      answer(response, 401, {
-        error: 'unauthorized',
-        detail: 'an API key is needed: Authorization: Bearer, or X-API-Key',
-      });
-      return;
-    }
+    const key = await letIn(request, response);
+    if (key === null || request.destroyed) return;
     const isMultipart = request.is('multipart/form-data') !== false;
     if (!isMultipart && request.is('application/dicom') === false) {
       answer(response, 415, { error: 'unsupported-media-type', detail: 'multipart/form-data or application/dicom' });
       return;
     }
-    if (uploading >= options.maxConcurrent) {
+    if (uploading >= options.maxConcurrent || (uploadingOf.get(key) ?? 0) >= mostOfOne) {
       answer(response, 429, { error: 'too-many-uploads', detail: 'try again later' });
       return;
     }
-    uploading += 1;
-    const from = plainAddress(request.socket.remoteAddress ?? '');
+    count(key, 1);
+    const from = plainAddress(clientAddress(request));
     // What was stored of an upload that breaks off is stored.
     const stored: FileAnswer[] = [];
     const accept: UploadOptions['accept'] = async (file, stop) => {
@@ -202,11 +247,16 @@ export function uploadHandler(options: UploadOptions): Handler {
     };
     const broken = new AbortController();
     const breakOff = (): void => {
-      if (!request.complete) broken.abort();
+      broken.abort();
+    };
+    const closed = (): void => {
+      if (!request.complete) breakOff();
     };
     const { socket } = request;
-    socket.setTimeout(options.stallTimeoutMs, breakOff);
-    request.once('close', breakOff);
+    const idleTimeoutMs = socket.timeout ?? 0;
+    socket.setTimeout(0);
+    request.once('close', closed);
+    const progress = watchProgress(request, options.stallTimeoutMs, breakOff);
     try {
       const taken = await (isMultipart ? takeMultipart : takeBody)(request, { ...options, accept }, broken.signal);
       const { files, failure } = taken;
@@ -221,13 +271,14 @@ export function uploadHandler(options: UploadOptions): Handler {
     } catch (error) {
       const { code } = asFailure(error);
       options.log.warn({ key, code }, 'upload broken off');
-      const status = code === 'upload-broken-off' ? 408 : 503;
+      const status = code === 'upload-broken-off' && !request.complete ? 408 : 503;
       await options.onEnd({ key, from, files: stored, status, code });
       answer(response, status, { error: code, detail: 'the upload broke off' });
     } finally {
-      uploading -= 1;
-      socket.setTimeout(0).off('timeout', breakOff);
-      request.off('close', breakOff);
+      count(key, -1);
+      progress[Symbol.dispose]();
+      socket.setTimeout(idleTimeoutMs);
+      request.off('close', closed);
     }
   };
   return upload;

@@ -56,13 +56,14 @@ const json = (description: string, schema: object) => ({
 const reference = (name: string): object => ({ $ref: `#/components/schemas/${name}` });
 const errors = (...statuses: readonly number[]) =>
   Object.fromEntries(
-    [...statuses, 401, 503].map((status) => [status, json(MEANING[status] ?? '', reference('Error'))]),
+    [...statuses, 401, 429, 503].map((status) => [status, json(MEANING[status] ?? '', reference('Error'))]),
   );
 const MEANING: Readonly<Record<number, string>> = {
   400: 'The request is not as described.',
-  401: "No valid operator's key.",
+  401: "No valid operator's key or certificate.",
   404: 'There is no such thing.',
   409: 'It is there, but that cannot be done with it.',
+  429: 'Too many requests, or too many without a valid key; Retry-After says when to come again.',
   503: 'Not now; try again later.',
 };
 const inPath = (name: string, description: string): object => ({

@@ -48,6 +48,7 @@ export interface SmsSandbox extends AsyncDisposable {
 const MAX_MESSAGES = 10_000;
 const MAX_BODY_BYTES = 16_384;
 
+const ACCOUNT_PATH = /^\/2010-04-01\/Accounts\/(AC[0-9a-f]{32})\.json$/;
 const PATH = /^\/2010-04-01\/Accounts\/[^/]+\/Messages\.json$/;
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
@@ -96,7 +97,7 @@ function resource({ sid, to, body, at }: SandboxMessage): object {
 }
 
 /**
- * A stand-in of Twilio's Messages API (create, list and status callbacks) that takes every message and sends none, for
+ * A stand-in of Twilio's Messages API (create, list and status callbacks) and of an account's resource that takes every message and sends none, for
  * the real SDK to talk to: what the sidecar uses without Twilio credentials, what the demo shows, and what tests script.
  */
 export async function startSmsSandbox(options: { host: string; port: number; now: () => Date }): Promise<SmsSandbox> {
@@ -157,9 +158,19 @@ export async function startSmsSandbox(options: { host: string; port: number; now
     reply(response, 200, { messages: listed.map(resource), page: 0, page_size: listed.length, next_page_uri: null });
   };
 
+  /** The account; refuses where it would refuse the next message, instead of that. */
+  const account = (sid: string, response: ServerResponse): void => {
+    const refusal = script[0]?.kind === 'refuse' ? script.shift() : undefined;
+    if (refusal?.kind !== 'refuse')
+      reply(response, 200, { sid, status: 'active', type: 'Full', friendly_name: 'sandbox' });
+    else reply(response, refusal.status, { status: refusal.status, code: refusal.code, message: 'refused' });
+  };
+
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://sandbox');
-    if (!PATH.test(url.pathname)) reply(response, 404, { status: 404, code: 20404, message: 'not found' });
+    const [, accountSid] = ACCOUNT_PATH.exec(url.pathname) ?? [];
+    if (accountSid !== undefined && request.method === 'GET') account(accountSid, response);
+    else if (!PATH.test(url.pathname)) reply(response, 404, { status: 404, code: 20404, message: 'not found' });
     else if (request.method === 'GET') list(url, response);
     else void take(request, response).catch(() => request.socket.destroy());
   });

@@ -19,6 +19,8 @@ export interface SmsGateway {
    * `permanent` with code `twilio-21211` and the like when it never will be, `ambiguous` when it may have been taken.
    */
   readonly send: (message: { to: string; body: string }) => Promise<{ sid: string }>;
+  /** Whether the credentials hold, without sending: the account's status (`active`, `suspended`, `closed`) and type. */
+  readonly account: () => Promise<{ status: string; type: string }>;
   /** A message to that number with that very text, made at or after `since`: how an ambiguous end is settled. */
   readonly find: (message: { to: string; body: string; since: Date }) => Promise<{ sid: string } | null>;
 }
@@ -99,6 +101,10 @@ export function createTwilio(options: TwilioOptions): SmsGateway {
         throw new Failure('ambiguous', 'twilio-nonsense', 'Twilio answered without a message SID');
       }
       return { sid };
+    },
+    async account() {
+      const { status, type } = await limited(client.api.v2010.accounts(accountSid).fetch(), true);
+      return { status, type };
     },
     async find({ to, body, since }) {
       const earliest = since.getTime() - CLOCK_SKEW_MS;

@@ -10,8 +10,8 @@ export interface Hl7ErrorLocation {
 /**
  * What the sender is told (HL7 v2.5.1 chapter 2.9.2, original mode): `AA` after commit only, `AE` when the same
  * message may work later, `AR` when it never will. `errorCode` is of table 0357 (101 required field missing, 102 data
- * type error, 103 table value not found, 200 unsupported message type, 201 unsupported event, 204 unknown key,
- * 207 application internal error).
+ * type error, 103 table value not found, 200 unsupported message type, 201 unsupported event, 202 unsupported processing
+ * id, 204 unknown key, 207 application internal error).
  */
 export type Answer =
   | { readonly code: 'AA'; readonly text?: string }

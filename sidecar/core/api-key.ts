@@ -4,6 +4,20 @@ export interface ApiKey {
   readonly sha256: string;
 }
 
+/** What a key or certificate can be for: sending images, or what operators do. Each is for one. */
+export const API_KEY_SCOPES = ['upload', 'operator'] as const;
+export type ApiKeyScope = (typeof API_KEY_SCOPES)[number];
+
+export type ApiKeyKind = 'key' | 'certificate';
+
+/** A key, or a client certificate by its fingerprint, that was made or registered by the command line. */
+export interface RegisteredKey extends ApiKey {
+  readonly id: string;
+  readonly kind: ApiKeyKind;
+  readonly scope: ApiKeyScope;
+  readonly withdrawnAt: Date | null;
+}
+
 /** What a key may be called. */
 export const API_KEY_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 

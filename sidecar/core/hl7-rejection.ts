@@ -1,7 +1,7 @@
 import type { Hl7ErrorLocation } from './ack.ts';
 
 /** Codes of HL7 table 0357 that a rejection can carry. */
-export type Hl7ErrorCode = 100 | 101 | 102 | 103 | 200 | 201 | 204 | 207;
+export type Hl7ErrorCode = 100 | 101 | 102 | 103 | 200 | 201 | 202 | 204 | 207;
 
 /**
  * A message that will never be applied as it stands: AR to the sender, kept with `message` as its reason. The text

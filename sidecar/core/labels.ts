@@ -28,3 +28,6 @@ export function labelChanges(
     remove: present.filter((label) => OWN.has(label) && !desired.includes(label)),
   };
 }
+
+/** Whether the sidecar puts and removes that label by itself. */
+export const isOwnLabel = (label: string): boolean => OWN.has(label);

@@ -15,6 +15,8 @@ export interface OrthancProcess extends AsyncDisposable {
   readonly pid: number | undefined;
   readonly dicomPort: number;
   readonly aeTitle: string;
+  /** Where its files are, as seen from outside the Debian folder. */
+  readonly storageFolder: string;
   start(): Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -94,6 +96,7 @@ export async function startOrthanc(
     },
     dicomPort,
     aeTitle: 'AXIS_PORTAL',
+    storageFolder: join(folder.outside, 'db'),
     start,
     stop,
     async [Symbol.asyncDispose]() {

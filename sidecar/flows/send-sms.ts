@@ -10,6 +10,8 @@ export type SmsClaim =
       readonly body: string;
       readonly since: Date;
       readonly attempt: number;
+      /** The database was put back from a backup of then: it may have been sent since, unknown to it. */
+      readonly lookFrom: Date | null;
     }
   /** An earlier call's end is not known. */
   | { readonly state: 'settle'; readonly to: string; readonly body: string; readonly since: Date }
@@ -55,8 +57,9 @@ const after = (date: Date, ms: number): Date => new Date(date.getTime() + ms);
 /**
  * Sends one text, at most once. The row says `sending`, committed, before Twilio is called; a clear refusal is final or
  * tried again by its kind; an unclear end leaves the row `sending`, and then Twilio's own list is asked, until it shows
- * the message or has long had the time to, before anything is sent again. May be killed between any two steps and
- * called again at any time, by several at once too.
+ * the message or has long had the time to, before anything is sent again. After a restore from a backup that list is
+ * asked before anything is sent at all. May be killed between any two steps and called again at any time, by several at
+ * once too.
  */
 export async function sendSms(deps: SendSmsDeps, smsId: string): Promise<SendSmsOutcome> {
   const now = deps.now();
@@ -94,9 +97,22 @@ async function settle(
 async function send(
   deps: SendSmsDeps,
   smsId: string,
-  claim: { to: string; body: string; since: Date; attempt: number },
+  claim: { to: string; body: string; since: Date; attempt: number; lookFrom: Date | null },
 ): Promise<SendSmsOutcome> {
-  const { to, body, since, attempt } = claim;
+  const { to, body, since, attempt, lookFrom } = claim;
+  if (lookFrom !== null) {
+    try {
+      const found = await deps.find({ to, body, since: lookFrom });
+      if (found !== null) {
+        await deps.markSent(smsId, since, found.sid, deps.now());
+        return null;
+      }
+    } catch (error) {
+      const notBefore = after(deps.now(), retryDelayMs(attempt, deps.random(), 10_000, 3_600_000));
+      await deps.requeue(smsId, since, asFailure(error).code, notBefore, deps.now());
+      return { again: notBefore };
+    }
+  }
   let failure: Failure;
   try {
     const { sid } = await deps.send({ to, body });

@@ -103,6 +103,12 @@ describe('settings', () => {
     HL7_MODALITY_FIELDS: 'OBR-0',
     HL7_PATIENT_ID_TYPES: 'MR,SECRET',
     HL7_SENDERS: 'SECRET',
+    HL7_PLAIN: 'SECRET',
+    HL7_TLS_PORT: 'SECRET',
+    HL7_ALLOWED_ADDRESSES: '10.0.0.1,SECRET',
+    HL7_ALLOWED_SENDERS: 'A;SECRET|B|C',
+    HTTP_MAX_CONNECTIONS: '1',
+    TRUSTED_PROXIES: '10.0.0.0/64',
     HTTP_PORT: '-1',
     API_KEYS: 'SECRET',
     PORTAL_URL: 'SECRET',
@@ -165,6 +171,19 @@ describe('settings', () => {
     const account = { ...NEEDED, TWILIO_ACCOUNT_SID: 'AC1', TWILIO_AUTH_TOKEN: 't' };
     expect(loadConfig({ ...account, TWILIO_FROM: '+61400000000' })).to.include({ TWILIO_FROM: '+61400000000' });
     expect(loadConfig({ ...account, TWILIO_MESSAGING_SERVICE_SID: 'MG1' })).to.include({ TWILIO_ACCOUNT_SID: 'AC1' });
+  });
+
+  it('of TLS need one another, and leave an HL7 port open', () => {
+    const alone = { HL7_TLS_CERTIFICATE: '/a', HL7_TLS_CLIENT_CA: '/ca', HTTPS_KEY: '/b', HL7_PLAIN: 'false' };
+    expect(problemsOf({ ...NEEDED, ...alone })).to.deep.equal([
+      'HL7_TLS_KEY: is needed too: HL7_TLS_CERTIFICATE is set',
+      'HTTPS_CERTIFICATE: is needed too: HTTPS_KEY is set',
+    ]);
+    expect(problemsOf({ ...NEEDED, HL7_PLAIN: 'false' })).to.deep.equal([
+      'HL7_PLAIN: false leaves no HL7 port without HL7_TLS_CERTIFICATE',
+    ]);
+    const whole = { HL7_TLS_CERTIFICATE: '/a', HL7_TLS_KEY: '/b', HL7_PLAIN: 'false' };
+    expect(loadConfig({ ...NEEDED, ...whole })).to.include({ HL7_PLAIN: false, HL7_TLS_PORT: 2576 });
   });
 
   it('of other problems are named together with Twilio’s', () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { expect } from 'chai';
+import { BACKUP_ONLY_NAMES, BACKUP_SETTING_NAMES, loadBackupConfig } from '../backup-config.ts';
 import { loadConfig, SETTING_NAMES } from '../config.ts';
 
 const FILE_NAMES = [
@@ -14,14 +15,20 @@ const FILE_NAMES = [
   'AUDIT_SYSLOG_CERTIFICATE_FILE',
   'AUDIT_SYSLOG_KEY_FILE',
 ];
+const BACKUP_FILE_NAMES = ['RESTIC_PASSWORD_FILE', 'AWS_SECRET_ACCESS_KEY_FILE', 'AZURE_ACCOUNT_KEY_FILE'];
 const COMPOSE_ONLY = [
+  'BACKUP_FOLDER',
   'POSTGRES_PASSWORD',
   'POSTGRES_PASSWORD_FILE',
   'DICOM_PUBLISH',
   'DICOM_TLS_PUBLISH',
   'HL7_PUBLISH',
+  'HL7_TLS_PUBLISH',
   'HTTP_PUBLISH',
   'ORTHANC_PUBLISH',
+  'PROMETHEUS_PUBLISH',
+  'GRAFANA_PUBLISH',
+  'GRAFANA_PASSWORD',
 ];
 
 const ORTHANC_ONLY = [
@@ -41,7 +48,10 @@ describe('.env.example', () => {
   it('names every setting once, and nothing that is none', () => {
     const named = [...example.matchAll(/^#?(\w+)=/gm)].map(([, name]) => name);
     expect(named.toSorted()).to.deep.equal(
-      [...SETTING_NAMES, ...FILE_NAMES, ...COMPOSE_ONLY, ...ORTHANC_ONLY].toSorted(),
+      [
+        ...[...SETTING_NAMES, ...FILE_NAMES, ...COMPOSE_ONLY, ...ORTHANC_ONLY],
+        ...[...BACKUP_ONLY_NAMES, ...BACKUP_FILE_NAMES],
+      ].toSorted(),
     );
   });
 
@@ -61,15 +71,25 @@ describe('.env.example', () => {
     };
     const shown = parseEnv(example.replace(/^#(?=\w+=)/gm, '').replace(/^\w+_FILE=.*$/gm, ''));
     expect(loadConfig({ ...shown, ...required })).to.deep.equal(loadConfig(required));
+    const backups = { ...required, RESTIC_REPOSITORY: '/backup/repository', RESTIC_PASSWORD: 'development-only' };
+    expect(loadBackupConfig({ ...shown, ...required })).to.deep.equal(loadBackupConfig(backups));
   });
 });
 
 describe('docker-compose.yml', () => {
-  it('passes every setting on to the sidecar', () => {
-    const [, service = ''] = /^ {2}sidecar:\n((?: {4}.*\n|\n)*)/m.exec(compose) ?? [];
+  const passedTo = (name: string): string[] => {
+    const [, service = ''] = new RegExp(`^ {2}${name}:\\n((?: {4}.*\\n|\\n)*)`, 'm').exec(compose) ?? [];
     const [, environment = ''] = /^ {4}environment:\n((?: {6}.*\n)*)/m.exec(service) ?? [];
-    const passed = [...environment.matchAll(/^ {6}(\w+):/gm)].map(([, name]) => name);
-    expect(passed.toSorted()).to.deep.equal([...SETTING_NAMES, ...FILE_NAMES].toSorted());
+    return [...environment.matchAll(/^ {6}(\w+):/gm)].map(([, setting = '']) => setting).toSorted();
+  };
+
+  it('passes every setting on to the sidecar', () => {
+    expect(passedTo('sidecar')).to.deep.equal([...SETTING_NAMES, ...FILE_NAMES].toSorted());
+  });
+
+  it('passes every setting of backups on to them', () => {
+    const files = FILE_NAMES.filter((name) => BACKUP_SETTING_NAMES.includes(name.replace(/_FILE$/, '')));
+    expect(passedTo('backup')).to.deep.equal([...BACKUP_SETTING_NAMES, ...files, ...BACKUP_FILE_NAMES].toSorted());
   });
 
   it('uses what only it knows', () => {

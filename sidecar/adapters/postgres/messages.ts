@@ -18,14 +18,19 @@ WHERE sending_application = :sendingApplication AND sending_facility = :sendingF
   AND content_hash = :contentHash`;
 
 export const LOCK_MESSAGE = `
-SELECT raw, answer, received_at AS "receivedAt" FROM hl7_messages WHERE id = :id FOR UPDATE`;
+SELECT raw, answer, received_at AS "receivedAt", forgotten_at AS "forgottenAt" FROM hl7_messages WHERE id = :id FOR UPDATE`;
 const SAVE_REPLAY = `
 UPDATE hl7_messages
 SET answer = 'AA', acknowledgment = coalesce(:acknowledgment, acknowledgment), replayed_by = :who, replay_reason = :why,
     replayed_at = :now
 WHERE id = :id`;
 
-const KEPT_MESSAGE = z.object({ raw: z.instanceof(Buffer), answer: z.enum(['AA', 'AR']), receivedAt: z.date() });
+const KEPT_MESSAGE = z.object({
+  raw: z.instanceof(Buffer),
+  answer: z.enum(['AA', 'AR']),
+  receivedAt: z.date(),
+  forgottenAt: z.date().nullable(),
+});
 
 const text = (value: string): string => value.replaceAll('\0', '');
 

@@ -107,7 +107,9 @@ FROM sms_messages WHERE id = :smsId FOR UPDATE`;
 // Whether the number said STOP since the text was planned is asked in the very statement that begins.
 export const BEGIN_SENDING = `
 UPDATE sms_messages m SET state = 'sending', reason = NULL, sending_since = :now, attempts = attempts + 1, updated_at = :now
-WHERE id = :smsId AND NOT ${optedOut('m.to_number')} RETURNING id`;
+WHERE id = :smsId AND NOT ${optedOut('m.to_number')}
+RETURNING id, (SELECT min(taken_at) FROM restores) AS "lookFrom"`;
+const BEGUN_ROW = ID_ROW.extend({ lookFrom: z.date().nullable() });
 
 const HOLD_OPTED_OUT = `
 UPDATE sms_messages SET state = 'held', reason = 'opted-out', to_number = NULL, updated_at = :now WHERE id = :smsId`;
@@ -132,7 +134,7 @@ UPDATE sms_messages SET state = 'queued', reason = :reason, not_before = :notBef
 WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
 
 type Claim =
-  | { state: 'send'; to: string; body: string; since: Date; attempt: number }
+  | { state: 'send'; to: string; body: string; since: Date; attempt: number; lookFrom: Date | null }
   | { state: 'settle'; to: string; body: string; since: Date }
   | { state: 'later'; at: Date }
   | { state: 'done' };
@@ -149,12 +151,12 @@ export function smsStatements(db: Knex) {
         if (row.state !== 'queued') return { state: 'done' };
         const due = row.notBefore !== null && row.notBefore > mayBegin ? row.notBefore : mayBegin;
         if (due > now) return { state: 'later', at: due };
-        const begun = await query(trx, BEGIN_SENDING, { smsId, now }, ID_ROW);
-        if (begun.length === 0) {
+        const [begun] = await query(trx, BEGIN_SENDING, { smsId, now }, BEGUN_ROW);
+        if (begun === undefined) {
           await execute(trx, HOLD_OPTED_OUT, { smsId, now });
           return { state: 'done' };
         }
-        return { state: 'send', to, body, since: now, attempt: row.attempts + 1 };
+        return { state: 'send', to, body, since: now, attempt: row.attempts + 1, lookFrom: begun.lookFrom };
       }),
     markSent: (smsId: string, since: Date, sid: string, now: Date) =>
       execute(db, MARK_SENT, { smsId, since, sid, now }),

@@ -7,6 +7,7 @@ import type { SmsCallbackOptions } from '../../adapters/http-sms.ts';
 import { openDatabase } from '../../adapters/postgres/database.ts';
 import { Failure } from '../../core/failure.ts';
 import { smsCallbacks } from '../../sms-callbacks.ts';
+import { httpGuard } from '../support/http-guard.ts';
 import { postCallback } from '../support/twilio-callbacks.ts';
 
 const log = pino({ level: 'silent' });
@@ -20,25 +21,15 @@ function serve(over: Partial<SmsCallbackOptions> & Pick<SmsCallbackOptions, 'rec
     port: 0,
     readiness: () => Promise.resolve([]),
     closeTimeoutMs: 1000,
-    operator: {
-      apiKeys: [],
-      work: never,
-      show: never,
-      resolve: never,
-      replay: never,
-      retryImages: never,
-      onRefused: () => undefined,
-      log,
-    },
+    guard: httpGuard(),
+    operator: { work: never, show: never, resolve: never, replay: never, retryImages: never, log },
     upload: {
-      apiKeys: [],
       maxFileBytes: 1,
       maxFiles: 1,
       maxConcurrent: 1,
       stallTimeoutMs: 1000,
       accept: never,
       onEnd: never,
-      onRefused: () => undefined,
       log,
     },
     sms: {

@@ -50,8 +50,8 @@ export const BREAKS: readonly Break[] = [
     edits: [
       {
         file: 'sidecar/flows/receive-message.ts',
-        find: `      return await accept(message, deps.apply[route(message)]);`,
-        replace: `      void accept(message, deps.apply[route(message)]).catch(() => undefined);
+        find: `      return await accept(message, isTestMessage(message) ? keepOnly : deps.apply[kind]);`,
+        replace: `      void accept(message, isTestMessage(message) ? keepOnly : deps.apply[kind]).catch(() => undefined);
       return answered({ code: 'AA' });`,
       },
     ],

@@ -13,8 +13,9 @@ interface Kept {
 async function receive(
   text: string,
   problem: string | null = null,
-): Promise<{ ack: string; kept: Kept[]; applied: string[]; refused: object[] }> {
+): Promise<{ ack: string; kept: Kept[]; applied: string[]; refused: object[]; tests: object[] }> {
   const refused: object[] = [];
+  const tests: object[] = [];
   const kept: Kept[] = [];
   const applied: string[] = [];
   const apply = (name: string) => () => {
@@ -37,10 +38,13 @@ async function receive(
       onRefused: (what) => {
         refused.push(what);
       },
+      onTest: (what) => {
+        tests.push(what);
+      },
     },
     { raw: Buffer.from(text), message: parseHl7(text), problem, remoteAddress: '127.0.0.1' },
   );
-  return { ack, kept, applied, refused };
+  return { ack, kept, applied, refused, tests };
 }
 
 const msh = (fields: Readonly<Record<number, string>>, encoding = '^~\\&') =>
@@ -118,6 +122,32 @@ describe('receiving a message', () => {
       const { ack, applied } = await receive(msh(fields));
       expect(ack).to.contain('\rMSA|AR|').and.to.contain(`ERR||${error}`);
       expect(applied).to.deep.equal([]);
+    }
+  });
+
+  it('keeps a test message (MSH-11 T) with AA, applies nothing of it, and says so', async () => {
+    for (const id of ['T', 'T^T', 't']) {
+      const { ack, kept, applied, tests } = await receive(msh({ 9: 'ORU^R01', 10: '9', 11: id }));
+      expect(ack, id).to.contain('\rMSA|AA|9\r');
+      expect(kept.map(({ outcome }) => outcome.answer)).to.deep.equal(['AA']);
+      expect(applied).to.deep.equal([]);
+      expect(tests).to.deep.equal([{ controlId: '9', messageType: 'ORU^R01' }]);
+    }
+  });
+
+  it('judges a test message like any other', async () => {
+    const { ack, tests } = await receive(msh({ 9: 'SIU^S12', 10: '1', 11: 'T' }));
+    expect(ack).to.contain('\rMSA|AR|').and.to.contain('ERR||MSH^1^9|200');
+    expect(tests).to.deep.equal([]);
+  });
+
+  it('refuses a debugging message (MSH-11 D), and takes one that says nothing or something else', async () => {
+    const { ack, kept, applied } = await receive(msh({ 9: 'ORM^O01', 10: '1', 11: 'D' }));
+    expect(ack).to.contain('\rMSA|AR|').and.to.contain('ERR||MSH^1^11|202');
+    expect(kept.map(({ outcome }) => outcome.answer)).to.deep.equal(['AR']);
+    expect(applied).to.deep.equal([]);
+    for (const id of ['', 'P', 'P^T', 'X']) {
+      expect((await receive(msh({ 9: 'ORM^O01', 10: '1', 11: id }))).applied, id).to.deep.equal(['order']);
     }
   });
 

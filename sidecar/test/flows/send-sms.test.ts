@@ -26,6 +26,7 @@ class Desk {
   calls = 0;
   looks = 0;
   ends: End[] = [];
+  lookFrom: Date | null = null;
   hours = { from: 480, to: 1200 };
 
   readonly deps: SendSmsDeps = {
@@ -54,7 +55,7 @@ class Desk {
     const due = new Date(Math.max(row.notBefore.getTime(), mayBegin.getTime()));
     if (due > now) return { state: 'later', at: due };
     Object.assign(row, { state: 'sending', since: now, attempts: row.attempts + 1 });
-    return { state: 'send', ...text, since: now, attempt: row.attempts };
+    return { state: 'send', ...text, since: now, attempt: row.attempts, lookFrom: this.lookFrom };
   }
 
   private change(since: Date, changed: Partial<Row>): Promise<void> {
@@ -216,6 +217,27 @@ describe('sending a text', () => {
     await desk.runToTheEnd();
     expect(desk.calls).to.equal(1);
     expect(desk.row).to.include({ state: 'sent', sid: 'SM1' });
+  });
+
+  it('after a restore sends nothing that Twilio’s list shows, and what it does not show once', async () => {
+    const [known, unknown] = [new Desk(), new Desk()];
+    known.lookFrom = unknown.lookFrom = new Date(START.getTime() - 86_400_000);
+    known.taken.push('SM0');
+    await known.runToTheEnd();
+    expect(known.row).to.include({ state: 'sent', sid: 'SM0' });
+    expect(known.calls).to.equal(0);
+    await unknown.runToTheEnd();
+    expect(unknown.row).to.include({ state: 'sent', sid: 'SM1' });
+    expect([unknown.looks, unknown.calls]).to.deep.equal([1, 1]);
+  });
+
+  it('after a restore sends nothing while Twilio’s list cannot be read', async () => {
+    const desk = new Desk();
+    desk.lookFrom = START;
+    const away = { ...desk.deps, find: () => Promise.reject(new Failure('transient', 'twilio-503', 'away')) };
+    expect(await sendSms(away, '1')).to.have.property('again');
+    expect(desk.row).to.include({ state: 'queued', reason: 'twilio-503' });
+    expect(desk.calls).to.equal(0);
   });
 
   it('texts a patient once and never twice, whatever ends the calls have, and always comes to an end', async () => {

@@ -8,6 +8,8 @@ export interface TestListener extends AsyncDisposable {
   readonly port: number;
   readonly inbound: readonly InboundHl7[];
   readonly warnings: readonly string[];
+  /** Who was not let in: what and why. */
+  readonly refused: readonly string[];
 }
 
 const NOW = new Date('2026-04-01T00:00:00Z');
@@ -19,11 +21,14 @@ export function acknowledge({ message, problem }: InboundHl7): string {
     : buildAck(message, { code: 'AA' }, NOW, 'n');
 }
 
+type Changed = Partial<Omit<Hl7ListenerOptions, 'guard'>> & { readonly guard?: Partial<Hl7ListenerOptions['guard']> };
+
 /** The real listener on a free port of 127.0.0.1, with small limits and a handler that remembers what came. */
-export async function listen(changed: Partial<Hl7ListenerOptions> = {}): Promise<TestListener> {
+export async function listen(changed: Changed = {}): Promise<TestListener> {
   const inbound: InboundHl7[] = [];
   const warnings: string[] = [];
-  const { handle = (one: InboundHl7) => Promise.resolve(acknowledge(one)), ...rest } = changed;
+  const refused: string[] = [];
+  const { handle = (one: InboundHl7) => Promise.resolve(acknowledge(one)), guard = {}, ...rest } = changed;
   const listener = await startHl7Listener({
     host: '127.0.0.1',
     port: 0,
@@ -36,8 +41,15 @@ export async function listen(changed: Partial<Hl7ListenerOptions> = {}): Promise
     closeTimeoutMs: 1000,
     now: () => NOW,
     newControlId: () => 'n',
-    log: { warn: (_, message) => void warnings.push(message) },
+    log: { warn: (_, message) => void warnings.push(message), info: () => undefined },
     ...rest,
+    guard: {
+      admits: () => true,
+      plain: true,
+      tls: undefined,
+      onRefused: ({ what, code }) => void refused.push(`${what} ${code}`),
+      ...guard,
+    },
     handle: (one) => {
       inbound.push(one);
       return handle(one);
@@ -48,6 +60,7 @@ export async function listen(changed: Partial<Hl7ListenerOptions> = {}): Promise
     port: listener.port,
     inbound,
     warnings,
+    refused,
     [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
   };
 }

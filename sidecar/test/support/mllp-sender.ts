@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { createMllpDecoder } from '../../core/mllp.ts';
 
 /** A plain TCP client that sends what bytes it is told and collects the frames it gets. */
@@ -30,8 +31,9 @@ export async function until(what: string, condition: () => boolean, limitMs: num
   }
 }
 
-export async function connectSender(port: number, host = '127.0.0.1'): Promise<MllpSender> {
-  const socket = connect({ port, host, noDelay: true });
+/** With `tls` by TLS; rejects where the connection or its handshake comes to nothing. */
+export async function connectSender(port: number, host = '127.0.0.1', tls?: ConnectionOptions): Promise<MllpSender> {
+  const socket = tls === undefined ? connect({ port, host, noDelay: true }) : connectTls({ port, host, ...tls });
   const decoder = createMllpDecoder(10_000_000);
   const frames: string[] = [];
   const chunks: Buffer[] = [];
@@ -43,7 +45,7 @@ export async function connectSender(port: number, host = '127.0.0.1'): Promise<M
   socket.on('close', () => {
     closed = true;
   });
-  await once(socket, 'connect');
+  await once(socket, tls === undefined ? 'connect' : 'secureConnect');
   socket.on('error', () => undefined);
   return {
     socket,

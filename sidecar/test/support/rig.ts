@@ -11,6 +11,7 @@ import { cStore } from '../../dev/modality.ts';
 import { startOrthanc, type OrthancProcess } from '../../dev/orthanc-process.ts';
 import { connectRis, type Ris } from '../../dev/ris.ts';
 import type { MessageHead } from '../../dev/ris-messages.ts';
+import type { PostgresProcess } from '../../dev/postgres-process.ts';
 import { environmentFor } from '../../dev/stack.ts';
 import { startSidecar, type Sidecar } from '../../sidecar.ts';
 import { azurite, postgres } from './services.ts';
@@ -57,13 +58,16 @@ export async function eventually(what: string, done: () => Promise<boolean>, lim
 
 const CHANGES = z.object({ Last: z.number() });
 
-/** Starts a {@link Rig}; `settings` go over those that lead to its servers. */
-export async function startRig(settings: Readonly<Record<string, string>> = {}): Promise<Rig> {
+/** Starts a {@link Rig}; `settings` go over those that lead to its servers. Its database is in `databases`, if given. */
+export async function startRig(
+  settings: Readonly<Record<string, string>> = {},
+  databases?: PostgresProcess,
+): Promise<Rig> {
   await using stack = new AsyncDisposableStack();
   const sandbox = stack.use(await startSmsSandbox({ host: '127.0.0.1', port: 0, now: () => new Date() }));
   const [archive, server, blobs] = await Promise.all([
     startOrthanc().then((process) => stack.use(process)),
-    postgres(),
+    databases ?? postgres(),
     azurite(),
   ]);
   const databaseUrl = await server.createDatabase();

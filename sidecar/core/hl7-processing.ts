@@ -1,0 +1,14 @@
+import { segment, wholeComponent, type Hl7Message } from './hl7-message.ts';
+import { Hl7Rejection } from './hl7-rejection.ts';
+
+/**
+ * Whether a message is a test: MSH-11 `T`, training (HL7 v2.5.1 2.14.9.11, table 0103). It is answered and kept, and
+ * nothing follows of it. An MSH-11 that is empty or of no known meaning counts as production, since an order must not be
+ * lost to it.
+ * @throws Hl7Rejection 202 for `D`, debugging: nobody sends that to a practice on purpose, so that the sender is told.
+ */
+export function isTestMessage(message: Hl7Message): boolean {
+  const id = wholeComponent(segment(message, 'MSH'), 11).trim().toUpperCase();
+  if (id !== 'D') return id === 'T';
+  throw new Hl7Rejection(202, 'MSH-11 D (debugging) is not taken', { segment: 'MSH', ordinal: 1, field: 11 });
+}

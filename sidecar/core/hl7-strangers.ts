@@ -1,0 +1,48 @@
+import { buildAck } from './ack.ts';
+import { component, segment, type Hl7Message } from './hl7-message.ts';
+
+/** Who may send: MSH-3, and MSH-4 unless it is `null`. */
+export interface AllowedSender {
+  readonly application: string;
+  readonly facility: string | null;
+}
+
+const fold = (text: string): string => text.trim().toUpperCase();
+
+/** `VOYAGER|CLINIC; OTHER`: entries parted by `;`, each MSH-3, or MSH-3|MSH-4. Gives every problem, by its entry. */
+export function parseAllowedSenders(text: string): {
+  readonly senders: readonly AllowedSender[];
+  readonly problems: readonly string[];
+} {
+  const senders: AllowedSender[] = [];
+  const problems: string[] = [];
+  const entries = text.split(';').filter((entry) => entry.trim() !== '');
+  for (const [index, entry] of entries.entries()) {
+    const [application = '', facility, ...rest] = entry.split('|').map(fold);
+    if (application === '' || facility === '' || rest.length > 0) {
+      problems.push(`entry ${index + 1}: must be a sender: MSH-3, or MSH-3|MSH-4`);
+    } else {
+      senders.push({ application, facility: facility ?? null });
+    }
+  }
+  return { senders, problems };
+}
+
+/** Whether the message says that it comes from one of these; one that cannot be read does not. */
+export function isAllowedSender(message: Hl7Message | null, senders: readonly AllowedSender[]): boolean {
+  const msh = message === null ? undefined : segment(message, 'MSH');
+  const [application, facility] = [fold(component(msh, 3)), fold(component(msh, 4))];
+  return senders.some(
+    (sender) => sender.application === application && (sender.facility === null || sender.facility === facility),
+  );
+}
+
+/**
+ * What a stranger is told: AR (HL7 v2.5.1 chapter 2.9.2), with 103 of table 0357 at MSH-3, which is of the user's table
+ * 0361. It says nothing of who may send.
+ */
+export function strangerAck(message: Hl7Message | null, now: Date, controlId: string): string {
+  const text = 'this sender (MSH-3, MSH-4) is not known here';
+  const location = { segment: 'MSH', ordinal: 1, field: 3 };
+  return buildAck(message ?? undefined, { code: 'AR', text, errorCode: 103, location }, now, controlId);
+}
