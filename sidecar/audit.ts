@@ -118,6 +118,13 @@ export function startAudit(parts: {
       await sleep(retryDelayMs(failures, random()), undefined, { signal: stop.signal }).catch(() => undefined);
     }
   };
+  const begin = (): void => {
+    pumping ??= pump().finally(() => {
+      pumping = undefined;
+      // One that was added after its last look.
+      if (queue.length > 0 && !stop.signal.aborted) begin();
+    });
+  };
   const add = (entry: AuditEntry): Promise<void> => {
     if (queue.length >= MAX_KEPT) {
       lost += 1;
@@ -131,9 +138,7 @@ export function startAudit(parts: {
         resolve(undefined);
       },
     });
-    pumping ??= pump().finally(() => {
-      pumping = undefined;
-    });
+    begin();
     return promise;
   };
   const within = async (work: Promise<unknown>, limitMs: number): Promise<void> => {
