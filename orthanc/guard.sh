@@ -79,6 +79,16 @@ if [ -n "${ORTHANC_VIEWERS_FILE:-}" ]; then
   ' "$ORTHANC_VIEWERS_FILE") || exit 1
 fi
 
+# Orthanc puts its environment in where this says so; what reads its settings beside it, as the health check of the Docker
+# image does, would not.
+own='"${ORTHANC_USERNAME}": "${ORTHANC_PASSWORD}"'
+if [ -n "${ORTHANC_PASSWORD:-}" ]; then
+  case $ORTHANC_USERNAME$ORTHANC_PASSWORD in
+    *[!A-Za-z0-9._~+=/@:,%-]*) fail 'ORTHANC_USERNAME and ORTHANC_PASSWORD: letters, digits and ._~+=/@:,%- only' ;;
+  esac
+  own="\"$ORTHANC_USERNAME\": \"$ORTHANC_PASSWORD\""
+fi
+
 cat <<EOF
 {
   "LuaScripts": ["${ORTHANC_FILTER:-/etc/orthanc/filter.lua}"],
@@ -88,7 +98,7 @@ cat <<EOF
   "DicomModalities": {$dicom
   },
   "RegisteredUsers": {
-    "\${ORTHANC_USERNAME}": "\${ORTHANC_PASSWORD}"$viewers
+    $own$viewers
   }$tls
 }
 EOF

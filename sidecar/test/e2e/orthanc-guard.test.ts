@@ -82,6 +82,20 @@ describe('who may come to Orthanc by DICOM', () => {
     ['with an AE title twice', 'CT1 10.0.0.5 store\nCT1 10.0.0.6 store', /line 2: an AE title twice/],
     ['that is empty', '# nobody\n', /nobody is listed/],
   ];
+  it('is the sidecar by an account that stands in the settings themselves where its password is given', () => {
+    const env = { PATH: process.env['PATH'], ORTHANC_USERNAME: 'sidecar' };
+    const users = (password: string): unknown => {
+      const out = execFileSync('sh', [GUARD], {
+        env: { ...env, ORTHANC_PASSWORD: password },
+        encoding: 'utf8',
+        stdio: 'pipe',
+      });
+      return z.object({ RegisteredUsers: z.unknown() }).parse(JSON.parse(out)).RegisteredUsers;
+    };
+    expect(users('letters-and-1')).to.deep.equal({ sidecar: 'letters-and-1' });
+    expect(() => users('with"quote')).to.throw(/ORTHANC_PASSWORD: letters/);
+  });
+
   for (const [why, list, says] of refused) {
     it(`is not taken from a list ${why}`, () => {
       const folder = runFolder();
