@@ -35,7 +35,7 @@ describe('HL7 listener: limits', () => {
       most = Math.max(most, server.listener.heldBytes);
     }
     expect(verdicts(await sender.answers(1))).to.deep.equal(['AR 1']);
-    expect(most).to.be.within(1, 300_000);
+    expect(most).to.be.lessThan(300_000);
   });
 
   it('closes a connection that does not speak MLLP, and says so', async () => {
