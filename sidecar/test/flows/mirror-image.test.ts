@@ -8,6 +8,7 @@ import { Failure } from '../../core/failure.ts';
 import { mirrorImage, type MirrorDeps } from '../../flows/mirror-image.ts';
 import { startDatabase, type TestDatabase } from '../support/database.ts';
 import { NOW } from '../support/episode.ts';
+import { eventually } from '../support/rig.ts';
 
 const ROW = z.object({ status: z.string(), reason: z.string().nullable(), begun: z.number() });
 const JPEG = Buffer.from('a picture');
@@ -189,22 +190,35 @@ describe('the lock of rendering', () => {
   after(() => started.disposeAsync());
   const another = (waitMs = 5000) => started.use(createRenderingLock(database.url, 4, waitMs));
 
+  /** Waits until so many wait for the lock. */
+  const waiting = (count: number): Promise<void> =>
+    eventually(`${count} to wait`, async () => {
+      const sql = `SELECT count(*) AS count FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database =
+                     (SELECT oid FROM pg_database WHERE datname = current_database())`;
+      return (await query(database.db, sql, {}, z.object({ count: z.coerce.number() })))[0]?.count === count;
+    });
+
   it('lets many render together, in several processes, and one alone, in turn', async () => {
     const [one, two] = [another(), another()];
     const [inside, seen] = [new Set<string>(), new Map<string, string[]>()];
+    const together = Promise.withResolvers<undefined>();
     const work = (lock: RenderingLock, name: string, alone: boolean) =>
       lock.run(alone, stop, async () => {
         inside.add(name);
         seen.set(name, [...inside]);
-        await sleep(60);
+        if (name === 'a' || name === 'b') await together.promise;
         for (const other of inside) seen.get(name)?.push(other);
         inside.delete(name);
       });
-    const calls = [work(one, 'a', false), work(two, 'b', false)];
-    await sleep(20);
+    const calls = [work(one, 'a', false)];
+    await eventually('a to render', () => Promise.resolve(inside.has('a')));
+    calls.push(work(two, 'b', false));
+    await eventually('b to render', () => Promise.resolve(inside.has('b')));
     calls.push(work(one, 'alone', true));
-    await sleep(20);
+    await waiting(1);
     calls.push(work(two, 'c', false));
+    await waiting(2);
+    together.resolve(undefined);
     await Promise.all(calls);
     expect(new Set([...seen.get('a')!, ...seen.get('b')!])).to.deep.equal(new Set(['a', 'b']));
     expect(new Set(seen.get('alone'))).to.deep.equal(new Set(['alone']));
@@ -214,8 +228,9 @@ describe('the lock of rendering', () => {
   it('waits no longer than its limit, and no longer than a stop', async () => {
     const [holder, hasty, patient] = [another(), another(50), another()];
     const held = Promise.withResolvers<undefined>();
-    const holding = holder.run(true, stop, () => held.promise);
-    await sleep(20);
+    const begun = Promise.withResolvers<undefined>();
+    const holding = holder.run(true, stop, () => (begun.resolve(undefined), held.promise));
+    await begun.promise;
     expect(await outcome(hasty.run(false, stop, () => Promise.resolve()))).to.equal('transient postgres-55P03');
     const soon = AbortSignal.timeout(50);
     expect(await outcome(patient.run(false, soon, () => Promise.resolve()))).to.match(/^transient /);
@@ -228,8 +243,9 @@ describe('the lock of rendering', () => {
   it('is freed when the connection that holds it is lost', async () => {
     const [holder, next] = [another(), another()];
     const held = Promise.withResolvers<undefined>();
-    const holding = holder.run(true, stop, () => held.promise);
-    await sleep(20);
+    const begun = Promise.withResolvers<undefined>();
+    const holding = holder.run(true, stop, () => (begun.resolve(undefined), held.promise));
+    await begun.promise;
     const end = `SELECT pg_terminate_backend(pid) AS ended FROM pg_locks
                  WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND database =
                    (SELECT oid FROM pg_database WHERE datname = current_database())`;
