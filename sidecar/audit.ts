@@ -111,18 +111,20 @@ export function startAudit(parts: {
       return false;
     }
   };
-  const pump = async (): Promise<void> => {
+  /** Gives whether it gave up what is left, since it was to stop. */
+  const pump = async (): Promise<boolean> => {
     while (queue.length > 0 || lost > 0) {
       if (!(await write(BATCH))) continue;
-      if (stop.signal.aborted) return;
+      if (stop.signal.aborted) return true;
       await sleep(retryDelayMs(failures, random()), undefined, { signal: stop.signal }).catch(() => undefined);
     }
+    return false;
   };
   const begin = (): void => {
-    pumping ??= pump().finally(() => {
+    pumping ??= pump().then((gaveUp) => {
       pumping = undefined;
       // One that was added after its last look.
-      if (queue.length > 0 && !stop.signal.aborted) begin();
+      if (queue.length > 0 && !gaveUp) begin();
     });
   };
   const add = (entry: AuditEntry): Promise<void> => {

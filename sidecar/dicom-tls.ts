@@ -18,6 +18,8 @@ const SETTINGS = z.object({
 /** An association may wait for its modality longer than for anything else. */
 const IDLE_TIMEOUT_MS = 600_000;
 const MAX_CONNECTIONS = 200;
+/** A renewed certificate holds after that, without a restart. */
+const LOOK_AT_FILES_MS = 10_000;
 
 async function main(): Promise<number> {
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
@@ -36,9 +38,12 @@ async function main(): Promise<number> {
     host: settings.data.DICOM_TLS_FRONT_HOST,
     port: settings.data.DICOM_TLS_FRONT_PORT,
     target: { host, port: Number(port) },
-    certificate: settings.data.DICOM_TLS_CERTIFICATE,
-    key: settings.data.DICOM_TLS_KEY,
-    clientCa: settings.data.DICOM_TLS_CLIENT_CA,
+    files: {
+      certificate: settings.data.DICOM_TLS_CERTIFICATE,
+      key: settings.data.DICOM_TLS_KEY,
+      clientCa: settings.data.DICOM_TLS_CLIENT_CA,
+      lookMs: LOOK_AT_FILES_MS,
+    },
     maxConnections: MAX_CONNECTIONS,
     idleTimeoutMs: IDLE_TIMEOUT_MS,
     log,

@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { OnRefusedAccess } from '../core/refused-access.ts';
 import { guardConnections } from './connections.ts';
+import { listen } from './listen.ts';
 import { followTlsFiles, handshakeFailure, tlsOptions, type TlsFiles } from './tls-files.ts';
 
 /** Who may connect, and how. */
@@ -72,14 +73,11 @@ export async function openHl7Ports(options: Hl7PortsOptions, accept: (socket: So
     });
     server.maxConnections = maxConnections;
     server.on('drop', tooMany);
-    server.listen(port, options.host);
-    await once(server, 'listening');
+    const opened = await listen(server, port, options.host);
     opening.defer(() => void server.close());
     servers.push(server);
     ends.push(destroyAll);
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no TCP address');
-    return address.port;
+    return opened;
   };
   const openTls = async ({ port, files }: NonNullable<Hl7Guard['tls']>): Promise<number> => {
     const server = createTlsServer(tlsOptions(files, true), acceptSome);

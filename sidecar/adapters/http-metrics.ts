@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { listen } from './listen.ts';
 
 export interface MetricsServer extends AsyncDisposable {
   readonly port: number;
@@ -33,12 +34,9 @@ export async function startMetricsHttp(options: {
     },
   );
   server.maxConnections = 16;
-  server.listen(options.port, options.host);
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  const port = await listen(server, options.port, options.host);
   return {
-    port: address.port,
+    port,
     async [Symbol.asyncDispose]() {
       server.close();
       server.closeAllConnections();

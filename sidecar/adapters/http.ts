@@ -8,6 +8,7 @@ import { asFailure } from '../core/failure.ts';
 import { guardServer, letIn, limitBodies, operatorRate, type HttpGuard } from './http-guard.ts';
 import { smsRouter, type SmsCallbackOptions } from './http-sms.ts';
 import { operatorRouter, type OperatorOptions } from './http-operator.ts';
+import { listen } from './listen.ts';
 import { uploadHandler, type UploadOptions } from './http-upload.ts';
 import { followTlsFiles, tlsOptions } from './tls-files.ts';
 
@@ -117,14 +118,11 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   server.maxHeadersCount = MAX_HEADERS;
   server.setTimeout(IDLE_TIMEOUT_MS);
   const { destroyAll } = guardServer(server, guard);
-  server.listen(options.port, options.host);
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  const port = await listen(server, options.port, options.host);
   const following =
     guard.tls !== undefined && 'setSecureContext' in server ? followTlsFiles(server, guard.tls, guard.log) : undefined;
   return {
-    port: address.port,
+    port,
     async [Symbol.asyncDispose]() {
       following?.[Symbol.dispose]();
       const closed = once(server, 'close');

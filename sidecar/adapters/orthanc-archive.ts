@@ -11,8 +11,6 @@ const PATHS = { Patient: 'patients', Study: 'studies', Series: 'series', Instanc
 const STATISTICS = z.object({ CountInstances: z.number() });
 const NAMES = z.array(z.string());
 
-export type OrthancArchive = ReturnType<typeof createOrthancArchive>;
-
 /** What only backups need of Orthanc's REST API. Every call throws a classified {@link Failure}. */
 export function createOrthancArchive(options: {
   readonly url: string;

@@ -7,8 +7,6 @@ const STATISTICS = z.object({ CountInstances: z.number(), TotalDiskSizeMB: z.num
 const FOUND = z.array(z.object({ ID: z.string(), Type: z.string() }));
 const NOW = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})$/;
 
-export type OrthancChecks = ReturnType<typeof createOrthancChecks>;
-
 /** What only the check of an installation asks Orthanc. Every call throws a {@link Failure} `orthanc-…`. */
 export function createOrthancChecks(options: { url: string; username: string; password: string; timeoutMs: number }) {
   const { url, username, password, timeoutMs } = options;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { listen } from './listen.ts';
 import twilio from 'twilio';
 
 export interface SandboxMessage {
@@ -174,12 +175,9 @@ export async function startSmsSandbox(options: { host: string; port: number; now
     else if (request.method === 'GET') list(url, response);
     else void take(request, response).catch(() => request.socket.destroy());
   });
-  server.listen(options.port, options.host);
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  const port = await listen(server, options.port, options.host);
   return {
-    url: `http://${options.host}:${address.port}`,
+    url: `http://${options.host}:${port}`,
     messages,
     behave: (...next) => void script.push(...next),
     posted,

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { listen } from '../adapters/listen.ts';
 
 /** Which end of a connection: who opened it, or who it leads to. */
 export type End = 'client' | 'server';
@@ -98,10 +99,7 @@ export async function startTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
     }
     hold(pair);
   });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const address = listener.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  const port = await listen(listener, 0, '127.0.0.1');
   const cut = (): void => {
     for (const { client, server } of pairs) {
       client.resetAndDestroy();
@@ -109,7 +107,7 @@ export async function startTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
     }
   };
   return {
-    port: address.port,
+    port,
     cut,
     delay(ms) {
       heldUntil = Math.max(heldUntil, Date.now() + ms);

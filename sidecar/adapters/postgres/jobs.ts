@@ -165,6 +165,7 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
   const start = async (): Promise<Runner> => {
     if (holder !== undefined) {
       await pgPool.query('SELECT graphile_worker.force_unlock_workers($1::text[])', [[holder]]);
+      await pgPool.query(FORGET_REPLACED_JOBS);
     }
     return run({
       pgPool,

@@ -1,8 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { mllpFrame } from '../../core/mllp.ts';
-import { acknowledge, listen, verdict } from '../support/hl7-listener.ts';
+import { acknowledge, bufferBytes, listen, verdict } from '../support/hl7-listener.ts';
 import { connectMany, connectSender, pause } from '../support/mllp-sender.ts';
 
 const MAX_FRAME = 1_000_000;
@@ -17,13 +15,6 @@ const HALF = BIG.subarray(0, -1000);
 const REST = BIG.subarray(-1000);
 /** How long one answer may take on a machine that has much else to do. */
 const LONG = 60_000;
-
-/** Bytes of buffers that are in use: those nobody holds any more do not count, however busy the machine is. */
-function bufferBytes(): number {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc()');
-  return process.memoryUsage().arrayBuffers;
-}
 
 /** Looks at `value` until it stays the same; gives the highest that was seen. */
 async function settledAtMost(value: () => number): Promise<number> {

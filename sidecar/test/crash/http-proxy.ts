@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { listen } from '../../adapters/listen.ts';
 import type { Conductor, Step } from './conductor.ts';
 
 export interface Proxy extends AsyncDisposable {
@@ -68,12 +69,9 @@ export async function startHttpProxy(options: HttpProxyOptions, listenPort = 0):
   conductor.onThaw(() => {
     server.closeAllConnections();
   });
-  server.listen(listenPort, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  const listening = await listen(server, listenPort, '127.0.0.1');
   return {
-    port: address.port,
+    port: listening,
     async [Symbol.asyncDispose]() {
       server.close();
       server.closeAllConnections();

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { listen } from '../../adapters/listen.ts';
 import type { Conductor } from './conductor.ts';
 import type { Proxy } from './http-proxy.ts';
 
@@ -40,12 +41,9 @@ export async function startSocketProxy(
   target.conductor.onThaw(() => {
     for (const socket of sockets) socket.destroySoon();
   });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const address = listener.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  const listening = await listen(listener, 0, '127.0.0.1');
   return {
-    port: address.port,
+    port: listening,
     async [Symbol.asyncDispose]() {
       listener.close();
       for (const socket of sockets) socket.destroy();

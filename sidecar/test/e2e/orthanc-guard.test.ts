@@ -167,12 +167,15 @@ describe('DICOM by TLS on a port beside the plain one', () => {
       host: '127.0.0.1',
       port: 0,
       target: { host: '127.0.0.1', port: orthanc.dicomPort },
-      certificate: put('server.pem', server.certificate),
-      key: put('server.key', server.key),
-      clientCa: put('clients.pem', ours.certificate),
+      files: {
+        certificate: put('server.pem', server.certificate),
+        key: put('server.key', server.key),
+        clientCa: put('clients.pem', ours.certificate),
+        lookMs: 1000,
+      },
       maxConnections: 10,
       idleTimeoutMs: 60_000,
-      log: { warn: () => undefined },
+      log: { info: () => undefined, warn: () => undefined },
     });
     const right = await storesByTls(ours, orthanc, ours.issue('ct1'), front.port);
     expect(right.stored, right.said).to.equal(true);

@@ -20,6 +20,7 @@ function desk() {
   const logged: string[] = [];
   let failure: Failure | null = null;
   let held: Promise<undefined> | null = null;
+  let then: (() => Promise<void>) | null = null;
   let now = AT;
   const say = (_fields: object, message: string) => void logged.push(message);
   const trail = startAudit({
@@ -30,6 +31,9 @@ function desk() {
         throw new Failure('permanent', 'postgres-22P05', 'cannot be written');
       }
       rows.push(...entries);
+      const act = then;
+      then = null;
+      void act?.();
     },
     now: () => now,
     random: () => 0,
@@ -52,6 +56,10 @@ function desk() {
     },
     pass: (ms: number) => {
       now = new Date(now.getTime() + ms);
+    },
+    /** Done once the next entries are written. */
+    after: (act: () => Promise<void>) => {
+      then = act;
     },
     fail: (with_: Failure | null) => {
       failure = with_;
@@ -83,6 +91,24 @@ describe('the audit trail of a process', () => {
     await trail[Symbol.asyncDispose]();
     expect(whats()).to.deep.equal(['started {}', 'a', 'b', 'stopped {}']);
   });
+
+  for (const ticks of [0, 1, 2, 3, 4, 5, 6]) {
+    it(`writes at once what comes ${ticks} ticks after the last was written, its end too`, async () => {
+      const { trail, whats, rows, after } = desk();
+      await eventually('the start', () => Promise.resolve(rows.length === 1));
+      const noted = Promise.withResolvers<undefined>();
+      after(async () => {
+        for (let tick = 0; tick < ticks; tick += 1) await Promise.resolve();
+        void trail.note(entry('late'));
+        noted.resolve(undefined);
+      });
+      await trail.note(entry('first'));
+      await noted.promise;
+      await eventually('the late one', () => Promise.resolve(whats().includes('late')), 1000);
+      await trail[Symbol.asyncDispose]();
+      expect(whats()).to.deep.equal(['started {}', 'first', 'late', 'stopped {}']);
+    });
+  }
 
   it('does not hold whoever notes for long while the log is away, keeps the entries and says so', async () => {
     const { trail, whats, fail, problem, logged } = start();

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { startHl7Listener, type Hl7Listener, type Hl7ListenerOptions, type InboundHl7 } from '../../adapters/hl7.ts';
 import { buildAck } from '../../core/ack.ts';
 import { component, segment } from '../../core/hl7-message.ts';
@@ -69,4 +71,11 @@ export async function listen(changed: Changed = {}): Promise<TestListener> {
 export function verdict(ack: string): string {
   const msa = segment(parseHl7(ack), 'MSA');
   return `${component(msa, 1)} ${component(msa, 2)}`.trim();
+}
+
+/** Bytes of buffers that are in use: those nobody holds any more do not count, however busy the machine is. */
+export function bufferBytes(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc()');
+  return process.memoryUsage().arrayBuffers;
 }
