@@ -3,12 +3,12 @@ import { runMigrations } from 'graphile-worker';
 import knex, { type Knex } from 'knex';
 import pg from 'pg';
 import { z } from 'zod';
-import { query } from './query.ts';
+import { postgresFailure, query } from './query.ts';
 
 const SQL_FOLDER = new URL('../../../sql/', import.meta.url);
 
 // Any number that nothing else on this database uses for an advisory lock.
-const MIGRATION_LOCK = 4_721_590_001;
+export const MIGRATION_LOCK = 4_721_590_001;
 
 const SQL_MIGRATIONS = {
   getMigrations: async () => (await readdir(SQL_FOLDER)).filter((name) => name.endsWith('.sql')).sort(),
@@ -48,18 +48,24 @@ export function openDatabase(databaseUrl: string, poolSize: number): Knex {
 /**
  * Brings the database to the newest schema, this project's (`sql/`) and the job queue's. Several processes may call it
  * at once: one migrates, the others wait for it. An advisory lock of a session, so that a crash leaves no lock behind.
+ * @throws Failure, permanent where a migration itself cannot be applied.
  */
 export async function migrate(db: Knex, databaseUrl: string): Promise<void> {
   const holder = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
-  await holder.connect();
+  // A connection that is cut while it idles tells nobody else, and without a listener the process ends. What is being
+  // migrated then goes on: each migration is a transaction, and of two that run one only comes through.
+  holder.on('error', ignore);
   try {
+    await holder.connect();
     await holder.query('SET lock_timeout = 0; SET statement_timeout = 120000');
     await holder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await db.migrate.forceFreeMigrationsLock({ migrationSource: SQL_MIGRATIONS });
     await db.migrate.latest({ migrationSource: SQL_MIGRATIONS });
     await runMigrations({ connectionString: databaseUrl });
+  } catch (error) {
+    throw postgresFailure(error);
   } finally {
-    await holder.end();
+    await holder.end().catch(ignore);
   }
 }
 

@@ -1,13 +1,9 @@
 import { expect } from 'chai';
-import { startHttp } from '../../adapters/http.ts';
 import { CHUNK, ENDLESS, KNOWN, post, raw, endless, serve, UPLOAD } from '../support/http-attack.ts';
 import { ask, statusOf } from '../support/http-client.ts';
-import { httpGuard } from '../support/http-guard.ts';
+import { serveHttp } from '../support/http-guard.ts';
 import { pause } from '../support/mllp-sender.ts';
 import { eventually } from '../support/rig.ts';
-
-const never = () => Promise.reject(new Error('not here'));
-const log = { warn: () => undefined, info: () => undefined };
 
 describe('attacks on the HTTP port', () => {
   it('1,000 silent connections leave room for another address, and are closed', async function () {
@@ -128,26 +124,11 @@ describe('attacks on the HTTP port', () => {
   it('many that ask for the readiness at once share one look at it', async () => {
     let looks = 0;
     const gate = Promise.withResolvers<[]>();
-    await using http = await startHttp({
-      host: '127.0.0.1',
-      port: 0,
+    await using http = await serveHttp({
       readiness: () => {
         looks += 1;
         return gate.promise;
       },
-      closeTimeoutMs: 500,
-      operator: { work: never, show: never, resolve: never, replay: never, retryImages: never, log },
-      upload: {
-        maxFileBytes: 1,
-        maxFiles: 1,
-        maxConcurrent: 1,
-        stallTimeoutMs: 1000,
-        accept: never,
-        onEnd: never,
-        log,
-      },
-      sms: undefined,
-      guard: httpGuard(),
     });
     const many = Array.from({ length: 50 }, () => statusOf({ port: http.port, path: '/readyz' }));
     await pause(200);

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import pino from 'pino';
-import { startHttp, type HttpServer } from '../../adapters/http.ts';
+import type { HttpServer } from '../../adapters/http.ts';
 import type { SmsCallbackOptions } from '../../adapters/http-sms.ts';
 import { openDatabase } from '../../adapters/postgres/database.ts';
 import { Failure } from '../../core/failure.ts';
 import { smsCallbacks } from '../../sms-callbacks.ts';
-import { httpGuard } from '../support/http-guard.ts';
+import { serveHttp } from '../support/http-guard.ts';
 import { postCallback } from '../support/twilio-callbacks.ts';
 
 const log = pino({ level: 'silent' });
@@ -16,22 +16,8 @@ const SID = `SM${'0123456789abcdef'.repeat(2)}`;
 const URL_BASE = 'https://axis.example/sidecar';
 
 function serve(over: Partial<SmsCallbackOptions> & Pick<SmsCallbackOptions, 'recordOptChoice'>): Promise<HttpServer> {
-  return startHttp({
-    host: '127.0.0.1',
-    port: 0,
-    readiness: () => Promise.resolve([]),
+  return serveHttp({
     closeTimeoutMs: 1000,
-    guard: httpGuard(),
-    operator: { work: never, show: never, resolve: never, replay: never, retryImages: never, log },
-    upload: {
-      maxFileBytes: 1,
-      maxFiles: 1,
-      maxConcurrent: 1,
-      stallTimeoutMs: 1000,
-      accept: never,
-      onEnd: never,
-      log,
-    },
     sms: {
       publicUrl: URL_BASE,
       authToken: 'token',

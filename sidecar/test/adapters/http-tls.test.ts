@@ -2,17 +2,14 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expect } from 'chai';
-import { startHttp, type HttpServer } from '../../adapters/http.ts';
+import type { HttpServer } from '../../adapters/http.ts';
 import type { HttpGuard } from '../../adapters/http-guard.ts';
 import { startInside } from '../../dev/orthanc-root.ts';
 import { createAuthority, type Authority, type KeyPair } from '../support/certificates.ts';
 import { ask, statusOf } from '../support/http-client.ts';
-import { httpGuard } from '../support/http-guard.ts';
+import { httpGuard, serveHttp } from '../support/http-guard.ts';
 import { eventually } from '../support/rig.ts';
 import { tlsFolder, type TlsFolder } from '../support/tls-folder.ts';
-
-const never = () => Promise.reject(new Error('not here'));
-const log = { warn: () => undefined, info: () => undefined };
 
 describe('the HTTPS port', () => {
   let own: Authority;
@@ -25,24 +22,7 @@ describe('the HTTPS port', () => {
     await own[Symbol.asyncDispose]();
   });
   const serve = ({ files }: TlsFolder, guard: Partial<HttpGuard> = {}): Promise<HttpServer> =>
-    startHttp({
-      host: '127.0.0.1',
-      port: 0,
-      readiness: () => Promise.resolve([]),
-      closeTimeoutMs: 200,
-      operator: { work: never, show: never, resolve: never, replay: never, retryImages: never, log },
-      upload: {
-        maxFileBytes: 1,
-        maxFiles: 1,
-        maxConcurrent: 1,
-        stallTimeoutMs: 1000,
-        accept: never,
-        onEnd: never,
-        log,
-      },
-      sms: undefined,
-      guard: httpGuard({ tls: files, ...guard }),
-    });
+    serveHttp({ closeTimeoutMs: 200, guard: httpGuard({ tls: files, ...guard }) });
 
   it('speaks TLS 1.3 and 1.2, nothing older, and no plain HTTP', async () => {
     using folder = tlsFolder(server);

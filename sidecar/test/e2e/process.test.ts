@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import pg from 'pg';
 import { z } from 'zod';
+import { MIGRATION_LOCK } from '../../adapters/postgres/database.ts';
 import { crImage } from '../../dev/phantoms.ts';
 import { connectRis } from '../../dev/ris.ts';
 import { orm } from '../../dev/ris-messages.ts';
@@ -71,6 +73,27 @@ describe('the process', () => {
     await rig.store(crImage({ StudyInstanceUID: '2.25.91', PatientID: 'P1' }, '2.25.91.1'));
     await rig.settled();
     await eventually('readiness', async () => (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).status === 200);
+    started.child.kill('SIGTERM');
+    expect(await exitCode(started)).to.equal(0);
+  });
+
+  it('goes on where the connection that keeps others from migrating is cut', async () => {
+    const another = new pg.Client({ connectionString: rig.config.DATABASE_URL });
+    await another.connect();
+    await another.query('BEGIN; LOCK TABLE knex_migrations IN ACCESS EXCLUSIVE MODE');
+    const started = start(rig.environment);
+    const holder = `pid FROM pg_locks WHERE locktype = 'advisory' AND granted
+                    AND (CAST(classid AS bigint) << 32) | CAST(objid AS bigint) = ${MIGRATION_LOCK}`;
+    await rig.until('it to hold the lock', `SELECT EXISTS (SELECT ${holder})`);
+    // It reads which migrations there are, with another connection, and this one idles.
+    await rig.until(
+      'it to migrate',
+      `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation')`,
+    );
+    await rig.execute(`SELECT pg_terminate_backend(pid) FROM (SELECT ${holder}) AS holding`);
+    await rig.until('it to be cut', `SELECT NOT EXISTS (SELECT ${holder})`);
+    await another.end();
+    await listening(started);
     started.child.kill('SIGTERM');
     expect(await exitCode(started)).to.equal(0);
   });

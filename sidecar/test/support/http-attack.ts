@@ -1,14 +1,13 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
-import { startHttp, type HttpServer } from '../../adapters/http.ts';
+import type { HttpServer } from '../../adapters/http.ts';
 import type { HttpGuard } from '../../adapters/http-guard.ts';
 import type { UploadOptions } from '../../adapters/http-upload.ts';
-import { httpGuard } from './http-guard.ts';
+import { httpGuard, serveHttp } from './http-guard.ts';
 import { pause } from './mllp-sender.ts';
 import { eventually } from './rig.ts';
 
-const never = () => Promise.reject(new Error('not here'));
 const log = { warn: () => undefined, info: () => undefined };
 export const KNOWN = { 'X-API-Key': 'right' };
 
@@ -19,12 +18,10 @@ const swallow: UploadOptions['accept'] = async ({ name, stream }) => {
 };
 
 export function serve(guard: Partial<HttpGuard> = {}, upload: Partial<UploadOptions> = {}): Promise<HttpServer> {
-  return startHttp({
-    host: '0.0.0.0',
-    port: 0,
-    readiness: () => Promise.resolve([]),
-    closeTimeoutMs: 500,
-    operator: { work: () => Promise.resolve([]), show: never, resolve: never, replay: never, retryImages: never, log },
+  const none = () => Promise.reject(new Error('not here'));
+  const acts = { show: none, resolve: none, replay: none, retryImages: none };
+  return serveHttp({
+    operator: { work: () => Promise.resolve([]), ...acts, log },
     upload: {
       maxFileBytes: 100_000,
       maxFiles: 5,
@@ -35,7 +32,6 @@ export function serve(guard: Partial<HttpGuard> = {}, upload: Partial<UploadOpti
       log,
       ...upload,
     },
-    sms: undefined,
     guard: httpGuard({
       admit: (request) =>
         Promise.resolve(request.get('x-api-key') === 'right' ? { name: 'device' } : { refused: 'key-unknown' }),

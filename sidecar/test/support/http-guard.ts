@@ -1,4 +1,8 @@
 import type { HttpGuard } from '../../adapters/http-guard.ts';
+import { startHttp, type HttpOptions, type HttpServer } from '../../adapters/http.ts';
+
+const never = () => Promise.reject(new Error('not here'));
+const log = { warn: () => undefined, info: () => undefined };
 
 /** A guard of plain HTTP that knows no key, but for what is changed of it. */
 export function httpGuard(changed: Partial<HttpGuard> = {}): HttpGuard {
@@ -12,4 +16,20 @@ export function httpGuard(changed: Partial<HttpGuard> = {}): HttpGuard {
     now: () => new Date(),
     ...changed,
   };
+}
+
+/** The real HTTP server on a free port of 127.0.0.1, with nothing behind its routes, but for what is changed of it. */
+export function serveHttp(changed: Partial<HttpOptions>): Promise<HttpServer> {
+  const limits = { maxFileBytes: 1, maxFiles: 1, maxConcurrent: 1, stallTimeoutMs: 1000 };
+  return startHttp({
+    host: '127.0.0.1',
+    port: 0,
+    readiness: () => Promise.resolve([]),
+    closeTimeoutMs: 500,
+    operator: { work: never, show: never, resolve: never, replay: never, retryImages: never, log },
+    upload: { ...limits, accept: never, onEnd: never, log },
+    sms: undefined,
+    guard: httpGuard(),
+    ...changed,
+  });
 }
