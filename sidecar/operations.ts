@@ -5,13 +5,18 @@ import { listWork, showStudy } from './adapters/postgres/operator.ts';
 import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
 import type { Config } from './config.ts';
 import type { DicomBatch } from './core/dicom.ts';
+import { accessionKey } from './core/accession.ts';
 import type { Viewer } from './core/audit.ts';
+import type { Hl7Message } from './core/hl7-message.ts';
+import type { Hl7Settings } from './core/hl7-settings.ts';
 import type { Act, By, FailedImages } from './core/operator.ts';
+import type { MessageFacts } from './core/ris-facts.ts';
+import { foldMessages, type KeptMessage, type KnownFacts } from './core/ris-fold.ts';
 import type { OptChoice } from './core/sms-opt-out.ts';
 import { smsText } from './core/sms.ts';
 import { linkStudies } from './flows/link-studies.ts';
 import { planSms } from './flows/plan-sms.ts';
-import { receiveMessage, route, type InboundMessage, type ReceiveDeps } from './flows/receive-message.ts';
+import { receiveMessages, route, type InboundMessage, type ReceiveDeps } from './flows/receive-message.ts';
 import { receiveOrder } from './flows/receive-order.ts';
 import { receivePatientUpdate } from './flows/receive-patient-update.ts';
 import { receiveReport } from './flows/receive-report.ts';
@@ -57,25 +62,42 @@ export function createOperations(parts: {
     await planTexts(tx, touched, at);
     await tx.addLabelJobs(dicomStudyIds, touched);
   };
-  const studiesChanged = async (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> => {
-    await link(tx, await tx.studiesRestingOn(studyIds), studyIds, at);
+  /** Writes what kept messages said, then all that follows of it: links, texts and labels. */
+  const keepFacts = async (tx: Tx, known: KnownFacts, messages: readonly KeptMessage[], at: Date): Promise<void> => {
+    const changes = foldMessages(known, messages);
+    const { studyIds, reportedIds } = changes;
+    const [, resting] = await Promise.all([tx.saveFacts(changes, at), tx.studiesRestingOn(studyIds)]);
+    if (resting.length > 0) await link(tx, resting, studyIds, at);
+    else await planTexts(tx, reportedIds, at);
   };
-  const ris = {
-    settings: {
-      accessionFields: config.HL7_ACCESSION_FIELDS,
-      modalityFields: config.HL7_MODALITY_FIELDS,
-      patientIdTypes: config.HL7_PATIENT_ID_TYPES,
-      senders: config.HL7_SENDERS,
-      timeZone: config.PRACTICE_TIME_ZONE,
-      phoneRegion: config.PHONE_REGION,
-    },
-    studiesChanged,
+  const settings = {
+    accessionFields: config.HL7_ACCESSION_FIELDS,
+    modalityFields: config.HL7_MODALITY_FIELDS,
+    patientIdTypes: config.HL7_PATIENT_ID_TYPES,
+    senders: config.HL7_SENDERS,
+    timeZone: config.PRACTICE_TIME_ZONE,
+    phoneRegion: config.PHONE_REGION,
+  };
+  const reading =
+    (read: (message: Hl7Message, settings: Hl7Settings, receivedAt: Date) => MessageFacts) =>
+    (message: Hl7Message, receivedAt: Date): MessageFacts =>
+      read(message, settings, receivedAt);
+  const read = {
+    order: reading(receiveOrder),
+    report: reading(receiveReport),
+    patient: reading(receivePatientUpdate),
   };
   const newControlId = (): string => randomBytes(10).toString('hex');
   // What is replayed was said when it came, but what follows of it is decided now.
-  const replayed = {
-    ...ris,
-    studiesChanged: (tx: Tx, studyIds: readonly string[]) => studiesChanged(tx, studyIds, now()),
+  const keepAgain = async (tx: Tx, message: Hl7Message, id: string, receivedAt: Date): Promise<void> => {
+    const facts = read[route(message)](message, receivedAt);
+    const before = await tx.forgetFacts(id);
+    const known = await tx.loadFacts([facts], before);
+    await tx.forgetReports(
+      id,
+      facts.reports.map(({ report }) => accessionKey(report.study.accessionNumber)),
+    );
+    await keepFacts(tx, known, [{ id, facts }], now());
   };
 
   const trail = operatorAudit(db, now);
@@ -119,8 +141,7 @@ export function createOperations(parts: {
             transaction,
             read: readFrame,
             apply: async (tx, message, id, receivedAt) => {
-              const apply = { order: receiveOrder, report: receiveReport, patient: receivePatientUpdate };
-              await apply[route(message)](replayed, tx, message, id, receivedAt);
+              await keepAgain(tx, message, id, receivedAt);
               await audit(tx);
             },
             newControlId,
@@ -152,21 +173,18 @@ export function createOperations(parts: {
     >,
     recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
     receive: (inbound: InboundMessage): Promise<string> =>
-      receiveMessage(
+      receiveMessages(
         {
           transaction,
-          apply: {
-            order: (tx, message, id, at) => receiveOrder(ris, tx, message, id, at),
-            report: (tx, message, id, at) => receiveReport(ris, tx, message, id, at),
-            patient: (tx, message, id, at) => receivePatientUpdate(ris, tx, message, id, at),
-          },
+          read,
+          keepFacts,
           contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
           newControlId,
           now,
           onRefused,
           onTest,
         },
-        inbound,
-      ),
+        [inbound],
+      ).then(([answer = '']) => answer),
   };
 }

@@ -26,6 +26,9 @@ const SQL_MIGRATIONS = {
 
 const ignore = (): void => undefined;
 
+/** Statements of a transaction that do not wait for each other go out at once (pg's pipeline mode). */
+const PIPELINED = { pipeline: true };
+
 /** A pool of at most `poolSize` connections; opens none until the first query. `destroy()` closes it. */
 export function openDatabase(databaseUrl: string, poolSize: number): Knex {
   return knex({
@@ -37,6 +40,7 @@ export function openDatabase(databaseUrl: string, poolSize: number): Knex {
       statement_timeout: 60_000,
       idle_in_transaction_session_timeout: 60_000,
       keepAlive: true,
+      ...PIPELINED,
     },
     // What goes wrong is thrown, and told where it is caught.
     log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },

@@ -238,6 +238,7 @@ export function linkStatements(trx: Knex.Transaction) {
 
     /** The DICOM studies that may have to be decided anew since these RIS studies changed. */
     async studiesRestingOn(studyIds: readonly string[]): Promise<string[]> {
+      if (studyIds.length === 0) return [];
       const rows = await query(trx, STUDIES_RESTING_ON, { ids: idsParameter(studyIds) }, z.object({ id: z.string() }));
       return rows.map(({ id }) => id);
     },

@@ -41,6 +41,9 @@ function nameOf(sql: string): string {
   return name;
 }
 
+// Made once: zod compiles a schema when it is first used.
+const RESULT = z.object({ rows: z.array(z.unknown()) });
+
 /** Runs one statement with named bindings (`:name`) and checks each row against `row`. */
 export async function query<T>(
   db: Knex,
@@ -50,7 +53,7 @@ export async function query<T>(
 ): Promise<T[]> {
   try {
     const result: unknown = await db.raw(sql, bindings).options({ name: nameOf(sql) });
-    return z.object({ rows: z.array(row) }).parse(result).rows;
+    return RESULT.parse(result).rows.map((one) => row.parse(one));
   } catch (error) {
     if (error instanceof z.ZodError) throw error;
     throw postgresFailure(error);

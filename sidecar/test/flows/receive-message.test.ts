@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { component, segment } from '../../core/hl7-message.ts';
 import { parseHl7 } from '../../core/hl7-parse.ts';
-import type { Envelope, Outcome } from '../../core/hl7-record.ts';
-import { receiveMessage } from '../../flows/receive-message.ts';
+import type { Envelope, KeptOutcome, Outcome } from '../../core/hl7-record.ts';
+import { receiveMessages } from '../../flows/receive-message.ts';
 
 interface Kept {
   readonly envelope: Envelope;
@@ -18,20 +18,26 @@ async function receive(
   const tests: object[] = [];
   const kept: Kept[] = [];
   const applied: string[] = [];
-  const apply = (name: string) => () => {
+  const read = (name: string) => () => {
     applied.push(name);
-    return Promise.resolve();
+    return { saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [] };
   };
   const tx = {
-    saveMessage: (envelope: Envelope, outcome: Outcome) => {
-      kept.push({ envelope, outcome });
-      return Promise.resolve({ id: '1' });
+    lockLinking: () => Promise.resolve(),
+    lookUpMessages: (envelopes: readonly Envelope[]) =>
+      Promise.resolve(envelopes.map((_, index) => ({ id: String(index + 1), acknowledgment: null }))),
+    loadFacts: () =>
+      Promise.resolve({ ids: new Map(), patients: [], merges: [], patientFacts: [], studies: [], studyFacts: [] }),
+    saveMessages: (messages: readonly KeptOutcome[]) => {
+      kept.push(...messages);
+      return Promise.resolve();
     },
   };
-  const ack = await receiveMessage(
+  const [ack = ''] = await receiveMessages(
     {
       transaction: (work) => work(tx),
-      apply: { order: apply('order'), report: apply('report'), patient: apply('patient') },
+      read: { order: read('order'), report: read('report'), patient: read('patient') },
+      keepFacts: () => Promise.resolve(),
       contentHash: () => 'hash',
       newControlId: () => 'new',
       now: () => new Date('2026-04-01T00:00:00Z'),
@@ -42,7 +48,7 @@ async function receive(
         tests.push(what);
       },
     },
-    { raw: Buffer.from(text), message: parseHl7(text), problem, remoteAddress: '127.0.0.1' },
+    [{ raw: Buffer.from(text), message: parseHl7(text), problem, remoteAddress: '127.0.0.1' }],
   );
   return { ack, kept, applied, refused, tests };
 }

@@ -1,0 +1,201 @@
+import type { Knex } from 'knex';
+import { z } from 'zod';
+import { accessionKey } from '../../core/accession.ts';
+import type { MessageFacts, PatientIdentity } from '../../core/ris-facts.ts';
+import type { KnownFacts } from '../../core/ris-fold.ts';
+import { query } from './query.ts';
+
+/** What a message said before it is read again, and bore on: those patients and studies are folded anew too. */
+export interface SaidBefore {
+  readonly patientIds: readonly string[];
+  readonly keys: readonly string[];
+}
+
+// All that some messages bear on, in one round trip, a row a thing. Related are all identifiers that those named may stand
+// for or be told of: the same one of any authority, and those merged with it. What has no row yet gets its id here, which
+// is lost where nothing is written.
+export const LOAD_FACTS = `
+WITH RECURSIVE named AS MATERIALIZED (
+  SELECT position, upper(external_id) AS number, upper(issuer) AS authority
+  FROM unnest(CAST(:externalIds AS text[]), CAST(:issuers AS text[]))
+    WITH ORDINALITY AS r(external_id, issuer, position)
+), related (id) AS (
+  (SELECT p.id FROM named n JOIN patients p ON p.source = 'ris' AND upper(p.external_id) = n.number
+   UNION SELECT unnest(CAST(:patientIds AS bigint[])))
+  UNION
+  SELECT n.id FROM related JOIN patients p ON p.id = related.id JOIN LATERAL (
+    SELECT o.id FROM patients o WHERE o.source = 'ris' AND upper(o.external_id) = upper(p.external_id)
+    UNION ALL SELECT survivor_id FROM patient_merges WHERE prior_id = p.id
+    UNION ALL SELECT prior_id FROM patient_merges WHERE survivor_id = p.id
+  ) n ON true
+), keys (key) AS MATERIALIZED (
+  SELECT unnest(CAST(:keys AS text[]))
+  UNION
+  SELECT accession_key FROM study_facts WHERE patient_id = ANY (ARRAY(SELECT id FROM related))
+)
+SELECT json_build_object('kind', 'named', 'position', n.position, 'identity', ARRAY[n.number, n.authority],
+                         'id', CAST(coalesce(p.id, nextval('patients_id_seq')) AS text)) AS thing
+FROM named n LEFT JOIN patients p ON p.source = 'ris' AND upper(p.external_id) = n.number
+                                 AND upper(coalesce(p.issuer, '')) = n.authority
+UNION ALL
+SELECT json_build_object('kind', 'patient', 'id', CAST(p.id AS text), 'externalId', p.external_id,
+                         'issuer', coalesce(p.issuer, ''), 'name', p.name, 'birthDate', p.birth_date, 'sex', p.sex,
+                         'phoneNumber', p.phone_number, 'phoneProblem', p.phone_problem,
+                         'mergedInto', CAST(p.merged_into AS text))
+FROM patients p WHERE p.id = ANY (ARRAY(SELECT id FROM related))
+UNION ALL
+SELECT json_build_object('kind', 'merge', 'messageId', CAST(hl7_message_id AS text), 'ordinal', ordinal,
+                         'saidAt', said_at, 'priorId', CAST(prior_id AS text), 'survivorId', CAST(survivor_id AS text))
+FROM patient_merges WHERE prior_id = ANY (ARRAY(SELECT id FROM related))
+UNION ALL
+SELECT json_build_object('kind', 'patient-fact', 'messageId', CAST(hl7_message_id AS text), 'ordinal', ordinal,
+                         'saidAt', said_at, 'identityId', CAST(patient_id AS text), 'ofReport', of_report, 'facts', facts)
+FROM patient_facts WHERE patient_id = ANY (ARRAY(SELECT id FROM related))
+UNION ALL
+SELECT json_build_object('kind', 'study', 'key', k.key,
+                         'id', CAST(coalesce(s.id, nextval('studies_id_seq')) AS text),
+                         'hasReports', EXISTS (SELECT 1 FROM reports r WHERE r.study_id = s.id),
+                         'row', CASE WHEN s.id IS NOT NULL THEN json_build_object(
+                           'accessionNumber', s.accession_number, 'patientId', CAST(s.patient_id AS text),
+                           'orderStatus', s.order_status, 'externalId', s.external_id,
+                           'placerOrderNumber', s.placer_order_number, 'fillerOrderNumber', s.filler_order_number,
+                           'studyInstanceUid', s.study_instance_uid, 'modality', s.modality,
+                           'procedureCode', s.procedure_code, 'procedureDescription', s.procedure_description,
+                           'scheduledAt', s.scheduled_at, 'studyDate', s.study_date) END)
+FROM keys k LEFT JOIN studies s ON s.accession_key = k.key
+UNION ALL
+SELECT json_build_object('kind', 'study-fact', 'messageId', CAST(f.hl7_message_id AS text), 'ordinal', f.ordinal,
+                         'saidAt', f.said_at, 'key', f.accession_key, 'of', f.kind, 'status', f.order_status,
+                         'patientId', CAST(f.patient_id AS text), 'standsFor', CAST(coalesce(p.merged_into, p.id) AS text),
+                         'facts', f.facts)
+FROM study_facts f JOIN patients p ON p.id = f.patient_id
+WHERE f.accession_key = ANY (ARRAY(SELECT key FROM keys))`;
+
+const nullable = z.string().nullable();
+const unsaid = nullable.optional();
+const time = z.string().transform((text) => new Date(text));
+const told = { messageId: z.string(), ordinal: z.number(), saidAt: time };
+const status = z.enum(['active', 'held', 'cancelled', 'completed']);
+
+const NAMED = z.object({
+  kind: z.literal('named'),
+  position: z.number(),
+  identity: z.tuple([z.string(), z.string()]),
+  id: z.string(),
+});
+const PATIENT = z.object({
+  kind: z.literal('patient'),
+  id: z.string(),
+  externalId: z.string(),
+  issuer: z.string(),
+  name: nullable,
+  birthDate: nullable,
+  sex: nullable,
+  phoneNumber: nullable,
+  phoneProblem: nullable,
+  mergedInto: nullable,
+});
+const MERGE = z.object({ kind: z.literal('merge'), ...told, priorId: z.string(), survivorId: z.string() });
+const PATIENT_FACT = z.object({
+  kind: z.literal('patient-fact'),
+  ...told,
+  identityId: z.string(),
+  ofReport: z.boolean(),
+  facts: z.object({ name: unsaid, birthDate: unsaid, sex: unsaid, phoneNumber: unsaid, phoneProblem: unsaid }),
+});
+const STUDY = z.object({
+  kind: z.literal('study'),
+  key: z.string(),
+  id: z.string(),
+  hasReports: z.boolean(),
+  row: z
+    .object({
+      accessionNumber: z.string(),
+      patientId: z.string(),
+      orderStatus: z.enum([...status.options, 'none']),
+      externalId: nullable,
+      placerOrderNumber: nullable,
+      fillerOrderNumber: nullable,
+      studyInstanceUid: nullable,
+      modality: nullable,
+      procedureCode: nullable,
+      procedureDescription: nullable,
+      scheduledAt: z
+        .string()
+        .transform((text) => new Date(text).toISOString())
+        .nullable(),
+      studyDate: nullable,
+    })
+    .nullable(),
+});
+const STUDY_FACT = z.object({
+  kind: z.literal('study-fact'),
+  ...told,
+  key: z.string(),
+  of: z.enum(['order', 'report']),
+  status: status.nullable(),
+  patientId: z.string(),
+  standsFor: z.string(),
+  facts: z.object({
+    accessionNumber: z.string(),
+    placerOrderNumber: unsaid,
+    fillerOrderNumber: unsaid,
+    studyInstanceUid: unsaid,
+    modality: unsaid,
+    procedureCode: unsaid,
+    procedureDescription: unsaid,
+    scheduled: z.object({ instant: z.string(), localDate: z.string() }).nullable().optional(),
+  }),
+});
+const THING = z.object({
+  thing: z.discriminatedUnion('kind', [NAMED, PATIENT, MERGE, PATIENT_FACT, STUDY, STUDY_FACT]),
+});
+
+/** Identifiers that are one and have no row yet were given an id each: the first of them counts. */
+function idsOf(
+  identities: readonly PatientIdentity[],
+  named: readonly z.output<typeof NAMED>[],
+): ReadonlyMap<PatientIdentity, string> {
+  const idOf = new Map<string, string>();
+  for (const { identity, id } of named) {
+    const name = JSON.stringify(identity);
+    idOf.set(name, idOf.get(name) ?? id);
+  }
+  const ids = new Map<PatientIdentity, string>();
+  for (const { position, identity } of named) {
+    const asked = identities[position - 1];
+    const id = idOf.get(JSON.stringify(identity));
+    if (asked !== undefined && id !== undefined) ids.set(asked, id);
+  }
+  return ids;
+}
+
+/** All that is known which these messages bear on. Under the lock of linking. */
+export async function loadFacts(
+  trx: Knex.Transaction,
+  messages: readonly MessageFacts[],
+  before: SaidBefore,
+): Promise<KnownFacts> {
+  const identities = messages.flatMap(({ patients }) => patients);
+  const numbers = messages.flatMap(({ orders, reports }) =>
+    [...orders.map(({ study }) => study), ...reports.map(({ report }) => report.study)].map((study) =>
+      accessionKey(study.accessionNumber),
+    ),
+  );
+  const bindings = {
+    externalIds: identities.map(({ externalId }) => externalId),
+    issuers: identities.map(({ issuer }) => issuer),
+    patientIds: before.patientIds,
+    keys: [...new Set([...numbers, ...before.keys])],
+  };
+  const things = (await query(trx, LOAD_FACTS, bindings, THING)).map(({ thing }) => thing);
+  const named = things.filter((thing) => thing.kind === 'named').sort((a, b) => a.position - b.position);
+  return {
+    ids: idsOf(identities, named),
+    patients: things.filter((thing) => thing.kind === 'patient').map(({ kind: _, ...row }) => row),
+    merges: things.filter((thing) => thing.kind === 'merge'),
+    patientFacts: things.filter((thing) => thing.kind === 'patient-fact'),
+    studies: things.filter((thing) => thing.kind === 'study'),
+    studyFacts: things.filter((thing) => thing.kind === 'study-fact').map(({ of, ...fact }) => ({ ...fact, kind: of })),
+  };
+}
