@@ -7,6 +7,14 @@ import { execute, query } from './query.ts';
 // facts.
 const LINKING_LOCK = 4_721_590_002;
 
+// What is asked under it is a few rows of tables that grow. The plans for that are made once a connection, and they must
+// hold when the tables were all but empty then: by index, a row at a time.
+const LOCK_LINKING = `
+SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'force_generic_plan', true),
+       set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('enable_material', 'off', true),
+       set_config('jit', 'off', true)`;
+
 export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
        jsonb_agg(jsonb_build_object(
@@ -183,7 +191,7 @@ SELECT t.dicom_study_id FROM dicom_study_tags t JOIN ris r ON r.birth_date = t.p
 export function linkStatements(trx: Knex.Transaction) {
   const idsParameter = (ids: readonly string[]): string => `{${ids.join(',')}}`;
   return {
-    lockLinking: () => execute(trx, 'SELECT pg_advisory_xact_lock(:lock)', { lock: LINKING_LOCK }),
+    lockLinking: () => execute(trx, LOCK_LINKING, {}),
 
     refreshOwnStudies: (dicomStudyIds: readonly string[]) =>
       execute(trx, REFRESH_OWN_STUDIES, { ids: idsParameter(dicomStudyIds) }),

@@ -20,7 +20,7 @@ WITH RECURSIVE named AS MATERIALIZED (
   FROM unnest(CAST(:externalIds AS text[]), CAST(:issuers AS text[]))
     WITH ORDINALITY AS r(external_id, issuer, position)
 ), related (id) AS (
-  (SELECT p.id FROM named n JOIN patients p ON p.source = 'ris' AND upper(p.external_id) = n.number
+  (SELECT id FROM patients WHERE source = 'ris' AND upper(external_id) = ANY (ARRAY(SELECT number FROM named))
    UNION SELECT unnest(CAST(:patientIds AS bigint[])))
   UNION
   SELECT n.id FROM related JOIN patients p ON p.id = related.id JOIN LATERAL (
@@ -54,7 +54,7 @@ FROM patient_facts WHERE patient_id = ANY (ARRAY(SELECT id FROM related))
 UNION ALL
 SELECT json_build_object('kind', 'study', 'key', k.key,
                          'id', CAST(coalesce(s.id, nextval('studies_id_seq')) AS text),
-                         'hasReports', EXISTS (SELECT 1 FROM reports r WHERE r.study_id = s.id),
+                         'hasReports', (SELECT r.id FROM reports r WHERE r.study_id = s.id LIMIT 1) IS NOT NULL,
                          'row', CASE WHEN s.id IS NOT NULL THEN json_build_object(
                            'accessionNumber', s.accession_number, 'patientId', CAST(s.patient_id AS text),
                            'orderStatus', s.order_status, 'externalId', s.external_id,
