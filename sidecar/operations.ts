@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import type { DicomBatch } from './core/dicom.ts';
 import { accessionKey } from './core/accession.ts';
 import type { Viewer } from './core/audit.ts';
+import { gather } from './core/gather.ts';
 import type { Hl7Message } from './core/hl7-message.ts';
 import type { Hl7Settings } from './core/hl7-settings.ts';
 import type { Act, By, FailedImages } from './core/operator.ts';
@@ -29,6 +30,19 @@ import { takeBatch } from './flows/take-batch.ts';
 import { operatorAudit } from './operator-audit.ts';
 
 const DAY_MS = 86_400_000;
+/** HL7 messages that are taken in one transaction, at most. */
+export const MESSAGES_TOGETHER = 32;
+const BYTES_TOGETHER = 4 * 1024 * 1024;
+/** A transaction that takes longer does not hold up the messages after it. */
+const PATIENCE_MS = 5_000;
+
+/** Settles when `work` did, or so much later at most. */
+async function atMostFor(limitMs: number, work: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(resolve, limitMs, undefined);
+  await Promise.race([work.catch(() => undefined), promise]);
+  clearTimeout(timer);
+}
 
 export type Operations = ReturnType<typeof createOperations>;
 
@@ -98,6 +112,11 @@ export function createOperations(parts: {
       facts.reports.map(({ report }) => accessionKey(report.study.accessionNumber)),
     );
     await keepFacts(tx, known, [{ id, facts }], now());
+  };
+
+  const receiving: ReceiveDeps<Tx> = {
+    ...{ transaction, read, keepFacts, newControlId, now, onRefused, onTest },
+    contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
   };
 
   const trail = operatorAudit(db, now);
@@ -172,19 +191,15 @@ export function createOperations(parts: {
       'present'
     >,
     recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
-    receive: (inbound: InboundMessage): Promise<string> =>
-      receiveMessages(
-        {
-          transaction,
-          read,
-          keepFacts,
-          contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
-          newControlId,
-          now,
-          onRefused,
-          onTest,
-        },
-        [inbound],
-      ).then(([answer = '']) => answer),
+    /** Takes a message, together with those that come while others are in work. */
+    receive: gather((inbound: readonly InboundMessage[]) => receiveMessages(receiving, inbound), {
+      most: MESSAGES_TOGETHER,
+      mostWeight: BYTES_TOGETHER,
+      weigh: ({ raw }) => raw.length,
+      // The feed, the operators and /readyz need connections too.
+      mostTakes: Math.max(1, Math.floor(config.DATABASE_POOL_SIZE / 2)),
+      patience: (take) => atMostFor(PATIENCE_MS, take),
+      soon: (begin) => void setImmediate(begin),
+    }),
   };
 }

@@ -25,7 +25,7 @@ import type { Log } from './log.ts';
 import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
 import { createMirroring } from './mirroring.ts';
-import { createOperations } from './operations.ts';
+import { createOperations, MESSAGES_TOGETHER } from './operations.ts';
 import { createReadiness } from './readiness.ts';
 import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
 import { uploadEntries } from './upload-audit.ts';
@@ -216,8 +216,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       idleTimeoutMs: config.HL7_IDLE_TIMEOUT_MS,
       frameTimeoutMs: 120_000,
       answerTimeoutMs: 30_000,
-      // The feed, the operators and /readyz need connections too.
-      maxAtOnce: Math.floor(config.DATABASE_POOL_SIZE / 2),
+      // Those in work and those gathered meanwhile.
+      maxAtOnce: 2 * MESSAGES_TOGETHER,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
       now,
       newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),
