@@ -13,8 +13,11 @@ FROM (
   SELECT m.acknowledgment
   FROM unnest(CAST(:applications AS text[]), CAST(:facilities AS text[]), CAST(:controlIds AS text[]),
               CAST(:hashes AS text[])) WITH ORDINALITY AS r(application, facility, control_id, hash, position)
-  LEFT JOIN hl7_messages m ON m.sending_application = r.application AND m.sending_facility = r.facility
-                          AND m.control_id = r.control_id AND m.content_hash = r.hash
+  LEFT JOIN LATERAL (
+    SELECT acknowledgment FROM hl7_messages
+    WHERE sending_application = r.application AND sending_facility = r.facility AND control_id = r.control_id
+      AND content_hash = r.hash OFFSET 0
+  ) m ON true
   ORDER BY r.position OFFSET 0
 ) AS looked_up`;
 

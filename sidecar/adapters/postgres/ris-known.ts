@@ -11,7 +11,8 @@ export interface SaidBefore {
   readonly keys: readonly string[];
 }
 
-// All that some messages bear on, in one round trip, a row a thing. Related are all identifiers that those named may stand
+// All that some messages bear on, in one round trip, a row a thing; each an index look-up, for which OFFSET 0 keeps the
+// planner from beginning at the other end. Related are all identifiers that those named may stand
 // for or be told of: the same one of any authority, and those merged with it. What has no row yet gets its id here, which
 // is lost where nothing is written.
 export const LOAD_FACTS = `
@@ -23,11 +24,12 @@ WITH RECURSIVE named AS MATERIALIZED (
   (SELECT id FROM patients WHERE source = 'ris' AND upper(external_id) = ANY (ARRAY(SELECT number FROM named))
    UNION SELECT unnest(CAST(:patientIds AS bigint[])))
   UNION
-  SELECT n.id FROM related JOIN patients p ON p.id = related.id JOIN LATERAL (
-    SELECT o.id FROM patients o WHERE o.source = 'ris' AND upper(o.external_id) = upper(p.external_id)
-    UNION ALL SELECT survivor_id FROM patient_merges WHERE prior_id = p.id
-    UNION ALL SELECT prior_id FROM patient_merges WHERE survivor_id = p.id
-  ) n ON true
+  SELECT n.id FROM related CROSS JOIN LATERAL (
+    SELECT o.id FROM patients o
+    WHERE o.source = 'ris' AND upper(o.external_id) = (SELECT upper(p.external_id) FROM patients p WHERE p.id = related.id)
+    UNION ALL SELECT survivor_id FROM patient_merges WHERE prior_id = related.id
+    UNION ALL SELECT prior_id FROM patient_merges WHERE survivor_id = related.id
+  ) n
 ), keys (key) AS MATERIALIZED (
   SELECT unnest(CAST(:keys AS text[]))
   UNION
@@ -35,8 +37,10 @@ WITH RECURSIVE named AS MATERIALIZED (
 )
 SELECT json_build_object('kind', 'named', 'position', n.position, 'identity', ARRAY[n.number, n.authority],
                          'id', CAST(coalesce(p.id, nextval('patients_id_seq')) AS text)) AS thing
-FROM named n LEFT JOIN patients p ON p.source = 'ris' AND upper(p.external_id) = n.number
-                                 AND upper(coalesce(p.issuer, '')) = n.authority
+FROM named n LEFT JOIN LATERAL (
+  SELECT id FROM patients
+  WHERE source = 'ris' AND upper(external_id) = n.number AND upper(coalesce(issuer, '')) = n.authority OFFSET 0
+) p ON true
 UNION ALL
 SELECT json_build_object('kind', 'patient', 'id', CAST(p.id AS text), 'externalId', p.external_id,
                          'issuer', coalesce(p.issuer, ''), 'name', p.name, 'birthDate', p.birth_date, 'sex', p.sex,
@@ -62,13 +66,15 @@ SELECT json_build_object('kind', 'study', 'key', k.key,
                            'studyInstanceUid', s.study_instance_uid, 'modality', s.modality,
                            'procedureCode', s.procedure_code, 'procedureDescription', s.procedure_description,
                            'scheduledAt', s.scheduled_at, 'studyDate', s.study_date) END)
-FROM keys k LEFT JOIN studies s ON s.accession_key = k.key
+FROM keys k LEFT JOIN LATERAL (SELECT * FROM studies WHERE accession_key = k.key OFFSET 0) s ON true
 UNION ALL
 SELECT json_build_object('kind', 'study-fact', 'messageId', CAST(f.hl7_message_id AS text), 'ordinal', f.ordinal,
                          'saidAt', f.said_at, 'key', f.accession_key, 'of', f.kind, 'status', f.order_status,
-                         'patientId', CAST(f.patient_id AS text), 'standsFor', CAST(coalesce(p.merged_into, p.id) AS text),
+                         'patientId', CAST(f.patient_id AS text), 'standsFor', CAST(p.stands_for AS text),
                          'facts', f.facts)
-FROM study_facts f JOIN patients p ON p.id = f.patient_id
+FROM study_facts f CROSS JOIN LATERAL (
+  SELECT coalesce(merged_into, id) AS stands_for FROM patients WHERE id = f.patient_id OFFSET 0
+) p
 WHERE f.accession_key = ANY (ARRAY(SELECT key FROM keys))`;
 
 const nullable = z.string().nullable();
