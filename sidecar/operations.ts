@@ -10,6 +10,7 @@ import type { Viewer } from './core/audit.ts';
 import { gather } from './core/gather.ts';
 import type { Hl7Message } from './core/hl7-message.ts';
 import type { Hl7Settings } from './core/hl7-settings.ts';
+import type { KeptOutcome } from './core/hl7-record.ts';
 import type { Act, By, FailedImages } from './core/operator.ts';
 import type { MessageFacts } from './core/ris-facts.ts';
 import { foldMessages, type KeptMessage, type KnownFacts } from './core/ris-fold.ts';
@@ -76,11 +77,17 @@ export function createOperations(parts: {
     await planTexts(tx, touched, at);
     await tx.addLabelJobs(dicomStudyIds, touched);
   };
-  /** Writes what kept messages said, then all that follows of it: links, texts and labels. */
-  const keepFacts = async (tx: Tx, known: KnownFacts, messages: readonly KeptMessage[], at: Date): Promise<void> => {
+  /** Keeps these frames and what those messages said, then writes all that follows of it: links, texts and labels. */
+  const keep = async (
+    tx: Tx,
+    kept: readonly KeptOutcome[],
+    known: KnownFacts,
+    messages: readonly KeptMessage[],
+    at: Date,
+  ): Promise<void> => {
     const changes = foldMessages(known, messages);
     const { studyIds, reportedIds } = changes;
-    const [, resting] = await Promise.all([tx.saveFacts(changes, at), tx.studiesRestingOn(studyIds)]);
+    const [, resting] = await Promise.all([tx.saveFacts(kept, changes, at), tx.studiesRestingOn(studyIds)]);
     if (resting.length > 0) await link(tx, resting, studyIds, at);
     else await planTexts(tx, reportedIds, at);
   };
@@ -106,16 +113,16 @@ export function createOperations(parts: {
   const keepAgain = async (tx: Tx, message: Hl7Message, id: string, receivedAt: Date): Promise<void> => {
     const facts = read[route(message)](message, receivedAt);
     const before = await tx.forgetFacts(id);
-    const known = await tx.loadFacts([facts], before);
+    const { known } = await tx.lookUp([], [facts], before);
     await tx.forgetReports(
       id,
       facts.reports.map(({ report }) => accessionKey(report.study.accessionNumber)),
     );
-    await keepFacts(tx, known, [{ id, facts }], now());
+    await keep(tx, [], known, [{ id, facts }], now());
   };
 
   const receiving: ReceiveDeps<Tx> = {
-    ...{ transaction, read, keepFacts, newControlId, now, onRefused, onTest },
+    ...{ transaction, read, keep, newControlId, now, onRefused, onTest },
     contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
   };
 

@@ -19,14 +19,18 @@ export interface InboundMessage {
 export interface ReceiveTx {
   /** Until the transaction ends, no other one keeps messages or decides what follows of them. */
   lockLinking(): Promise<void>;
-  /** For each of these frames, no two the same, the acknowledgment it got when it came before, else the id to keep it under. */
-  lookUpMessages(
+  /**
+   * Looks up these frames, no two the same: for each the acknowledgment it got when it came before, else the id to keep it
+   * under; and all that is known which these messages bear on.
+   */
+  lookUp(
     envelopes: readonly Envelope[],
-  ): Promise<({ readonly id: string; readonly acknowledgment: null } | { readonly acknowledgment: string })[]>;
-  /** All that is known which these bear on. */
-  loadFacts(messages: readonly MessageFacts[]): Promise<KnownFacts>;
-  saveMessages(messages: readonly KeptOutcome[], now: Date): Promise<void>;
+    messages: readonly MessageFacts[],
+  ): Promise<{ readonly frames: readonly LookedUp[]; readonly known: KnownFacts }>;
 }
+
+type LookedUp =
+  { readonly id: string; readonly acknowledgment: null } | { readonly id: null; readonly acknowledgment: string };
 
 /** What a message says, if it can be read. @throws Hl7Rejection */
 type Read = (message: Hl7Message, receivedAt: Date) => MessageFacts;
@@ -35,8 +39,14 @@ export interface ReceiveDeps<Tx extends ReceiveTx> {
   readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
   /** By MSH-9.1. */
   readonly read: { readonly order: Read; readonly report: Read; readonly patient: Read };
-  /** Writes what these messages said and all that follows of it. */
-  readonly keepFacts: (tx: Tx, known: KnownFacts, messages: readonly KeptMessage[], now: Date) => Promise<void>;
+  /** Keeps these frames, writes what those messages among them said, and all that follows of it. */
+  readonly keep: (
+    tx: Tx,
+    kept: readonly KeptOutcome[],
+    known: KnownFacts,
+    messages: readonly KeptMessage[],
+    now: Date,
+  ) => Promise<void>;
   readonly contentHash: (raw: Buffer) => string;
   readonly newControlId: () => string;
   readonly now: () => Date;
@@ -152,29 +162,25 @@ async function take<Tx extends ReceiveTx>(
   const byFrame = new Map(all.toReversed().map((judged) => [frameOf(judged), judged]));
   const judged = all.filter((one) => byFrame.get(frameOf(one)) === one);
   const { fresh, answers } = await deps.transaction(async (tx) => {
-    const effective = judged.flatMap(({ facts }) => facts ?? []);
     // Sent at once, in this order: what is looked up is as it is under the lock.
-    const [, looked, known] = await Promise.all([
+    const [, { frames, known }] = await Promise.all([
       tx.lockLinking(),
-      tx.lookUpMessages(judged.map(({ envelope }) => envelope)),
-      effective.length === 0 ? null : tx.loadFacts(effective),
+      tx.lookUp(
+        judged.map(({ envelope }) => envelope),
+        judged.flatMap(({ facts }) => facts ?? []),
+      ),
     ]);
     const taken = judged.map((one, index) => {
-      const before = looked[index];
+      const before = frames[index];
       if (before === undefined) throw new RangeError('a message that was not looked up');
-      return before.acknowledgment === null
-        ? { one, id: before.id, outcome: outcomeOf(one) }
-        : { one, id: null, outcome: before };
+      return before.id === null ? { one, id: null, outcome: before } : { one, id: before.id, outcome: outcomeOf(one) };
     });
     const kept = taken.flatMap(({ one, id, outcome }) => (id === null ? [] : [{ id, one, outcome }]));
-    const messages = kept.flatMap(({ id, one: { facts } }) => (facts === null ? [] : [{ id, facts }]));
-    await Promise.all([
-      tx.saveMessages(
-        kept.map(({ id, one: { envelope }, outcome }) => ({ id, envelope, outcome })),
-        now,
-      ),
-      known !== null && messages.length > 0 && deps.keepFacts(tx, known, messages, now),
-    ]);
+    if (kept.length > 0) {
+      const outcomes = kept.map(({ id, one: { envelope }, outcome }) => ({ id, envelope, outcome }));
+      const messages = kept.flatMap(({ id, one: { facts } }) => (facts === null ? [] : [{ id, facts }]));
+      await deps.keep(tx, outcomes, known, messages, now);
+    }
     return {
       fresh: kept.map(({ one }) => one),
       answers: new Map(taken.map(({ one, outcome }) => [one, outcome.acknowledgment])),

@@ -1,8 +1,10 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { accessionKey } from '../../core/accession.ts';
+import type { Envelope } from '../../core/hl7-record.ts';
 import type { MessageFacts, PatientIdentity } from '../../core/ris-facts.ts';
 import type { KnownFacts } from '../../core/ris-fold.ts';
+import { senderOf } from './messages.ts';
 import { query } from './query.ts';
 
 /** What a message said before it is read again, and bore on: those patients and studies are folded anew too. */
@@ -11,11 +13,11 @@ export interface SaidBefore {
   readonly keys: readonly string[];
 }
 
-// All that some messages bear on, in one round trip, a row a thing; each an index look-up, for which OFFSET 0 keeps the
+// Some frames and all that they bear on, in one round trip, a row a thing; each an index look-up, for which OFFSET 0 keeps the
 // planner from beginning at the other end. Related are all identifiers that those named may stand
 // for or be told of: the same one of any authority, and those merged with it. What has no row yet gets its id here, which
 // is lost where nothing is written.
-export const LOAD_FACTS = `
+export const LOOK_UP = `
 WITH RECURSIVE named AS MATERIALIZED (
   SELECT position, upper(external_id) AS number, upper(issuer) AS authority
   FROM unnest(CAST(:externalIds AS text[]), CAST(:issuers AS text[]))
@@ -35,8 +37,22 @@ WITH RECURSIVE named AS MATERIALIZED (
   UNION
   SELECT accession_key FROM study_facts WHERE patient_id = ANY (ARRAY(SELECT id FROM related))
 )
+SELECT json_build_object('kind', 'message', 'position', position, 'acknowledgment', acknowledgment,
+                         'id', CASE WHEN acknowledgment IS NULL THEN CAST(nextval('hl7_messages_id_seq') AS text) END) AS thing
+FROM (
+  SELECT r.position, m.acknowledgment
+  FROM unnest(CAST(:applications AS text[]), CAST(:facilities AS text[]), CAST(:controlIds AS text[]),
+              CAST(:hashes AS text[])) WITH ORDINALITY AS r(application, facility, control_id, hash, position)
+  LEFT JOIN LATERAL (
+    SELECT acknowledgment FROM hl7_messages
+    WHERE sending_application = r.application AND sending_facility = r.facility AND control_id = r.control_id
+      AND content_hash = r.hash OFFSET 0
+  ) m ON true
+  ORDER BY r.position OFFSET 0
+) AS frames
+UNION ALL
 SELECT json_build_object('kind', 'named', 'position', n.position, 'identity', ARRAY[n.number, n.authority],
-                         'id', CAST(coalesce(p.id, nextval('patients_id_seq')) AS text)) AS thing
+                         'id', CAST(coalesce(p.id, nextval('patients_id_seq')) AS text))
 FROM named n LEFT JOIN LATERAL (
   SELECT id FROM patients
   WHERE source = 'ris' AND upper(external_id) = n.number AND upper(coalesce(issuer, '')) = n.authority OFFSET 0
@@ -83,6 +99,12 @@ const time = z.string().transform((text) => new Date(text));
 const told = { messageId: z.string(), ordinal: z.number(), saidAt: time };
 const status = z.enum(['active', 'held', 'cancelled', 'completed']);
 
+const MESSAGE = z.object({
+  kind: z.literal('message'),
+  position: z.number(),
+  acknowledgment: nullable,
+  id: nullable,
+});
 const NAMED = z.object({
   kind: z.literal('named'),
   position: z.number(),
@@ -154,7 +176,7 @@ const STUDY_FACT = z.object({
   }),
 });
 const THING = z.object({
-  thing: z.discriminatedUnion('kind', [NAMED, PATIENT, MERGE, PATIENT_FACT, STUDY, STUDY_FACT]),
+  thing: z.discriminatedUnion('kind', [MESSAGE, NAMED, PATIENT, MERGE, PATIENT_FACT, STUDY, STUDY_FACT]),
 });
 
 /** Identifiers that are one and have no row yet were given an id each: the first of them counts. */
@@ -176,12 +198,27 @@ function idsOf(
   return ids;
 }
 
-/** All that is known which these messages bear on. Under the lock of linking. */
-export async function loadFacts(
+/** What a frame got when it came before, else the id to keep it under: later frames get greater ones. */
+export type LookedUp =
+  { readonly id: string; readonly acknowledgment: null } | { readonly id: null; readonly acknowledgment: string };
+
+function lookedUp({ id, acknowledgment }: z.output<typeof MESSAGE>): LookedUp {
+  if (acknowledgment !== null) return { id: null, acknowledgment };
+  if (id === null) throw new RangeError('a frame got neither an answer nor an id');
+  return { id, acknowledgment };
+}
+
+/**
+ * Looks up these frames, no two of them the same, by position, and all that is known which these messages bear on. Under
+ * the lock of linking.
+ */
+export async function lookUp(
   trx: Knex.Transaction,
+  envelopes: readonly Envelope[],
   messages: readonly MessageFacts[],
   before: SaidBefore,
-): Promise<KnownFacts> {
+): Promise<{ readonly frames: readonly LookedUp[]; readonly known: KnownFacts }> {
+  const senders = envelopes.map(senderOf);
   const identities = messages.flatMap(({ patients }) => patients);
   const numbers = messages.flatMap(({ orders, reports }) =>
     [...orders.map(({ study }) => study), ...reports.map(({ report }) => report.study)].map((study) =>
@@ -189,14 +226,19 @@ export async function loadFacts(
     ),
   );
   const bindings = {
+    applications: senders.map(({ application }) => application),
+    facilities: senders.map(({ facility }) => facility),
+    controlIds: senders.map(({ control_id }) => control_id),
+    hashes: senders.map(({ hash }) => hash),
     externalIds: identities.map(({ externalId }) => externalId),
     issuers: identities.map(({ issuer }) => issuer),
     patientIds: before.patientIds,
     keys: [...new Set([...numbers, ...before.keys])],
   };
-  const things = (await query(trx, LOAD_FACTS, bindings, THING)).map(({ thing }) => thing);
+  const things = (await query(trx, LOOK_UP, bindings, THING)).map(({ thing }) => thing);
   const named = things.filter((thing) => thing.kind === 'named').sort((a, b) => a.position - b.position);
-  return {
+  const frames = things.filter((thing) => thing.kind === 'message').sort((a, b) => a.position - b.position);
+  const known = {
     ids: idsOf(identities, named),
     patients: things.filter((thing) => thing.kind === 'patient').map(({ kind: _, ...row }) => row),
     merges: things.filter((thing) => thing.kind === 'merge'),
@@ -204,4 +246,5 @@ export async function loadFacts(
     studies: things.filter((thing) => thing.kind === 'study'),
     studyFacts: things.filter((thing) => thing.kind === 'study-fact').map(({ of, ...fact }) => ({ ...fact, kind: of })),
   };
+  return { frames: frames.map(lookedUp), known };
 }

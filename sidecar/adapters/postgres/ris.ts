@@ -1,12 +1,12 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
+import type { Envelope, KeptOutcome } from '../../core/hl7-record.ts';
 import type { MessageFacts } from '../../core/ris-facts.ts';
 import type { FactChanges } from '../../core/ris-fold.ts';
 import { query } from './query.ts';
 import { reportStatements } from './reports.ts';
-import { loadFacts, type SaidBefore } from './ris-known.ts';
-import { patientStatements } from './ris-patients.ts';
-import { studyStatements } from './ris-studies.ts';
+import { lookUp, type SaidBefore } from './ris-known.ts';
+import { saveFacts } from './ris-save.ts';
 
 // What a message said before, when it is read again, with what it bore on.
 export const FORGET_FACTS = `
@@ -26,12 +26,11 @@ const NOTHING: SaidBefore = { patientIds: [], keys: [] };
 
 /** The statements of what the RIS says, inside one transaction; all of them under {@link lockLinking}. */
 export function risStatements(trx: Knex.Transaction) {
-  const patients = patientStatements(trx);
-  const studies = studyStatements(trx);
   const reports = reportStatements(trx);
   return {
-    /** All that is known which these messages bear on, and what one of them said before. */
-    loadFacts: (messages: readonly MessageFacts[], before: SaidBefore = NOTHING) => loadFacts(trx, messages, before),
+    /** Looks up frames and all that is known which these messages bear on, and what one of them said before. */
+    lookUp: (envelopes: readonly Envelope[], messages: readonly MessageFacts[], before: SaidBefore = NOTHING) =>
+      lookUp(trx, envelopes, messages, before),
 
     /** Takes back what a kept message said; gives what it bore on. */
     async forgetFacts(messageId: string): Promise<SaidBefore> {
@@ -42,10 +41,10 @@ export function risStatements(trx: Knex.Transaction) {
     /** Takes back what a kept message brought with reports, and its reports for other studies than these. */
     forgetReports: reports.forget,
 
-    /** Writes what messages said and what follows of it, but for links, texts and labels. Waits once, as a rule. */
-    async saveFacts(changes: FactChanges, now: Date): Promise<void> {
+    /** Keeps frames, writes what they said and what follows of it, but for links, texts and labels. */
+    async saveFacts(messages: readonly KeptOutcome[], changes: FactChanges, now: Date): Promise<void> {
       // All are sent at once, in this order.
-      const saved = [patients.saveFacts(changes, now), studies.saveFacts(changes, now), reports.save(changes, now)];
+      const saved = [saveFacts(trx, messages, changes, now), reports.save(changes, now)];
       const [named] = await Promise.all([reports.loadPatients(changes.reportedIds), ...saved]);
       await reports.withhold(named);
     },

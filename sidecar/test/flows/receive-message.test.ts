@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { component, segment } from '../../core/hl7-message.ts';
 import { parseHl7 } from '../../core/hl7-parse.ts';
-import type { Envelope, KeptOutcome, Outcome } from '../../core/hl7-record.ts';
+import type { Envelope, Outcome } from '../../core/hl7-record.ts';
 import { receiveMessages } from '../../flows/receive-message.ts';
 
 interface Kept {
@@ -24,20 +24,20 @@ async function receive(
   };
   const tx = {
     lockLinking: () => Promise.resolve(),
-    lookUpMessages: (envelopes: readonly Envelope[]) =>
-      Promise.resolve(envelopes.map((_, index) => ({ id: String(index + 1), acknowledgment: null }))),
-    loadFacts: () =>
-      Promise.resolve({ ids: new Map(), patients: [], merges: [], patientFacts: [], studies: [], studyFacts: [] }),
-    saveMessages: (messages: readonly KeptOutcome[]) => {
-      kept.push(...messages);
-      return Promise.resolve();
-    },
+    lookUp: (envelopes: readonly Envelope[]) =>
+      Promise.resolve({
+        frames: envelopes.map((_, index) => ({ id: String(index + 1), acknowledgment: null })),
+        known: { ids: new Map(), patients: [], merges: [], patientFacts: [], studies: [], studyFacts: [] },
+      }),
   };
   const [ack = ''] = await receiveMessages(
     {
       transaction: (work) => work(tx),
       read: { order: read('order'), report: read('report'), patient: read('patient') },
-      keepFacts: () => Promise.resolve(),
+      keep: (_tx, messages) => {
+        kept.push(...messages);
+        return Promise.resolve();
+      },
       contentHash: () => 'hash',
       newControlId: () => 'new',
       now: () => new Date('2026-04-01T00:00:00Z'),
