@@ -126,6 +126,8 @@ export function createOperations(parts: {
     contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
   };
 
+  const receiveTogether = (inbound: readonly InboundMessage[]) => receiveMessages(receiving, inbound);
+
   const trail = operatorAudit(db, now);
 
   return {
@@ -198,8 +200,9 @@ export function createOperations(parts: {
       'present'
     >,
     recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
+    receiveTogether,
     /** Takes a message, together with those that come while others are in work. */
-    receive: gather((inbound: readonly InboundMessage[]) => receiveMessages(receiving, inbound), {
+    receive: gather(receiveTogether, {
       most: MESSAGES_TOGETHER,
       mostWeight: BYTES_TOGETHER,
       weigh: ({ raw }) => raw.length,

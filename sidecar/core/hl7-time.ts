@@ -29,8 +29,23 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
   return made;
 }
 
+/** Offsets change on a quarter of an hour only. */
+const SAME_OFFSET_MS = 900_000;
+const MOST_OFFSETS = 10_000;
+const offsets = new Map<string, number>();
+
 /** The offset of `timeZone` from UTC at `instant`, in milliseconds. */
 function zoneOffsetMs(instant: Date, timeZone: string): number {
+  const quarter = `${timeZone} ${Math.floor(instant.getTime() / SAME_OFFSET_MS)}`;
+  const known = offsets.get(quarter);
+  if (known !== undefined) return known;
+  const offset = readOffsetMs(instant, timeZone);
+  if (offsets.size >= MOST_OFFSETS) offsets.clear();
+  offsets.set(quarter, offset);
+  return offset;
+}
+
+function readOffsetMs(instant: Date, timeZone: string): number {
   const parts = Object.fromEntries(
     formatOf(timeZone)
       .formatToParts(instant)
