@@ -4,7 +4,9 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { table } from '../../core/table.ts';
 import { benchHl7 } from './hl7.ts';
+import { benchLag } from './lag.ts';
 import { benchLink } from './link.ts';
+import { benchMirror } from './mirror.ts';
 import { resultOf, type Figure } from './measure.ts';
 import type { Extent } from './world.ts';
 
@@ -18,6 +20,8 @@ const USAGE = `npm run bench -- [part …] [--repeats 5] [--scale 1] [--seed 1] 
 
 const PARTS: Readonly<Record<string, (extent: Extent) => Promise<Figure[]>>> = {
   link: benchLink,
+  lag: benchLag,
+  mirror: benchMirror,
   hl7: benchHl7,
 };
 

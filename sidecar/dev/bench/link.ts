@@ -103,7 +103,7 @@ export async function benchLink(extent: Extent): Promise<Figure[]> {
   const { url, username, password } = orthancProcess;
   const what = { seed: extent.seed, group: 1, studies, images: PER_STUDY, size: 16 };
   await fill({ url, username, password, connections: 8, ...what });
-  const databaseUrl = await databaseWithOrders(postgres, what);
+  const databaseUrl = await databaseWithOrders(postgres, { ...what, groups: [what.group] });
   const ours = (): Promise<number> =>
     withCopy(postgres, databaseUrl, async (copyUrl) => {
       await using parts = openParts(copyUrl);

@@ -48,14 +48,15 @@ export function orthancOf({ url, username, password }: OrthancProcess, stack: As
 /** A database with the newest schema and these studies' orders in it. */
 export async function databaseWithOrders(
   postgres: PostgresProcess,
-  orders: { readonly seed: number; readonly group: number; readonly studies: number },
+  orders: { readonly seed: number; readonly studies: number; readonly groups: readonly number[] },
 ): Promise<string> {
   const databaseUrl = await postgres.createDatabase();
   await using parts = openParts(databaseUrl);
   await migrate(parts.db, databaseUrl);
-  for (let number = 0; number < orders.studies; number += 1) {
-    const { patient, order } = benchStudy(orders.seed, orders.group, number);
-    const text = orm({ now: new Date(), controlId: `O${orders.group}-${number}` }, patient, order);
+  const numbers = Array.from({ length: orders.studies }, (_, number) => number);
+  for (const [group, number] of orders.groups.flatMap((one) => numbers.map((other) => [one, other] as const))) {
+    const { patient, order } = benchStudy(orders.seed, group, number);
+    const text = orm({ now: new Date(), controlId: `O${group}-${number}` }, patient, order);
     const raw = Buffer.from(text);
     const inbound = { raw, ...readFrame(raw), remoteAddress: '127.0.0.1' };
     const answer = await parts.operations.receive(inbound);
