@@ -29,19 +29,19 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
   return made;
 }
 
-/** Offsets change on a quarter of an hour only. */
+/** Offsets change on a quarter of an hour only, since 1973. */
 const SAME_OFFSET_MS = 900_000;
 const MOST_OFFSETS = 10_000;
-const offsets = new Map<string, number>();
+const knownOffsets = new Map<string, number>();
 
 /** The offset of `timeZone` from UTC at `instant`, in milliseconds. */
 function zoneOffsetMs(instant: Date, timeZone: string): number {
   const quarter = `${timeZone} ${Math.floor(instant.getTime() / SAME_OFFSET_MS)}`;
-  const known = offsets.get(quarter);
+  const known = knownOffsets.get(quarter);
   if (known !== undefined) return known;
   const offset = readOffsetMs(instant, timeZone);
-  if (offsets.size >= MOST_OFFSETS) offsets.clear();
-  offsets.set(quarter, offset);
+  if (knownOffsets.size >= MOST_OFFSETS) knownOffsets.clear();
+  knownOffsets.set(quarter, offset);
   return offset;
 }
 
