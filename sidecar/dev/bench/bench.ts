@@ -6,8 +6,10 @@ import { table } from '../../core/table.ts';
 import { benchHl7 } from './hl7.ts';
 import { benchLag } from './lag.ts';
 import { benchLink } from './link.ts';
+import { benchMemory } from './memory.ts';
 import { benchMirror } from './mirror.ts';
 import { resultOf, type Figure } from './measure.ts';
+import { benchStart } from './start.ts';
 import type { Extent } from './world.ts';
 
 const USAGE = `npm run bench -- [part …] [--repeats 5] [--scale 1] [--seed 1] [--json FILE]
@@ -23,6 +25,8 @@ const PARTS: Readonly<Record<string, (extent: Extent) => Promise<Figure[]>>> = {
   lag: benchLag,
   mirror: benchMirror,
   hl7: benchHl7,
+  memory: benchMemory,
+  start: benchStart,
 };
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
