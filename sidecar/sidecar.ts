@@ -139,6 +139,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   const deleted = deletedImages(db);
   const removal = { ...operations.removal, present: orthanc.present };
   const parts = { db, orthanc, operations, removal, now, random, log, maxLossPercent: config.SWEEP_MAX_LOSS_PERCENT };
+  // What is new is linked first: a report may wait for it, and drawing takes the most of Orthanc.
+  let feedBehind = false;
   const replica = stack.use(
     startReplica({
       databaseUrl: config.DATABASE_URL,
@@ -150,6 +152,9 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
           sweepIntervalMs: config.SWEEP_INTERVAL_MS,
           retain: config,
           onFailed: failed.resolve,
+          onBehind: (isBehind) => {
+            feedBehind = isBehind;
+          },
           audit: config,
         }),
       ),
@@ -171,6 +176,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     startJobs(
       {
         ...mirroring,
+        blobsRest: () => feedBehind || mirroring.blobsRest(),
         lookForDeleted: (dicomStudyId, look) =>
           lookForDeleted({ ...removal, imagesOf: deleted.imagesOf }, dicomStudyId, look),
         sendSms: (smsId) =>
