@@ -61,7 +61,7 @@ export async function followUntilStopped(
   const { db, orthanc, operations, now, random, log } = parts;
   let [timesBehind, toldReadAt] = [0, 0];
   let readAhead: Promise<ReadPage | null> = Promise.resolve(null);
-  const step = async (): Promise<'again' | 'wait'> => {
+  const step = async (): Promise<'again' | 'soon' | 'wait'> => {
     const ahead = await readAhead;
     readAhead = Promise.resolve(null);
     const deps = {
@@ -87,7 +87,8 @@ export async function followUntilStopped(
       toldReadAt = readAt.getTime();
     }
     options.onRead();
-    return 'wait';
+    // Of what was just sent more is on its way.
+    return instances > 0 ? 'soon' : 'wait';
   };
   await loop(step, {
     stop: options.stop,

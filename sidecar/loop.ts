@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asFailure, retryDelayMs } from './core/failure.ts';
 
-/** Runs `step` until stopped: at once again while it says so, else after `waitMs`; after failures ever later. */
+const SOON_MS = 100;
+
+/** Runs `step` until stopped: at once again or `soon` while it says so, else after `waitMs`; after failures ever later. */
 export async function loop(
-  step: () => Promise<'again' | 'wait'>,
+  step: () => Promise<'again' | 'soon' | 'wait'>,
   options: {
     readonly stop: AbortSignal;
     readonly waitMs: number;
@@ -18,6 +20,7 @@ export async function loop(
       const next = await step();
       failures = 0;
       if (next === 'again') continue;
+      if (next === 'soon') waitMs = Math.min(SOON_MS, waitMs);
     } catch (error) {
       failures += 1;
       options.onFailure(error, failures);

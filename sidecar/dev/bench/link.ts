@@ -17,9 +17,7 @@ const ONE_BY_ONE = 2000;
 
 const CHANGES = z.object({ Changes: z.array(z.object({ ID: z.string(), Seq: z.number() })), Done: z.boolean() });
 const CHILDREN = z.array(z.object({ ParentSeries: z.string().optional(), ParentStudy: z.string().optional() }));
-const TAGS = z.object({
-  RequestedTags: z.object({ AccessionNumber: z.string(), SOPInstanceUID: z.string() }),
-});
+const TAGS = z.object({ AccessionNumber: z.string(), SOPInstanceUID: z.string() });
 
 function bareClient(orthanc: OrthancProcess, stack: AsyncDisposableStack): AxiosInstance {
   const httpAgent = stack.adopt(new Agent({ keepAlive: true, agentKeepAliveTimeoutBuffer: 400 }), (agent) => {
@@ -72,9 +70,7 @@ async function oneByOne(client: AxiosInstance, databaseUrl: string, limit: numbe
     const seconds = await timed(async () => {
       for await (const ids of pages(client)) {
         for (const id of ids) {
-          // Orthanc does not decode this parameter.
-          const url = `/instances/${id}?requestedTags=AccessionNumber;SOPInstanceUID;PatientID;PatientName;StudyDate`;
-          const { RequestedTags: tags } = TAGS.parse((await client.get<unknown>(url)).data);
+          const tags = TAGS.parse((await client.get<unknown>(`/instances/${id}/simplified-tags`)).data);
           const { rows } = await db.query<{ id: string }>('SELECT id FROM studies WHERE accession_key = $1', [
             tags.AccessionNumber,
           ]);
