@@ -19,18 +19,15 @@ import { restore, type RestoreOptions } from './flows/restore.ts';
 import type { Log } from './log.ts';
 import { loop } from './loop.ts';
 
-export interface Restored {
-  readonly restored: ImportCounts;
-  readonly missing: Missing;
-}
-
 /** Backups and restores, wired; closed when disposed of. */
 export interface Backups extends AsyncDisposable {
   /** One, verified. What goes wrong is in `failures` too, until the next good one. */
   once(): Promise<BackedUp>;
   /** Each time one is due, until stopped. */
   untilStopped(log: Log): Promise<void>;
-  restore(options: RestoreOptions, log: Log): Promise<Restored>;
+  /** What is missing is asked for afterwards; until then `failures` says that it was not. */
+  restore(options: RestoreOptions, log: Log): Promise<ImportCounts>;
+  /** Its images, or that Blob storage could not be asked, are in `failures` until there are none. */
   missing(): Promise<Missing>;
 }
 
@@ -79,6 +76,8 @@ export function openBackups(
   const archive = createOrthancArchive({ ...at, timeoutMs: ORTHANC_TIMEOUT_MS });
   const orthanc = createOrthanc({ ...at, timeoutMs: ORTHANC_TIMEOUT_MS, maxFileBytes: 0 });
 
+  const remind = (code: string, what: string): Promise<unknown> =>
+    failures.save('restore', 'images', { code, message: `${what}: axis restore --report` }, now());
   const missing = async (): Promise<Missing> => {
     const connection = config.AZURE_STORAGE_CONNECTION_STRING;
     const blobs =
@@ -97,11 +96,9 @@ export function openBackups(
         },
     });
     const count = found.withoutFile.reduce((sum, { images }) => sum + images, found.onlyRendered?.length ?? 0);
-    if (count === 0) await failures.clear('restore', ['images']);
-    else {
-      const message = `${count} images must be sent again: axis restore --report`;
-      await failures.save('restore', 'images', { code: 'images-missing', message }, now());
-    }
+    if (count > 0) await remind('images-missing', `${count} images must be sent again`);
+    else if (found.blobFailure !== null) await remind('images-not-counted', 'Blob storage could not be asked');
+    else await failures.clear('restore', ['images']);
     return found;
   };
 
@@ -197,7 +194,8 @@ export function openBackups(
           },
           options,
         );
-        return { restored, missing: await missing() };
+        await remind('images-not-counted', 'what is missing was not asked yet');
+        return restored;
       }),
 
     async [Symbol.asyncDispose]() {

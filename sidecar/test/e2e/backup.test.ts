@@ -25,6 +25,7 @@ const REPORT = z.object({
     lastMessages: z.array(z.object({ sender: z.string(), controlId: z.string(), receivedAt: z.string() })),
     withoutFile: z.array(z.object({ studyInstanceUid: z.string(), images: z.number() })),
     onlyRendered: z.array(z.string()).nullable(),
+    blobFailure: z.string().nullable(),
     toBeTaken: z.number(),
   }),
 });
@@ -170,6 +171,28 @@ describe('a backup', () => {
     const { missing } = z.object({ missing: REPORT.shape.missing }).parse(JSON.parse(now.out));
     expect([missing.withoutFile, missing.onlyRendered, missing.toBeTaken]).to.deep.equal([[], [], 0]);
     expect(await failures(rig)).to.deep.equal([]);
+  });
+
+  it('is restored, and says that it does not know all, where Blob storage does not answer', async () => {
+    await rig.stopSidecar();
+    const away = {
+      AZURE_STORAGE_CONNECTION_STRING:
+        'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:1/a',
+    };
+    const { code, out, err } = await world.axis(rig, ['restore', '--overwrite', '--json'], away);
+    expect(code).to.equal(1);
+    const { restored, missing } = REPORT.parse(JSON.parse(out));
+    expect(restored.images).to.equal(5);
+    expect(missing).to.deep.include({ onlyRendered: null, blobFailure: 'blob-unreachable', withoutFile: [] });
+    expect(err).to.contain('blob-unreachable').and.to.contain('axis restore --report');
+    expect(await failures(rig)).to.deep.equal([{ part: 'restore', code: 'images-not-counted' }]);
+    expect((await world.axis(rig, ['restore', '--report'], away)).code).to.equal(1);
+    expect((await world.axis(rig, ['restore', '--report'])).code).to.equal(0);
+    expect(await failures(rig)).to.deep.equal([]);
+    // All that came after the backup, again.
+    await rig.startSidecar();
+    await tell(rig, ...late.messages);
+    await rig.settled();
   });
 
   it('is not put over what is there unless that is said', async () => {
