@@ -24,7 +24,7 @@ export function restoredText(counts: ImportCounts): string {
 
 /** What is missing after it. Ids only. */
 export function missingText(missing: Missing): string {
-  const { takenAt, lastMessages, withoutFile, onlyRendered, blobFailure, toBeTaken } = missing;
+  const { takenAt, lastMessages, withoutFile, onlyRendered, blobFailure, toBeTaken, toBeDrawn } = missing;
   return [
     `the backup is of ${takenAt}: what came later is not in it\n`,
     `images to be sent again, of which the database knows: ${sum(withoutFile.map(({ images }) => images))}\n`,
@@ -34,6 +34,7 @@ export function missingText(missing: Missing): string {
       : `images to be sent again, of which only a rendering is left: ${onlyRendered.length}\n`,
     shown((onlyRendered ?? []).map((id) => `Orthanc id ${id}`)),
     `images that Orthanc has and the sidecar takes by itself: ${toBeTaken}\n`,
+    `images that Blob storage lost and the sidecar draws again: ${toBeDrawn}\n`,
     `messages to be sent again: all that came after these, the last of each sender\n`,
     lastMessages.length === 0 ? '  (none came before)\n' : '',
     shown(lastMessages.map(({ sender, controlId, receivedAt }) => `${sender}: ${controlId}, received ${receivedAt}`)),

@@ -65,6 +65,8 @@ export interface Missing {
   readonly blobFailure: string | null;
   /** Images that Orthanc has and the database does not know: the sidecar takes them by itself. */
   readonly toBeTaken: number;
+  /** Images whose rendering or thumbnail Blob storage lost: the sidecar makes them again by itself. */
+  readonly toBeDrawn: number;
 }
 
 /** File names begin with it, as Orthanc lays its storage folder out: /ab/cd/abcd… */

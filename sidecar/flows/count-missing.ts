@@ -25,7 +25,7 @@ const PAGE = 500;
  * What is missing after a restore. Reads only. Where Blob storage does not answer the rest is told all the same.
  * @throws Failure permanent `never-restored`.
  */
-export async function countMissing(deps: CountMissingDeps): Promise<Missing> {
+export async function countMissing(deps: CountMissingDeps): Promise<Omit<Missing, 'toBeDrawn'>> {
   const takenAt = await deps.restoredFrom();
   if (takenAt === null)
     throw new Failure('permanent', 'never-restored', 'this database was not restored from a backup');
