@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { loadBackupConfig } from './backup-config.ts';
-import { missingText, restoredText } from './backup-text.ts';
+import { missingText, notToldText, restoredText } from './backup-text.ts';
 import { openBackups, type Backups } from './backup.ts';
 import { ConfigError } from './config.ts';
 import { asFailure, Failure } from './core/failure.ts';
@@ -51,25 +51,42 @@ function readLine(args: readonly string[]): Line | null {
   }
 }
 
-async function perform(backups: Backups, line: Line, level: string): Promise<string> {
+interface Performed {
+  readonly out: string;
+  /** Why what is missing is not known in full. */
+  readonly notTold?: string;
+}
+
+async function perform(backups: Backups, line: Line, level: string): Promise<Performed> {
   const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
   if (line.command === 'backup') {
     const made = await backups.once();
     const { snapshot, takenAt, files, bytes } = made;
-    if (line.json) return json(made);
-    return `${snapshot}: of ${takenAt.toISOString()}, ${files} files, ${bytes} bytes, read back and verified\n`;
+    if (line.json) return { out: json(made) };
+    return {
+      out: `${snapshot}: of ${takenAt.toISOString()}, ${files} files, ${bytes} bytes, read back and verified\n`,
+    };
   }
   if (line.report) {
     const missing = await backups.missing();
-    return line.json ? json({ missing }) : missingText(missing);
+    return {
+      out: line.json ? json({ missing }) : missingText(missing),
+      ...(missing.blobFailure !== null && { notTold: missing.blobFailure }),
+    };
   }
   // stdout is the report's.
   const log = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ dest: 2, sync: true }),
   );
-  const done = await backups.restore(line, log);
-  return line.json ? json(done) : restoredText(done.restored) + missingText(done.missing);
+  const restored = await backups.restore(line, log);
+  // What was restored is told whatever becomes of the rest.
+  const missing = await backups.missing().catch(asFailure);
+  if (missing instanceof Failure) {
+    return { out: line.json ? json({ restored, missing: null }) : restoredText(restored), notTold: missing.code };
+  }
+  const out = line.json ? json({ restored, missing }) : restoredText(restored) + missingText(missing);
+  return { out, ...(missing.blobFailure !== null && { notTold: missing.blobFailure }) };
 }
 
 /** Runs `axis backup …` and `axis restore …`; gives the exit code: 0 done, 1 not done, 2 not understood. */
@@ -88,7 +105,13 @@ export async function backupLine(args: readonly string[]): Promise<number> {
     const config = loadBackupConfig(process.env);
     await using backups = openBackups(config, stop.signal);
     if (line.every) await backups.untilStopped(createLog(config.LOG_LEVEL));
-    else process.stdout.write(await perform(backups, line, config.LOG_LEVEL));
+    else {
+      const { out, notTold } = await perform(backups, line, config.LOG_LEVEL);
+      process.stdout.write(out);
+      if (notTold === undefined) return 0;
+      process.stderr.write(notToldText(notTold));
+      return 1;
+    }
     return 0;
   } catch (error) {
     const { code, message } = asFailure(error);

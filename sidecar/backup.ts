@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { createBlobStore } from './adapters/azure.ts';
+import { createBlobStore, type BlobStore } from './adapters/azure.ts';
 import { createBackupFolder, readRestored, storedFiles } from './adapters/backup-folder.ts';
 import { createOrthancArchive } from './adapters/orthanc-archive.ts';
 import { createOrthanc } from './adapters/orthanc.ts';
@@ -15,14 +15,10 @@ import { nextBackup } from './core/backup-schedule.ts';
 import { asFailure, retryDelayMs } from './core/failure.ts';
 import { backUp, type BackedUp } from './flows/back-up.ts';
 import { countMissing } from './flows/count-missing.ts';
+import { drawLostAgain } from './flows/draw-lost-again.ts';
 import { restore, type RestoreOptions } from './flows/restore.ts';
 import type { Log } from './log.ts';
 import { loop } from './loop.ts';
-
-export interface Restored {
-  readonly restored: ImportCounts;
-  readonly missing: Missing;
-}
 
 /** Backups and restores, wired; closed when disposed of. */
 export interface Backups extends AsyncDisposable {
@@ -30,7 +26,12 @@ export interface Backups extends AsyncDisposable {
   once(): Promise<BackedUp>;
   /** Each time one is due, until stopped. */
   untilStopped(log: Log): Promise<void>;
-  restore(options: RestoreOptions, log: Log): Promise<Restored>;
+  /** What is missing is asked for afterwards; until then `failures` says that it was not. */
+  restore(options: RestoreOptions, log: Log): Promise<ImportCounts>;
+  /**
+   * Has what Blob storage lost drawn again. Its images, or that Blob storage could not be asked, are in `failures` until
+   * there are none.
+   */
   missing(): Promise<Missing>;
 }
 
@@ -42,7 +43,8 @@ const FIRST_RETRY_MS = 15 * 60_000;
 const LAST_RETRY_MS = 2 * 3_600_000;
 /** docker-compose.yml's. */
 const DEVELOPMENT_PASSWORD = 'development-only';
-const RENDERING = /^images\/(.+)\.jpg$/;
+const IMAGES = /^images\/(.+)\.jpg$/;
+const THUMBNAILS = /^thumbnails\/(.+)\.jpg$/;
 
 /** The composition root of backups, as `startSidecar` is the sidecar's. */
 export function openBackups(
@@ -79,30 +81,40 @@ export function openBackups(
   const archive = createOrthancArchive({ ...at, timeoutMs: ORTHANC_TIMEOUT_MS });
   const orthanc = createOrthanc({ ...at, timeoutMs: ORTHANC_TIMEOUT_MS, maxFileBytes: 0 });
 
+  const remind = (code: string, what: string): Promise<unknown> =>
+    failures.save('restore', 'images', { code, message: `${what}: axis restore --report` }, now());
   const missing = async (): Promise<Missing> => {
     const connection = config.AZURE_STORAGE_CONNECTION_STRING;
     const blobs =
-      connection === undefined
-        ? null
-        : createBlobStore(connection, config.AZURE_STORAGE_CONTAINER, BLOB_TIMEOUT_MS).names('images/');
+      connection === undefined ? null : createBlobStore(connection, config.AZURE_STORAGE_CONTAINER, BLOB_TIMEOUT_MS);
+    const idsOf = async function* (store: BlobStore, prefix: string, name: RegExp) {
+      for await (const names of store.names(prefix)) yield names.flatMap((one) => name.exec(one)?.[1] ?? []);
+    };
+    const since = await backups.databaseTime();
     const found = await countMissing({
       ...backups,
       ...sweepStatements(db),
       instanceIds: orthanc.instanceIds,
       present: orthanc.present,
-      rendered:
-        blobs &&
-        async function* () {
-          for await (const names of blobs) yield names.flatMap((name) => RENDERING.exec(name)?.[1] ?? []);
-        },
+      rendered: blobs && (() => idsOf(blobs, 'images/', IMAGES)),
     });
-    const count = found.withoutFile.reduce((sum, { images }) => sum + images, found.onlyRendered?.length ?? 0);
-    if (count === 0) await failures.clear('restore', ['images']);
-    else {
-      const message = `${count} images must be sent again: axis restore --report`;
-      await failures.save('restore', 'images', { code: 'images-missing', message }, now());
+    let toBeDrawn = 0;
+    if (blobs !== null && found.blobFailure === null) {
+      for (const [prefix, name] of [
+        ['images/', IMAGES],
+        ['thumbnails/', THUMBNAILS],
+      ] as const) {
+        toBeDrawn += await drawLostAgain({
+          kept: idsOf(blobs, prefix, name),
+          drawAgain: (...range) => backups.drawAgain(since, ...range),
+        });
+      }
     }
-    return found;
+    const count = found.withoutFile.reduce((sum, { images }) => sum + images, found.onlyRendered?.length ?? 0);
+    if (count > 0) await remind('images-missing', `${count} images must be sent again`);
+    else if (found.blobFailure !== null) await remind('images-not-counted', 'Blob storage could not be asked');
+    else await failures.clear('restore', ['images']);
+    return { ...found, toBeDrawn };
   };
 
   const once = async (): Promise<BackedUp> => {
@@ -197,7 +209,8 @@ export function openBackups(
           },
           options,
         );
-        return { restored, missing: await missing() };
+        await remind('images-not-counted', 'what is missing was not asked yet');
+        return restored;
       }),
 
     async [Symbol.asyncDispose]() {

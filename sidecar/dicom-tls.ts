@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { plainAddress } from './adapters/addresses.ts';
 import { startTlsFront } from './adapters/tls-front.ts';
+import { boundedRefusals } from './core/refused-access.ts';
 import { createLog } from './log.ts';
 
 // A process of its own, for a TLS port beside Orthanc's plain one: a modality's way in depends on nothing of the sidecar's.
@@ -30,6 +32,12 @@ async function main(): Promise<number> {
     return 1;
   }
   const log = createLog('info');
+  const onRefused = boundedRefusals(
+    (refused) => {
+      log.warn(refused, 'not let in');
+    },
+    () => new Date(),
+  );
   const [host = '', port = ''] = settings.data.DICOM_TLS_FRONT_TARGET.split(':');
   const stop = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, resolve);
@@ -46,6 +54,9 @@ async function main(): Promise<number> {
     },
     maxConnections: MAX_CONNECTIONS,
     idleTimeoutMs: IDLE_TIMEOUT_MS,
+    onRefused: (from, code) => {
+      onRefused({ what: 'dicom-tls', from: plainAddress(from), code });
+    },
     log,
   });
   log.info({ port: front.port }, 'listening');

@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import type { OnRefusedAccess } from '../core/refused-access.ts';
 import { guardConnections } from './connections.ts';
 import { listen } from './listen.ts';
-import { followTlsFiles, handshakeFailure, tlsOptions, type TlsFiles } from './tls-files.ts';
+import { followTlsFiles, onHandshakeFailed, tlsOptions, type TlsFiles } from './tls-files.ts';
 
 /** Who may connect, and how. */
 export interface Hl7Guard {
@@ -81,8 +81,8 @@ export async function openHl7Ports(options: Hl7PortsOptions, accept: (socket: So
   };
   const openTls = async ({ port, files }: NonNullable<Hl7Guard['tls']>): Promise<number> => {
     const server = createTlsServer(tlsOptions(files, true), acceptSome);
-    server.on('tlsClientError', (error, socket) => {
-      guard.onRefused({ what: 'hl7-tls', from: socket.remoteAddress ?? '', code: handshakeFailure(error, socket) });
+    onHandshakeFailed(server, (from, code) => {
+      guard.onRefused({ what: 'hl7-tls', from, code });
     });
     opening.use(followTlsFiles(server, files, log));
     return open(server, port, 'hl7-tls');

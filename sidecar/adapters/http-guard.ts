@@ -9,7 +9,7 @@ import type { OnRefusedAccess } from '../core/refused-access.ts';
 import { addressKey, addressMatcher, plainAddress } from './addresses.ts';
 import type { Admit } from './admission.ts';
 import { guardConnections, type Connections } from './connections.ts';
-import { handshakeFailure, type TlsFiles } from './tls-files.ts';
+import { onHandshakeFailed, type TlsFiles } from './tls-files.ts';
 
 export interface HttpGuard {
   /** Then the port takes HTTPS only. */
@@ -128,10 +128,6 @@ export function guardServer(server: Server | TlsServer, guard: HttpGuard): Conne
   server.on('drop', (dropped?: DropArgument) => {
     refused(dropped?.remoteAddress ?? '', 'too-many-connections');
   });
-  if ('setSecureContext' in server) {
-    server.on('tlsClientError', (error, socket) => {
-      refused(socket.remoteAddress ?? '', handshakeFailure(error, socket));
-    });
-  }
+  if ('setSecureContext' in server) onHandshakeFailed(server, refused);
   return connections;
 }

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { createSecureContext, type SecureContextOptions, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { asFailure, Failure } from '../core/failure.ts';
 
@@ -109,10 +110,32 @@ export function followTlsFiles(
   };
 }
 
-/** Why a handshake came to nothing, of its 'tlsClientError': OpenSSL's reason, or what was wrong with the certificate. */
-export function handshakeFailure(error: Error, socket: TLSSocket): string {
+/** OpenSSL's reason, or what was wrong with the certificate. */
+function handshakeFailure(error: Error, socket: TLSSocket): string {
   const { authorizationError } = socket;
   const code: unknown = authorizationError instanceof Error ? undefined : authorizationError;
   if (typeof code === 'string') return code;
   return 'code' in error && typeof error.code === 'string' ? error.code : 'handshake';
+}
+
+/** The connection beneath, which Node tells nobody of; without it less is told of who went away. */
+const beneath = (socket: TLSSocket): Socket | undefined =>
+  '_parent' in socket && socket._parent instanceof Socket ? socket._parent : undefined;
+
+/**
+ * Tells of each connection that went no further than its handshake: from which address, and why; `ECONNRESET` where the
+ * peer went away. Tells nothing of a peer that went away without having sent a byte, as a health check does.
+ */
+export function onHandshakeFailed(server: Server, tell: (from: string, code: string) => void): void {
+  // Once closed, a connection knows its address no more.
+  const addresses = new WeakMap<Socket, string>();
+  server.on('connection', (socket: Socket) => {
+    if (socket.remoteAddress !== undefined) addresses.set(socket, socket.remoteAddress);
+  });
+  server.on('tlsClientError', (error, socket) => {
+    const code = handshakeFailure(error, socket);
+    const connection = beneath(socket);
+    if (connection?.bytesRead === 0 && code === 'ECONNRESET') return;
+    tell(socket.remoteAddress ?? (connection && addresses.get(connection)) ?? '', code);
+  });
 }

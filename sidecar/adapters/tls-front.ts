@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { listen } from './listen.ts';
-import { followTlsFiles, handshakeFailure, tlsOptions, type TlsFiles } from './tls-files.ts';
+import { followTlsFiles, onHandshakeFailed, tlsOptions, type TlsFiles } from './tls-files.ts';
 
 export interface TlsFrontOptions {
   readonly host: string;
@@ -14,6 +14,8 @@ export interface TlsFrontOptions {
   readonly maxConnections: number;
   /** Of a connection on which nothing passes either way. */
   readonly idleTimeoutMs: number;
+  /** Somebody with whom no TLS connection came about: the address and why. */
+  readonly onRefused: (from: string, code: string) => void;
   readonly log: {
     readonly info: (fields: object, message: string) => void;
     readonly warn: (fields: object, message: string) => void;
@@ -50,9 +52,7 @@ export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront>
   };
   const server = createServer(tlsOptions(files, files.clientCa !== undefined), pass);
   server.maxConnections = options.maxConnections;
-  server.on('tlsClientError', (error, socket) => {
-    log.warn({ from: socket.remoteAddress, code: handshakeFailure(error, socket) }, 'no TLS connection came about');
-  });
+  onHandshakeFailed(server, options.onRefused);
   const port = await listen(server, options.port, options.host);
   const following = followTlsFiles(server, files, log);
   return {

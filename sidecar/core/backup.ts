@@ -58,11 +58,15 @@ export interface Missing {
   readonly withoutFile: readonly { readonly studyInstanceUid: string; readonly images: number }[];
   /**
    * Orthanc's ids of images of which nothing is left but a rendering: they came after the backup. `null` where Blob
-   * storage was not asked.
+   * storage was not asked, or could not be.
    */
   readonly onlyRendered: readonly string[] | null;
+  /** The failure's code where Blob storage could not be asked. */
+  readonly blobFailure: string | null;
   /** Images that Orthanc has and the database does not know: the sidecar takes them by itself. */
   readonly toBeTaken: number;
+  /** Images whose rendering or thumbnail Blob storage lost: the sidecar makes them again by itself. */
+  readonly toBeDrawn: number;
 }
 
 /** File names begin with it, as Orthanc lays its storage folder out: /ab/cd/abcd… */

@@ -2,7 +2,7 @@ import { createRateLimit } from './rate-limit.ts';
 
 /** Somebody who was not let in. `code` says why: short, stable, without anything that the stranger sent. */
 export interface RefusedAccess {
-  readonly what: 'hl7' | 'hl7-tls' | 'http' | 'https' | 'upload' | 'operator';
+  readonly what: 'dicom-tls' | 'hl7' | 'hl7-tls' | 'http' | 'https' | 'upload' | 'operator';
   /** The address. */
   readonly from: string;
   readonly code: string;

@@ -1,5 +1,5 @@
 import type { Missing } from '../core/backup.ts';
-import { Failure } from '../core/failure.ts';
+import { asFailure, Failure } from '../core/failure.ts';
 
 export interface CountMissingDeps {
   readonly restoredFrom: () => Promise<Date | null>;
@@ -21,8 +21,11 @@ export interface CountMissingDeps {
 
 const PAGE = 500;
 
-/** What is missing after a restore. Reads only. @throws Failure permanent `never-restored`. */
-export async function countMissing(deps: CountMissingDeps): Promise<Missing> {
+/**
+ * What is missing after a restore. Reads only. Where Blob storage does not answer the rest is told all the same.
+ * @throws Failure permanent `never-restored`.
+ */
+export async function countMissing(deps: CountMissingDeps): Promise<Omit<Missing, 'toBeDrawn'>> {
   const takenAt = await deps.restoredFrom();
   if (takenAt === null)
     throw new Failure('permanent', 'never-restored', 'this database was not restored from a backup');
@@ -49,10 +52,17 @@ export async function countMissing(deps: CountMissingDeps): Promise<Missing> {
     toBeTaken += (await deps.unknownInstances(ids)).length;
   }
 
-  let onlyRendered: string[] | null = null;
+  const onlyRendered: string[] = [];
+  const blobFailures: string[] = [];
+  const pages = async function* (rendered: AsyncIterable<readonly string[]>) {
+    try {
+      yield* rendered;
+    } catch (error) {
+      blobFailures.push(asFailure(error).code);
+    }
+  };
   if (deps.rendered !== null) {
-    onlyRendered = [];
-    for await (const page of deps.rendered()) {
+    for await (const page of pages(deps.rendered())) {
       for (let start = 0; start < page.length; start += PAGE) {
         const unheardOf = await deps.unheardOf(page.slice(start, start + PAGE));
         const present = await deps.present(unheardOf);
@@ -61,6 +71,7 @@ export async function countMissing(deps: CountMissingDeps): Promise<Missing> {
     }
   }
 
+  const [blobFailure = null] = blobFailures;
   return {
     takenAt: takenAt.toISOString(),
     lastMessages: (await deps.lastMessages()).map((message) => ({
@@ -68,7 +79,8 @@ export async function countMissing(deps: CountMissingDeps): Promise<Missing> {
       receivedAt: message.receivedAt.toISOString(),
     })),
     withoutFile: [...withoutFile].map(([studyInstanceUid, images]) => ({ studyInstanceUid, images })),
-    onlyRendered,
+    onlyRendered: deps.rendered === null || blobFailure !== null ? null : onlyRendered,
+    blobFailure,
     toBeTaken,
   };
 }

@@ -34,6 +34,20 @@ SELECT seen.id FROM unnest(CAST(:ids AS text[])) AS seen(id)
 WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.orthanc_id = seen.id)
   AND NOT EXISTS (SELECT 1 FROM deleted_images d WHERE d.orthanc_id = seen.id)`;
 
+// Those that were mirrored meanwhile are not among what was kept.
+const DRAW_AGAIN = `
+WITH lost AS (
+  SELECT id FROM images i
+  WHERE mirror_status = 'mirrored' AND mirrored_at < :since
+    AND orthanc_id > :after AND (CAST(:upTo AS text) IS NULL OR orthanc_id <= :upTo)
+    AND NOT EXISTS (SELECT 1 FROM unnest(CAST(:kept AS text[])) AS kept(id) WHERE kept.id = i.orthanc_id)
+  ORDER BY orthanc_id LIMIT :limit
+), again AS (
+  UPDATE images SET mirror_status = 'pending', mirror_reason = NULL, image_url = NULL, thumbnail_url = NULL, mirrored_at = NULL
+  WHERE id IN (SELECT id FROM lost) AND mirror_status = 'mirrored' RETURNING id
+)
+SELECT count(*) AS count FROM again`;
+
 /** Any number that nothing else on this database uses for an advisory lock. */
 const BACKUP_LOCK = 4_721_590_015;
 
@@ -67,6 +81,15 @@ export function backupStatements(db: Knex) {
     /** The moment of the backup that this database was put back from last. */
     restoredFrom: async (): Promise<Date | null> =>
       (await first(LAST_RESTORE, z.object({ takenAt: z.date() })))?.takenAt ?? null,
+
+    /** Has images that were mirrored before `since` mirrored again: `drawLostAgain`. The sidecar's sweep takes them up. */
+    drawAgain: async (
+      since: Date,
+      range: { readonly after: string; readonly upTo: string | null },
+      kept: readonly string[],
+      limit: number,
+    ): Promise<number> =>
+      (await query(db, DRAW_AGAIN, { since, ...range, kept: list(kept), limit }, COUNT))[0]?.count ?? 0,
 
     lastMessages: () =>
       query(db, LAST_MESSAGES, {}, z.object({ sender: z.string(), controlId: z.string(), receivedAt: z.date() })),

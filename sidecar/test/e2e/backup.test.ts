@@ -2,6 +2,7 @@ import { readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
+import { createBlobStore } from '../../adapters/azure.ts';
 import { startSmsSandbox, type SmsSandbox } from '../../adapters/sms-sandbox.ts';
 import { crImage, ctSeries } from '../../dev/phantoms.ts';
 import { orm, oru } from '../../dev/ris-messages.ts';
@@ -25,9 +26,12 @@ const REPORT = z.object({
     lastMessages: z.array(z.object({ sender: z.string(), controlId: z.string(), receivedAt: z.string() })),
     withoutFile: z.array(z.object({ studyInstanceUid: z.string(), images: z.number() })),
     onlyRendered: z.array(z.string()).nullable(),
+    blobFailure: z.string().nullable(),
     toBeTaken: z.number(),
+    toBeDrawn: z.number(),
   }),
 });
+const ID = z.object({ id: z.string() });
 const IDS = z.array(z.string());
 
 /** What links say, without rows' ids. */
@@ -170,6 +174,49 @@ describe('a backup', () => {
     const { missing } = z.object({ missing: REPORT.shape.missing }).parse(JSON.parse(now.out));
     expect([missing.withoutFile, missing.onlyRendered, missing.toBeTaken]).to.deep.equal([[], [], 0]);
     expect(await failures(rig)).to.deep.equal([]);
+  });
+
+  it('is restored, and says that it does not know all, where Blob storage does not answer', async () => {
+    await rig.stopSidecar();
+    const away = {
+      AZURE_STORAGE_CONNECTION_STRING:
+        'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:1/a',
+    };
+    const { code, out, err } = await world.axis(rig, ['restore', '--overwrite', '--json'], away);
+    expect(code).to.equal(1);
+    const { restored, missing } = REPORT.parse(JSON.parse(out));
+    expect(restored.images).to.equal(5);
+    expect(missing).to.deep.include({ onlyRendered: null, blobFailure: 'blob-unreachable', withoutFile: [] });
+    expect(err).to.contain('blob-unreachable').and.to.contain('axis restore --report');
+    expect(await failures(rig)).to.deep.equal([{ part: 'restore', code: 'images-not-counted' }]);
+    expect((await world.axis(rig, ['restore', '--report'], away)).code).to.equal(1);
+    expect((await world.axis(rig, ['restore', '--report'])).code).to.equal(0);
+    expect(await failures(rig)).to.deep.equal([]);
+    // Of all that it lost each is drawn again.
+    const store = createBlobStore(rig.config.AZURE_STORAGE_CONNECTION_STRING, blobs.AZURE_STORAGE_CONTAINER, 10_000);
+    const mirrored = async () => {
+      const sql = `SELECT orthanc_id AS id FROM images WHERE mirror_status = 'mirrored' ORDER BY 1`;
+      return (await rig.rows(sql, ID)).map(({ id }) => id);
+    };
+    const all = await mirrored();
+    expect(all).to.have.length(5);
+    await store.remove(`images/${all[1]!}.jpg`);
+    await store.remove(`thumbnails/${all[4]!}.jpg`);
+    const drawn = z.object({ missing: z.object({ toBeDrawn: z.number() }) });
+    const report = async (over = {}) => {
+      const { out } = await world.axis(rig, ['restore', '--report', '--json'], over);
+      return drawn.parse(JSON.parse(out)).missing.toBeDrawn;
+    };
+    expect(await report()).to.equal(2);
+    expect(await mirrored()).to.deep.equal([all[0], all[2], all[3]]);
+    expect(await report({ AZURE_STORAGE_CONTAINER: `${blobs.AZURE_STORAGE_CONTAINER}-lost` })).to.equal(3);
+    await rig.startSidecar();
+    await rig.settled();
+    expect(await mirrored()).to.include.members(all);
+    expect(await report()).to.equal(0);
+    // All that came after the backup, again.
+    await tell(rig, ...late.messages);
+    await rig.settled();
   });
 
   it('is not put over what is there unless that is said', async () => {

@@ -175,6 +175,7 @@ describe('DICOM by TLS on a port beside the plain one', () => {
       },
       maxConnections: 10,
       idleTimeoutMs: 60_000,
+      onRefused: () => undefined,
       log: { info: () => undefined, warn: () => undefined },
     });
     const right = await storesByTls(ours, orthanc, ours.issue('ct1'), front.port);
