@@ -253,7 +253,7 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
   }
 
   const hl7 = { host: loopback(config.HL7_HOST), port: config.HL7_PORT, ...options.hl7 };
-  const hl7Todo = `See that the sidecar runs and listens at ${hl7.host}:${hl7.port} (HL7_PORT, HL7_PUBLISH, firewall; or --hl7).`;
+  const hl7Todo = `See that the sidecar runs and listens at ${hl7.host}:${hl7.port} (HL7_PORT, HL7_PUBLISH, firewall; or --hl7), and lets this machine in (HL7_ALLOWED_ADDRESSES).`;
   await check('hl7', hl7Todo, async () => {
     const controlId = `DOC${randomBytes(8).toString('hex').toUpperCase()}`;
     const to = { ...hl7, timeoutMs: CALL_MS, tls: options.hl7Tls };
