@@ -3,7 +3,7 @@ import type { Orthanc } from './adapters/orthanc.ts';
 import { markFeedRead, readCursor } from './adapters/postgres/feed.ts';
 import { failureStatements } from './adapters/postgres/sweep.ts';
 import { asFailure } from './core/failure.ts';
-import { followChanges } from './flows/follow-changes.ts';
+import { followChanges, type ReadPage } from './flows/follow-changes.ts';
 import { takeInstances } from './flows/take-instances.ts';
 import type { Log } from './log.ts';
 import { loop } from './loop.ts';
@@ -45,31 +45,39 @@ export function takeApart(
 const TELL_READ_MS = 5_000;
 
 /** Follows Orthanc's feed until stopped; `onRead` each time it was read to its end, which is told in the database too. */
-export function followUntilStopped(
+export async function followUntilStopped(
   parts: FollowParts,
   options: {
     readonly stop: AbortSignal;
     readonly batchSize: number;
     readonly waitMs: number;
     readonly onRead: () => void;
+    /** Whether there is more of it than was read; not while it cannot be read. */
+    readonly onBehind: (isBehind: boolean) => void;
     /** It can never be followed. */
     readonly onFailed: (reason: string) => void;
   },
 ): Promise<void> {
   const { db, orthanc, operations, now, random, log } = parts;
   let [timesBehind, toldReadAt] = [0, 0];
+  let readAhead: Promise<ReadPage | null> = Promise.resolve(null);
   const step = async (): Promise<'again' | 'wait'> => {
-    const { instances, newImages, done, restarted, behind } = await followChanges({
+    const ahead = await readAhead;
+    readAhead = Promise.resolve(null);
+    const deps = {
       feed: { ...orthanc, serverId: async () => (await orthanc.system()).serverId },
       readCursor: () => readCursor(db),
       transaction: operations.transaction,
       take: operations.take,
-      takeApart: (orthancIds) => takeApart(parts, orthancIds),
+      takeApart: (orthancIds: readonly string[]) => takeApart(parts, orthancIds),
       fromStart: timesBehind >= BELIEVED_AFTER,
       batchSize: options.batchSize,
       now,
-    });
+    };
+    const { instances, newImages, done, restarted, behind, ...next } = await followChanges(deps, ahead);
+    readAhead = next.ahead;
     timesBehind = behind ? timesBehind + 1 : 0;
+    options.onBehind(!done);
     if (restarted) log.warn('another Orthanc database than before, or an older state of it: read from the start');
     if (instances > 0) log.info({ instances, newImages }, 'feed followed');
     if (!done) return 'again';
@@ -81,14 +89,16 @@ export function followUntilStopped(
     options.onRead();
     return 'wait';
   };
-  return loop(step, {
+  await loop(step, {
     stop: options.stop,
     waitMs: options.waitMs,
     random,
     onFailure: (error, times) => {
+      options.onBehind(false);
       const { code, kind, message } = asFailure(error);
       log.warn({ code, kind, times }, 'the feed could not be followed and is tried again');
       if (code === 'orthanc-too-old') options.onFailed(message);
     },
   });
+  options.onBehind(false);
 }

@@ -46,6 +46,7 @@ export async function lead(
     readonly retain: RetentionSettings;
     /** The feed can never be followed. */
     readonly onFailed: (reason: string) => void;
+    readonly onBehind: (isBehind: boolean) => void;
     /** Where the audit log is sent. */
     readonly audit: AuditTarget;
   },

@@ -1,3 +1,4 @@
+import './heap.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { startSidecar } from './sidecar.ts';

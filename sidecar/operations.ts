@@ -5,13 +5,20 @@ import { listWork, showStudy } from './adapters/postgres/operator.ts';
 import { inTransaction, type Tx } from './adapters/postgres/transaction.ts';
 import type { Config } from './config.ts';
 import type { DicomBatch } from './core/dicom.ts';
+import { accessionKey } from './core/accession.ts';
 import type { Viewer } from './core/audit.ts';
+import { gather } from './core/gather.ts';
+import type { Hl7Message } from './core/hl7-message.ts';
+import type { Hl7Settings } from './core/hl7-settings.ts';
+import type { KeptOutcome } from './core/hl7-record.ts';
 import type { Act, By, FailedImages } from './core/operator.ts';
+import type { MessageFacts } from './core/ris-facts.ts';
+import { foldMessages, type KeptMessage, type KnownFacts } from './core/ris-fold.ts';
 import type { OptChoice } from './core/sms-opt-out.ts';
 import { smsText } from './core/sms.ts';
 import { linkStudies } from './flows/link-studies.ts';
 import { planSms } from './flows/plan-sms.ts';
-import { receiveMessage, route, type InboundMessage, type ReceiveDeps } from './flows/receive-message.ts';
+import { receiveMessages, route, type InboundMessage, type ReceiveDeps } from './flows/receive-message.ts';
 import { receiveOrder } from './flows/receive-order.ts';
 import { receivePatientUpdate } from './flows/receive-patient-update.ts';
 import { receiveReport } from './flows/receive-report.ts';
@@ -24,6 +31,19 @@ import { takeBatch } from './flows/take-batch.ts';
 import { operatorAudit } from './operator-audit.ts';
 
 const DAY_MS = 86_400_000;
+/** HL7 messages that are taken in one transaction, at most. */
+export const MESSAGES_TOGETHER = 32;
+const BYTES_TOGETHER = 4 * 1024 * 1024;
+/** A transaction that takes longer does not hold up the messages after it. */
+const PATIENCE_MS = 5_000;
+
+/** Settles when `work` did, or so much later at most. */
+async function atMostFor(limitMs: number, work: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(resolve, limitMs, undefined);
+  await Promise.race([work.catch(() => undefined), promise]);
+  clearTimeout(timer);
+}
 
 export type Operations = ReturnType<typeof createOperations>;
 
@@ -57,26 +77,56 @@ export function createOperations(parts: {
     await planTexts(tx, touched, at);
     await tx.addLabelJobs(dicomStudyIds, touched);
   };
-  const studiesChanged = async (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> => {
-    await link(tx, await tx.studiesRestingOn(studyIds), studyIds, at);
+  /** Keeps these frames and what those messages said, then writes all that follows of it: links, texts and labels. */
+  const keep = async (
+    tx: Tx,
+    kept: readonly KeptOutcome[],
+    known: KnownFacts,
+    messages: readonly KeptMessage[],
+    at: Date,
+  ): Promise<void> => {
+    const changes = foldMessages(known, messages);
+    const { studyIds, reportedIds } = changes;
+    const [, resting] = await Promise.all([tx.saveFacts(kept, changes, at), tx.studiesRestingOn(studyIds)]);
+    if (resting.length > 0) await link(tx, resting, studyIds, at);
+    else await planTexts(tx, reportedIds, at);
   };
-  const ris = {
-    settings: {
-      accessionFields: config.HL7_ACCESSION_FIELDS,
-      modalityFields: config.HL7_MODALITY_FIELDS,
-      patientIdTypes: config.HL7_PATIENT_ID_TYPES,
-      senders: config.HL7_SENDERS,
-      timeZone: config.PRACTICE_TIME_ZONE,
-      phoneRegion: config.PHONE_REGION,
-    },
-    studiesChanged,
+  const settings = {
+    accessionFields: config.HL7_ACCESSION_FIELDS,
+    modalityFields: config.HL7_MODALITY_FIELDS,
+    patientIdTypes: config.HL7_PATIENT_ID_TYPES,
+    senders: config.HL7_SENDERS,
+    timeZone: config.PRACTICE_TIME_ZONE,
+    phoneRegion: config.PHONE_REGION,
+  };
+  const reading =
+    (read: (message: Hl7Message, settings: Hl7Settings, receivedAt: Date) => MessageFacts) =>
+    (message: Hl7Message, receivedAt: Date): MessageFacts =>
+      read(message, settings, receivedAt);
+  const read = {
+    order: reading(receiveOrder),
+    report: reading(receiveReport),
+    patient: reading(receivePatientUpdate),
   };
   const newControlId = (): string => randomBytes(10).toString('hex');
   // What is replayed was said when it came, but what follows of it is decided now.
-  const replayed = {
-    ...ris,
-    studiesChanged: (tx: Tx, studyIds: readonly string[]) => studiesChanged(tx, studyIds, now()),
+  const keepAgain = async (tx: Tx, message: Hl7Message, id: string, receivedAt: Date): Promise<void> => {
+    const facts = read[route(message)](message, receivedAt);
+    const before = await tx.forgetFacts(id);
+    const { known } = await tx.lookUp([], [facts], before);
+    await tx.forgetReports(
+      id,
+      facts.reports.map(({ report }) => accessionKey(report.study.accessionNumber)),
+    );
+    await keep(tx, [], known, [{ id, facts }], now());
   };
+
+  const receiving: ReceiveDeps<Tx> = {
+    ...{ transaction, read, keep, newControlId, now, onRefused, onTest },
+    contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
+  };
+
+  const receiveTogether = (inbound: readonly InboundMessage[]) => receiveMessages(receiving, inbound);
 
   const trail = operatorAudit(db, now);
 
@@ -119,8 +169,7 @@ export function createOperations(parts: {
             transaction,
             read: readFrame,
             apply: async (tx, message, id, receivedAt) => {
-              const apply = { order: receiveOrder, report: receiveReport, patient: receivePatientUpdate };
-              await apply[route(message)](replayed, tx, message, id, receivedAt);
+              await keepAgain(tx, message, id, receivedAt);
               await audit(tx);
             },
             newControlId,
@@ -151,22 +200,16 @@ export function createOperations(parts: {
       'present'
     >,
     recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
-    receive: (inbound: InboundMessage): Promise<string> =>
-      receiveMessage(
-        {
-          transaction,
-          apply: {
-            order: (tx, message, id, at) => receiveOrder(ris, tx, message, id, at),
-            report: (tx, message, id, at) => receiveReport(ris, tx, message, id, at),
-            patient: (tx, message, id, at) => receivePatientUpdate(ris, tx, message, id, at),
-          },
-          contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
-          newControlId,
-          now,
-          onRefused,
-          onTest,
-        },
-        inbound,
-      ),
+    receiveTogether,
+    /** Takes a message, together with those that come while others are in work. */
+    receive: gather(receiveTogether, {
+      most: MESSAGES_TOGETHER,
+      mostWeight: BYTES_TOGETHER,
+      weigh: ({ raw }) => raw.length,
+      // The feed, the operators and /readyz need connections too.
+      mostTakes: Math.max(1, Math.floor(config.DATABASE_POOL_SIZE / 2)),
+      patience: (take) => atMostFor(PATIENCE_MS, take),
+      soon: (begin) => void setImmediate(begin),
+    }),
   };
 }

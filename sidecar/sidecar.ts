@@ -25,7 +25,7 @@ import type { Log } from './log.ts';
 import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
 import { createMirroring } from './mirroring.ts';
-import { createOperations } from './operations.ts';
+import { createOperations, MESSAGES_TOGETHER } from './operations.ts';
 import { createReadiness } from './readiness.ts';
 import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
 import { uploadEntries } from './upload-audit.ts';
@@ -139,6 +139,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   const deleted = deletedImages(db);
   const removal = { ...operations.removal, present: orthanc.present };
   const parts = { db, orthanc, operations, removal, now, random, log, maxLossPercent: config.SWEEP_MAX_LOSS_PERCENT };
+  // What is new is linked first: a report may wait for it, and drawing takes the most of Orthanc.
+  let feedBehind = false;
   const replica = stack.use(
     startReplica({
       databaseUrl: config.DATABASE_URL,
@@ -150,6 +152,9 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
           sweepIntervalMs: config.SWEEP_INTERVAL_MS,
           retain: config,
           onFailed: failed.resolve,
+          onBehind: (isBehind) => {
+            feedBehind = isBehind;
+          },
           audit: config,
         }),
       ),
@@ -171,6 +176,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     startJobs(
       {
         ...mirroring,
+        blobsRest: () => feedBehind || mirroring.blobsRest(),
         lookForDeleted: (dicomStudyId, look) =>
           lookForDeleted({ ...removal, imagesOf: deleted.imagesOf }, dicomStudyId, look),
         sendSms: (smsId) =>
@@ -216,8 +222,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
       idleTimeoutMs: config.HL7_IDLE_TIMEOUT_MS,
       frameTimeoutMs: 120_000,
       answerTimeoutMs: 30_000,
-      // The feed, the operators and /readyz need connections too.
-      maxAtOnce: Math.floor(config.DATABASE_POOL_SIZE / 2),
+      // Those in work and those gathered meanwhile.
+      maxAtOnce: 2 * MESSAGES_TOGETHER,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
       now,
       newControlId: () => randomUUID().replaceAll('-', '').slice(0, 20),

@@ -15,3 +15,10 @@ export interface Outcome {
   readonly reason: string | null;
   readonly acknowledgment: string;
 }
+
+/** A message with the id it is kept under. */
+export interface KeptOutcome {
+  readonly id: string;
+  readonly envelope: Envelope;
+  readonly outcome: Outcome;
+}

@@ -9,19 +9,45 @@ const TS = /^(\d{4})(\d{2})(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.?\d{1,9})?)
 
 const DAY_MS = 86_400_000;
 
+// One costs as much as thousands of times that it writes.
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  const known = formats.get(timeZone);
+  if (known !== undefined) return known;
+  const made = new Intl.DateTimeFormat('en-AU', {
+    timeZone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+  });
+  formats.set(timeZone, made);
+  return made;
+}
+
+/** Offsets change on a quarter of an hour only, since 1973. */
+const SAME_OFFSET_MS = 900_000;
+const MOST_OFFSETS = 10_000;
+const knownOffsets = new Map<string, number>();
+
 /** The offset of `timeZone` from UTC at `instant`, in milliseconds. */
 function zoneOffsetMs(instant: Date, timeZone: string): number {
+  const quarter = `${timeZone} ${Math.floor(instant.getTime() / SAME_OFFSET_MS)}`;
+  const known = knownOffsets.get(quarter);
+  if (known !== undefined) return known;
+  const offset = readOffsetMs(instant, timeZone);
+  if (knownOffsets.size >= MOST_OFFSETS) knownOffsets.clear();
+  knownOffsets.set(quarter, offset);
+  return offset;
+}
+
+function readOffsetMs(instant: Date, timeZone: string): number {
   const parts = Object.fromEntries(
-    new Intl.DateTimeFormat('en-AU', {
-      timeZone,
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    })
+    formatOf(timeZone)
       .formatToParts(instant)
       .map(({ type, value }) => [type, Number(value)]),
   );

@@ -158,18 +158,17 @@ export function foldPatients(
   merges: Sequence<Merge>,
   facts: Sequence<SaidOfIdentity>,
 ): FoldedIdentity[] {
-  const alone = (id: string): FoldedPatient =>
-    foldPatient(believed(facts.filter(({ identityId }) => identityId === id)));
+  const byIdentity = Map.groupBy(facts, ({ identityId }) => identityId);
+  const alone = (id: string): FoldedPatient => foldPatient(believed(byIdentity.get(id) ?? []));
   const canonical = canonicalPatients(identities, merges, (id, otherId) => !differ(alone(id), alone(otherId)));
-  return identities.map(({ id, externalId }) => {
-    const same = new Set(
-      identities
-        .filter((other) => fold(other.externalId) === fold(externalId) && canonical.get(other.id) === canonical.get(id))
-        .map((other) => other.id),
-    );
-    const own = believed(facts.filter(({ identityId }) => same.has(identityId)));
+  const number = ({ id, externalId }: KnownIdentity): string => `${canonical.get(id) ?? id} ${fold(externalId)}`;
+  const byNumber = Map.groupBy(identities, number);
+  return identities.map((identity) => {
+    const { id } = identity;
+    const same = new Set((byNumber.get(number(identity)) ?? []).map((other) => other.id));
+    const told = same.size > 1 ? facts.filter(({ identityId }) => same.has(identityId)) : (byIdentity.get(id) ?? []);
     const end = canonical.get(id) ?? id;
-    return { id, mergedInto: end === id ? null : end, ...foldPatient(own) };
+    return { id, mergedInto: end === id ? null : end, ...foldPatient(believed(told)) };
   });
 }
 

@@ -37,6 +37,15 @@ export interface FollowDeps<Tx extends FeedTx> {
   readonly now: () => Date;
 }
 
+/** A page of the feed as it was read, with what it names. */
+export interface ReadPage {
+  readonly serverId: string;
+  readonly since: number;
+  readonly page: Changes;
+  /** A failure is for who takes the page. */
+  readonly batch: PromiseSettledResult<DicomBatch>;
+}
+
 export interface Followed {
   readonly instances: number;
   readonly newImages: number;
@@ -46,32 +55,51 @@ export interface Followed {
   readonly restarted: boolean;
   /** The feed ends before the cursor: Orthanc was restored from a backup, or its newest resources were deleted. */
   readonly behind: boolean;
+  /** The next page, read while this one was written; for the next call. Never rejects. */
+  readonly ahead: Promise<ReadPage | null>;
+}
+
+const seqAfter = (since: number, { changes, done, last }: Changes): number =>
+  Math.max(since, changes.at(-1)?.seq ?? (done ? since : last));
+
+async function readPage(feed: Feed, since: number, batchSize: number, serverId: string): Promise<ReadPage> {
+  const page = await feed.changes(since, batchSize);
+  const [batch] = await Promise.allSettled([feed.readInstances(page.changes.map(({ orthancId }) => orthancId))]);
+  return { serverId, since, page, batch };
 }
 
 /**
  * Takes one page of Orthanc's feed (Orthanc Book, "Tracking changes"): rows, link decisions, mirror jobs and the cursor
  * in one transaction, so that a crash at any point repeats the page without a trace of the first try. A page that cannot
  * be taken for what is in it is taken apart, and then the cursor goes on. The cursor only ever stands on a Seq that was
- * received.
+ * received. `ahead` is what the call before gave: it is used where it begins at the cursor, of the same database.
  */
-export async function followChanges<Tx extends FeedTx>(deps: FollowDeps<Tx>): Promise<Followed> {
-  const serverId = await deps.feed.serverId();
+export async function followChanges<Tx extends FeedTx>(
+  deps: FollowDeps<Tx>,
+  ahead: ReadPage | null = null,
+): Promise<Followed> {
+  const { feed, batchSize } = deps;
+  const serverId = ahead?.serverId ?? (await feed.serverId());
   const cursor = await deps.readCursor();
   const restarted = cursor !== null && (cursor.serverId !== serverId || deps.fromStart);
   const since = cursor === null || restarted ? 0 : cursor.seq;
-  const page = await deps.feed.changes(since, deps.batchSize);
-  const seq = Math.max(since, page.changes.at(-1)?.seq ?? (page.done ? since : page.last));
+  const { page, batch } = ahead?.since === since ? ahead : await readPage(feed, since, batchSize, serverId);
+  const seq = seqAfter(since, page);
+  const nothing = Promise.resolve(null);
   if (page.changes.length === 0 && seq === since && !restarted && cursor !== null) {
-    const behind = (await deps.feed.lastSeq()) < cursor.seq;
-    return { instances: 0, newImages: 0, done: page.done, restarted, behind };
+    const behind = (await feed.lastSeq()) < cursor.seq;
+    return { instances: 0, newImages: 0, done: page.done, restarted, behind, ahead: nothing };
   }
+  const next = async (): Promise<ReadPage> => readPage(feed, seq, batchSize, await feed.serverId());
+  // What fails here is asked again by the next call, which then fails with it.
+  const coming = page.done ? nothing : next().catch(() => null);
   const ids = page.changes.map(({ orthancId }) => orthancId);
-  const rest = { instances: ids.length, done: page.done, restarted, behind: false };
+  const rest = { instances: ids.length, done: page.done, restarted, behind: false, ahead: coming };
   try {
-    const batch = await deps.feed.readInstances(ids);
+    if (batch.status === 'rejected') throw batch.reason;
     const newImages = await deps.transaction(async (tx) => {
       const now = deps.now();
-      const added = await deps.take(tx, batch, now);
+      const added = await deps.take(tx, batch.value, now);
       await tx.saveCursor(serverId, seq, now);
       return added;
     });

@@ -24,7 +24,7 @@ export interface ReplayTx {
 export interface ReplayDeps<Tx extends ReplayTx> {
   readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
   readonly read: (raw: Buffer) => { readonly message: Hl7Message | null; readonly problem: string | null };
-  /** Applies the message as one that came at `receivedAt`. @throws Hl7Rejection when it cannot be. */
+  /** Applies the message, as one that came at `receivedAt`, in place of what it said. @throws Hl7Rejection when it cannot be. */
   readonly apply: (tx: Tx, message: Hl7Message, hl7MessageId: string, receivedAt: Date) => Promise<void>;
   readonly newControlId: () => string;
   readonly now: () => Date;

@@ -7,6 +7,14 @@ import { execute, query } from './query.ts';
 // facts.
 const LINKING_LOCK = 4_721_590_002;
 
+// What is asked under it is a few rows of tables that grow. The plans for that are made once a connection, and they must
+// hold when the tables were all but empty then: by index, a row at a time.
+const LOCK_LINKING = `
+SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'force_generic_plan', true),
+       set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('enable_material', 'off', true),
+       set_config('jit', 'off', true)`;
+
 export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
        jsonb_agg(jsonb_build_object(
@@ -157,33 +165,41 @@ WITH gone AS (
 )
 DELETE FROM patients p USING gone WHERE p.id = gone.patient_id AND p.source = 'dicom'`;
 
-// The DICOM studies whose decision may rest on these RIS studies, as they are now or as they were when decided.
+// The DICOM studies whose decision may rest on these RIS studies, as they are now or as they were when decided: each an
+// index look-up, for which OFFSET 0 keeps the planner from beginning at the other end.
 export const STUDIES_RESTING_ON = `
 WITH ris AS MATERIALIZED (
-  SELECT s.*, p.birth_date FROM studies s JOIN patients p ON p.id = s.patient_id
-  WHERE s.id = ANY (CAST(:ids AS bigint[]))
-), ids AS (
-  SELECT m.external_id, r.study_date FROM ris r JOIN patients m ON m.id = r.patient_id OR m.merged_into = r.patient_id
+  SELECT s.patient_id, s.accession_key, s.study_instance_uid, s.study_date,
+         (SELECT p.birth_date FROM patients p WHERE p.id = s.patient_id) AS birth_date
+  FROM studies s WHERE s.id = ANY (CAST(:ids AS bigint[]))
+), numbers AS MATERIALIZED (
+  SELECT DISTINCT upper(m.external_id) AS number, r.study_date FROM ris r CROSS JOIN LATERAL (
+    SELECT external_id FROM patients WHERE id = r.patient_id
+    UNION ALL SELECT external_id FROM patients WHERE merged_into = r.patient_id
+  ) m
 )
-SELECT d.id FROM dicom_studies d WHERE d.candidate_ids && CAST(:ids AS bigint[])
+SELECT id FROM dicom_studies WHERE candidate_ids && CAST(:ids AS bigint[])
 UNION
-SELECT d.id FROM dicom_studies d WHERE d.study_id = ANY (CAST(:ids AS bigint[]))
+SELECT id FROM dicom_studies WHERE study_id = ANY (CAST(:ids AS bigint[]))
 UNION
-SELECT t.dicom_study_id FROM dicom_study_tags t JOIN ris r ON r.accession_key = t.accession_key
+SELECT dicom_study_id FROM dicom_study_tags
+WHERE accession_key = ANY (ARRAY(SELECT accession_key FROM ris)) AND accession_key <> ''
 UNION
-SELECT d.id FROM dicom_studies d JOIN ris r ON r.study_instance_uid = d.study_instance_uid
+SELECT id FROM dicom_studies WHERE study_instance_uid = ANY (ARRAY(SELECT study_instance_uid FROM ris))
 UNION
-SELECT t.dicom_study_id FROM dicom_study_tags t JOIN ids ON upper(ids.external_id) = upper(t.patient_id)
- WHERE t.study_date = ids.study_date AND t.patient_id <> ''
+SELECT t.dicom_study_id FROM numbers n CROSS JOIN LATERAL (
+  SELECT dicom_study_id FROM dicom_study_tags
+  WHERE upper(patient_id) = n.number AND study_date = n.study_date AND patient_id <> '' OFFSET 0) t
 UNION
-SELECT t.dicom_study_id FROM dicom_study_tags t JOIN ris r ON r.birth_date = t.patient_birth_date
- WHERE t.study_date BETWEEN r.study_date - 2 AND r.study_date + 2`;
+SELECT t.dicom_study_id FROM ris r CROSS JOIN LATERAL (
+  SELECT dicom_study_id FROM dicom_study_tags
+  WHERE patient_birth_date = r.birth_date AND study_date BETWEEN r.study_date - 2 AND r.study_date + 2 OFFSET 0) t`;
 
 /** The statements of link decisions inside one transaction. */
 export function linkStatements(trx: Knex.Transaction) {
   const idsParameter = (ids: readonly string[]): string => `{${ids.join(',')}}`;
   return {
-    lockLinking: () => execute(trx, 'SELECT pg_advisory_xact_lock(:lock)', { lock: LINKING_LOCK }),
+    lockLinking: () => execute(trx, LOCK_LINKING, {}),
 
     refreshOwnStudies: (dicomStudyIds: readonly string[]) =>
       execute(trx, REFRESH_OWN_STUDIES, { ids: idsParameter(dicomStudyIds) }),
@@ -238,6 +254,7 @@ export function linkStatements(trx: Knex.Transaction) {
 
     /** The DICOM studies that may have to be decided anew since these RIS studies changed. */
     async studiesRestingOn(studyIds: readonly string[]): Promise<string[]> {
+      if (studyIds.length === 0) return [];
       const rows = await query(trx, STUDIES_RESTING_ON, { ids: idsParameter(studyIds) }, z.object({ id: z.string() }));
       return rows.map(({ id }) => id);
     },

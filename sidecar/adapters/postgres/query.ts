@@ -41,6 +41,23 @@ function nameOf(sql: string): string {
   return name;
 }
 
+// Made once: zod compiles a schema when it is first used.
+const RESULT = z.object({ rows: z.array(z.unknown()) });
+
+const IN_FAILED_TRANSACTION = 'postgres-25P02';
+const firstFailures = new WeakMap<Knex, Error>();
+
+/**
+ * What failed in this transaction first. Of statements that were sent together, those after one that fails do too, with a
+ * word on that only; and theirs may be heard before its own.
+ */
+function firstOf(db: Knex, failure: Error): Error {
+  const first = firstFailures.get(db);
+  if (first === undefined && db.isTransaction === true) firstFailures.set(db, failure);
+  const isConsequence = failure instanceof Failure && failure.code === IN_FAILED_TRANSACTION;
+  return isConsequence ? (first ?? failure) : failure;
+}
+
 /** Runs one statement with named bindings (`:name`) and checks each row against `row`. */
 export async function query<T>(
   db: Knex,
@@ -50,10 +67,10 @@ export async function query<T>(
 ): Promise<T[]> {
   try {
     const result: unknown = await db.raw(sql, bindings).options({ name: nameOf(sql) });
-    return z.object({ rows: z.array(row) }).parse(result).rows;
+    return RESULT.parse(result).rows.map((one) => row.parse(one));
   } catch (error) {
     if (error instanceof z.ZodError) throw error;
-    throw postgresFailure(error);
+    throw firstOf(db, postgresFailure(error));
   }
 }
 

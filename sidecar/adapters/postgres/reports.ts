@@ -1,29 +1,26 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
-import { accessionKey } from '../../core/accession.ts';
 import { patientsContradict } from '../../core/match.ts';
-import type { Report } from '../../core/report.ts';
-import { execute, ID_ROW, query } from './query.ts';
+import type { FactChanges, ReportRow } from '../../core/ris-fold.ts';
+import { execute, query } from './query.ts';
 
-const FORGET_MOVED_REPORTS = `
-WITH moved AS (
-  SELECT r.id FROM reports r JOIN studies s ON s.id = r.study_id
-  WHERE r.hl7_message_id = :messageId AND s.accession_key <> ALL (CAST(:keys AS text[]))
+const FORGET_REPORTS = `
+WITH brought AS (
+  SELECT r.id, s.accession_key FROM reports r JOIN studies s ON s.id = r.study_id WHERE r.hl7_message_id = :messageId
 ), attachments AS (
-  DELETE FROM report_attachments WHERE report_id IN (SELECT id FROM moved)
+  DELETE FROM report_attachments WHERE report_id IN (SELECT id FROM brought)
 )
-DELETE FROM reports WHERE id IN (SELECT id FROM moved)`;
+DELETE FROM reports
+WHERE id IN (SELECT id FROM brought WHERE accession_key <> ALL (CAST(:keys AS text[])))`;
 
 const SAVE_REPORT = `
 INSERT INTO reports AS r (study_id, version, status, body, text_stands, reported_at, hl7_message_id, said_at, patient_id,
                           created_at)
-SELECT s.id, 1 + coalesce((SELECT max(version) FROM reports WHERE study_id = s.id), 0), :status, :body, :textStands,
+SELECT :studyId, 1 + coalesce((SELECT max(version) FROM reports WHERE study_id = :studyId), 0), :status, :body, :textStands,
        CAST(:reportedAt AS timestamptz), :messageId, :saidAt, :patientId, :now
-FROM studies s WHERE s.accession_key = :key
 ON CONFLICT (study_id, hl7_message_id) DO UPDATE
   SET status = EXCLUDED.status, body = EXCLUDED.body, text_stands = EXCLUDED.text_stands, reported_at = EXCLUDED.reported_at,
-      patient_id = EXCLUDED.patient_id
-RETURNING id`;
+      patient_id = EXCLUDED.patient_id`;
 
 // Whenever the text that stands comes, it is that of the last report before with one of its own.
 export const LET_TEXT_STAND = `
@@ -35,9 +32,9 @@ FROM reports s JOIN LATERAL (
 ) before ON true
 WHERE r.id = s.id AND s.study_id = ANY (CAST(:studyIds AS bigint[])) AND s.text_stands AND r.body <> before.body`;
 
-const FORGET_ATTACHMENTS = 'DELETE FROM report_attachments WHERE report_id = :reportId';
 const SAVE_ATTACHMENT = `
-INSERT INTO report_attachments (report_id, ordinal, content_type, content) VALUES (:reportId, :ordinal, :contentType, :content)`;
+INSERT INTO report_attachments (report_id, ordinal, content_type, content)
+SELECT id, :ordinal, :contentType, :content FROM reports WHERE study_id = :studyId AND hl7_message_id = :messageId`;
 
 const identifiers = (alias: string): string => `
   (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')))
@@ -74,44 +71,46 @@ const patientSide = ({ name, birthDate, ids }: z.output<typeof SIDE>) => ({
   birthDate,
 });
 
+type ReportPatient = z.output<typeof REPORT_PATIENT>;
+
 /** The statements of reports, inside one transaction. */
 export function reportStatements(trx: Knex.Transaction) {
+  const saveOne = async ({ report, ...row }: ReportRow, now: Date): Promise<void> => {
+    const { status, body, reportedAt, textStands = false } = report;
+    const { studyId, messageId } = row;
+    await Promise.all([
+      execute(trx, SAVE_REPORT, { ...row, status, body, textStands, reportedAt, now }),
+      ...report.attachments.map(({ contentType, base64 }, ordinal) => {
+        const content = Buffer.from(base64, 'base64');
+        return execute(trx, SAVE_ATTACHMENT, { studyId, messageId, ordinal, contentType, content });
+      }),
+    ]);
+  };
   return {
-    /** Keeps the message's reports, each as its study's next version, in place of what it said before. */
-    async saveReports(
-      messageId: string,
-      saidAt: Date,
-      reports: readonly { readonly patientId: string; readonly report: Report }[],
-      now: Date,
-    ): Promise<void> {
-      const keys = reports.map(({ report }) => accessionKey(report.study.accessionNumber));
-      await execute(trx, FORGET_MOVED_REPORTS, { messageId, keys });
-      for (const [index, { patientId, report }] of reports.entries()) {
-        const { status, body, reportedAt, textStands = false } = report;
-        const key = keys[index] ?? '';
-        const row = { key, status, body, textStands, reportedAt, messageId, saidAt, patientId, now };
-        const [saved] = await query(trx, SAVE_REPORT, row, ID_ROW);
-        if (saved === undefined) throw new Error('the study of a report is not there');
-        await execute(trx, FORGET_ATTACHMENTS, { reportId: saved.id });
-        for (const [ordinal, { contentType, base64 }] of report.attachments.entries()) {
-          const content = Buffer.from(base64, 'base64');
-          await execute(trx, SAVE_ATTACHMENT, { reportId: saved.id, ordinal, contentType, content });
-        }
-      }
+    /** Takes back the attachments that a kept message brought, and its reports for other studies than these. */
+    forget: (messageId: string, keys: readonly string[]) => execute(trx, FORGET_REPORTS, { messageId, keys }),
+
+    /**
+     * Keeps each report as its study's next version, in place of what its message said before, and gives each of these
+     * studies that only makes a text final the text that it means.
+     */
+    async save({ reports, reportedIds }: FactChanges, now: Date): Promise<void> {
+      if (reportedIds.length === 0) return;
+      const saved = reports.map((report) => saveOne(report, now));
+      await Promise.all([...saved, execute(trx, LET_TEXT_STAND, { studyIds: reportedIds })]);
     },
 
-    /** Gives each report of these studies that only makes a text final the text that it means. */
-    letTextStand: (studyIds: readonly string[]) =>
-      execute(trx, LET_TEXT_STAND, { studyIds: `{${studyIds.join(',')}}` }),
+    /** Whom the reports of these studies name, beside whose the studies are. */
+    loadPatients: (studyIds: readonly string[]): Promise<ReportPatient[]> =>
+      studyIds.length === 0 ? Promise.resolve([]) : query(trx, LOAD_REPORT_PATIENTS, { studyIds }, REPORT_PATIENT),
 
-    /** Withholds each report of these studies that names another patient than its study's, and no other. */
-    async withholdReports(studyIds: readonly string[]): Promise<void> {
-      const rows = await query(trx, LOAD_REPORT_PATIENTS, { studyIds: `{${studyIds.join(',')}}` }, REPORT_PATIENT);
-      for (const { id, withheld, named, owner } of rows) {
-        const contradicts = patientsContradict(patientSide(named), patientSide(owner));
-        const reason = contradicts ? 'patient-differs' : null;
-        if (reason !== withheld) await execute(trx, WITHHOLD, { id, reason });
-      }
+    /** Withholds each of these reports that names another patient than its study's, and no other. */
+    async withhold(reports: readonly ReportPatient[]): Promise<void> {
+      const changed = reports.flatMap(({ id, withheld, named, owner }) => {
+        const reason = patientsContradict(patientSide(named), patientSide(owner)) ? 'patient-differs' : null;
+        return reason === withheld ? [] : [{ id, reason }];
+      });
+      await Promise.all(changed.map((row) => execute(trx, WITHHOLD, row)));
     },
   };
 }

@@ -1,14 +1,15 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
-import { accessionKey } from '../../core/accession.ts';
+import type { Envelope, KeptOutcome } from '../../core/hl7-record.ts';
 import type { MessageFacts } from '../../core/ris-facts.ts';
+import type { FactChanges } from '../../core/ris-fold.ts';
 import { query } from './query.ts';
 import { reportStatements } from './reports.ts';
-import { patientStatements } from './ris-patients.ts';
-import { studyStatements } from './ris-studies.ts';
+import { lookUp, type SaidBefore } from './ris-known.ts';
+import { saveFacts } from './ris-save.ts';
 
 // What a message said before, when it is read again, with what it bore on.
-const FORGET = `
+export const FORGET_FACTS = `
 WITH patients_gone AS (
   DELETE FROM patient_facts WHERE hl7_message_id = :messageId RETURNING patient_id
 ), merges_gone AS (
@@ -21,32 +22,31 @@ SELECT ARRAY(SELECT patient_id FROM patients_gone UNION SELECT prior_id FROM mer
        ARRAY(SELECT accession_key FROM studies_gone) AS keys`;
 
 const FORGOTTEN = z.object({ patientIds: z.array(z.string()), keys: z.array(z.string()) });
+const NOTHING: SaidBefore = { patientIds: [], keys: [] };
 
-/** The statements of what the RIS says, inside one transaction. */
+/** The statements of what the RIS says, inside one transaction; all of them under {@link lockLinking}. */
 export function risStatements(trx: Knex.Transaction) {
-  const patients = patientStatements(trx);
-  const studies = studyStatements(trx);
   const reports = reportStatements(trx);
   return {
-    /**
-     * Keeps what a message says, in place of what it said before, and folds every patient and study that it bears on
-     * anew from all that was ever said. Gives the ids of those studies. Under {@link lockLinking}.
-     */
-    async keepFacts(messageId: string, said: MessageFacts, now: Date): Promise<string[]> {
-      const [before] = await query(trx, FORGET, { messageId }, FORGOTTEN);
-      const ids = await patients.identityIds(said.patients, now);
-      await patients.keepPatientFacts(messageId, said, ids);
-      await studies.keepStudyFacts(messageId, said, ids);
-      const related = await patients.foldPatients([...new Set([...ids, ...(before?.patientIds ?? [])])], now);
-      const named = [...said.orders.map(({ study }) => study), ...said.reports.map(({ report }) => report.study)];
-      const keys = named.map(({ accessionNumber }) => accessionKey(accessionNumber));
-      const everyKey = [...new Set([...keys, ...(before?.keys ?? [])])];
-      const studyIds = await studies.foldStudies(everyKey, [...related.keys()], now);
-      const saidReports = said.reports.map(({ patient, report }) => ({ patientId: ids[patient] ?? '', report }));
-      await reports.saveReports(messageId, said.saidAt, saidReports, now);
-      await reports.letTextStand(studyIds);
-      await reports.withholdReports(studyIds);
-      return studyIds;
+    /** Looks up frames and all that is known which these messages bear on, and what one of them said before. */
+    lookUp: (envelopes: readonly Envelope[], messages: readonly MessageFacts[], before: SaidBefore = NOTHING) =>
+      lookUp(trx, envelopes, messages, before),
+
+    /** Takes back what a kept message said; gives what it bore on. */
+    async forgetFacts(messageId: string): Promise<SaidBefore> {
+      const [before] = await query(trx, FORGET_FACTS, { messageId }, FORGOTTEN);
+      return before ?? NOTHING;
+    },
+
+    /** Takes back what a kept message brought with reports, and its reports for other studies than these. */
+    forgetReports: reports.forget,
+
+    /** Keeps frames, writes what they said and what follows of it, but for links, texts and labels. */
+    async saveFacts(messages: readonly KeptOutcome[], changes: FactChanges, now: Date): Promise<void> {
+      // All are sent at once, in this order.
+      const saved = [saveFacts(trx, messages, changes, now), reports.save(changes, now)];
+      const [named] = await Promise.all([reports.loadPatients(changes.reportedIds), ...saved]);
+      await reports.withhold(named);
     },
   };
 }

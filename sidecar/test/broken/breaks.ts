@@ -50,9 +50,9 @@ export const BREAKS: readonly Break[] = [
     edits: [
       {
         file: 'sidecar/flows/receive-message.ts',
-        find: `      return await accept(message, isTestMessage(message) ? keepOnly : deps.apply[kind]);`,
-        replace: `      void accept(message, isTestMessage(message) ? keepOnly : deps.apply[kind]).catch(() => undefined);
-      return answered({ code: 'AA' });`,
+        find: `      return await take(deps, all, now);`,
+        replace: `      void take(deps, all, now).catch(() => undefined);
+      return new Map(all.map((one) => [one, one.answered({ code: 'AA' })]));`,
       },
     ],
     scenario: 'a final report',

@@ -17,11 +17,9 @@ const FLOWS: Readonly<Record<string, readonly [scenario: string, step: RegExp]>>
   'mirror-image': ['an image', /^blob: PUT thumbnails$/],
   'plan-sms': ['a final report', /^postgres: INSERT INTO sms_messages$/],
   'receive-message': ['an order for images that are there', /^hl7: ACK$/],
-  'receive-order': ['an order for images that are there', /^postgres: INSERT INTO study_facts$/],
-  'receive-patient-update': [
-    'a patient’s number, which a held text waits for',
-    /^postgres: INSERT INTO patient_facts$/,
-  ],
+  // What a message says is written by the statement that keeps it.
+  'receive-order': ['an order for images that are there', /^postgres: INSERT INTO hl7_messages$/],
+  'receive-patient-update': ['a patient’s number, which a held text waits for', /^postgres: INSERT INTO hl7_messages$/],
   'receive-report': ['a final report', /^postgres: INSERT INTO reports$/],
   reconcile: ['a sweep that finds an image too many, one too few and a label gone', /^orthanc: GET \/instances$/],
   'record-opt-choice': ['a patient’s STOP', /^postgres: INSERT INTO sms_opt_outs$/],

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { Failure } from '../../core/failure.ts';
 import { component, segment } from '../../core/hl7-message.ts';
 import { parseHl7 } from '../../core/hl7-parse.ts';
 import type { Envelope, Outcome } from '../../core/hl7-record.ts';
-import { receiveMessage } from '../../flows/receive-message.ts';
+import { Hl7Rejection } from '../../core/hl7-rejection.ts';
+import { receiveMessages } from '../../flows/receive-message.ts';
 
 interface Kept {
   readonly envelope: Envelope;
@@ -18,20 +20,26 @@ async function receive(
   const tests: object[] = [];
   const kept: Kept[] = [];
   const applied: string[] = [];
-  const apply = (name: string) => () => {
+  const read = (name: string) => () => {
     applied.push(name);
-    return Promise.resolve();
+    return { saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [] };
   };
   const tx = {
-    saveMessage: (envelope: Envelope, outcome: Outcome) => {
-      kept.push({ envelope, outcome });
-      return Promise.resolve({ id: '1' });
-    },
+    lockLinking: () => Promise.resolve(),
+    lookUp: (envelopes: readonly Envelope[]) =>
+      Promise.resolve({
+        frames: envelopes.map((_, index) => ({ id: String(index + 1), acknowledgment: null })),
+        known: { ids: new Map(), patients: [], merges: [], patientFacts: [], studies: [], studyFacts: [] },
+      }),
   };
-  const ack = await receiveMessage(
+  const [ack = ''] = await receiveMessages(
     {
       transaction: (work) => work(tx),
-      apply: { order: apply('order'), report: apply('report'), patient: apply('patient') },
+      read: { order: read('order'), report: read('report'), patient: read('patient') },
+      keep: (_tx, messages) => {
+        kept.push(...messages);
+        return Promise.resolve();
+      },
       contentHash: () => 'hash',
       newControlId: () => 'new',
       now: () => new Date('2026-04-01T00:00:00Z'),
@@ -42,7 +50,7 @@ async function receive(
         tests.push(what);
       },
     },
-    { raw: Buffer.from(text), message: parseHl7(text), problem, remoteAddress: '127.0.0.1' },
+    [{ raw: Buffer.from(text), message: parseHl7(text), problem, remoteAddress: '127.0.0.1' }],
   );
   return { ack, kept, applied, refused, tests };
 }
@@ -172,4 +180,85 @@ describe('receiving a message', () => {
     expect(component(segment(parseHl7(ack), 'MSA'), 2)).to.equal('A&B');
     expect(kept[0]?.envelope.controlId).to.equal('A&B');
   });
+});
+
+describe('receiving several messages together', () => {
+  const inbound = (controlId: string, type = 'ORM^O01') => {
+    const text = msh({ 3: 'RIS', 9: type, 10: controlId });
+    return { raw: Buffer.from(text), message: parseHl7(text), problem: null, remoteAddress: '127.0.0.1' };
+  };
+
+  /** Receives these; `commit` is told the control ids that each transaction keeps, before it ends. */
+  async function together(messages: readonly ReturnType<typeof inbound>[], commit: (ids: string) => void) {
+    const [refused, transactions]: [string[], string[]] = [[], []];
+    const known = { ids: new Map(), patients: [], merges: [], patientFacts: [], studies: [], studyFacts: [] };
+    let kept: string[] = [];
+    const tx = {
+      lockLinking: () => Promise.resolve(),
+      lookUp: (envelopes: readonly Envelope[]) =>
+        Promise.resolve({ frames: envelopes.map((_, index) => ({ id: String(index), acknowledgment: null })), known }),
+    };
+    const acks = await receiveMessages(
+      {
+        transaction: async (work) => {
+          const result = await work(tx);
+          transactions.push(kept.join(' '));
+          commit(kept.join(' '));
+          return result;
+        },
+        read: {
+          order: () => ({ saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [] }),
+          report: () => {
+            throw new TypeError('nobody foresaw this');
+          },
+          patient: () => {
+            throw new Hl7Rejection(101, 'never');
+          },
+        },
+        keep: (_tx, outcomes) => {
+          kept = outcomes.map(({ envelope, outcome }) => `${outcome.answer}${envelope.controlId}`);
+          return Promise.resolve();
+        },
+        contentHash: (raw) => raw.toString('hex'),
+        newControlId: () => 'new',
+        now: () => new Date('2026-04-01T00:00:00Z'),
+        onRefused: ({ controlId, answer, code }) => void refused.push(`${answer} ${controlId} ${code}`),
+        onTest: () => undefined,
+      },
+      messages,
+    );
+    return { acks: acks.map((ack) => /MSA\|(A.)\|(\w*)/.exec(ack)?.slice(1).join('')), refused, transactions };
+  }
+
+  const MESSAGES = [inbound('1'), inbound('2', 'ORU^R01'), inbound('3', 'ADT^A08'), inbound('1'), inbound('4')];
+
+  it('keeps all in one transaction, one that came twice once; what nobody foresaw of one is AE for it alone', async () => {
+    const { acks, refused, transactions } = await together(MESSAGES, () => undefined);
+    expect(acks).to.deep.equal(['AA1', 'AE2', 'AR3', 'AA1', 'AA4']);
+    expect(transactions).to.deep.equal(['AA1 AR3 AA4']);
+    expect(refused).to.have.members(['AR 3 101', 'AE 2 unexpected']);
+  });
+
+  it('answers AE to all, and tells each once, where what failed may pass', async () => {
+    const away = (): never => {
+      throw new Failure('transient', 'away', 'the database is away');
+    };
+    const { acks, refused, transactions } = await together(MESSAGES, away);
+    expect(acks).to.deep.equal(['AE1', 'AE2', 'AE3', 'AE1', 'AE4']);
+    expect(transactions).to.have.length(1);
+    expect(refused).to.have.members(['AE 1 away', 'AE 2 unexpected', 'AE 3 away', 'AE 1 away', 'AE 4 away']);
+  });
+
+  for (const kind of ['permanent', 'unexpected'] as const) {
+    it(`takes each alone where one fails the others for good (${kind})`, async () => {
+      const { acks, refused, transactions } = await together([inbound('1'), inbound('5'), inbound('4')], (ids) => {
+        if (!ids.includes('AA5')) return;
+        throw kind === 'permanent' ? new Failure('permanent', 'too-long', 'too long') : new TypeError('a bug');
+      });
+      expect(acks).to.deep.equal(['AA1', kind === 'permanent' ? 'AR5' : 'AE5', 'AA4']);
+      const refusal = kind === 'permanent' ? ['AR5'] : [];
+      expect(transactions).to.deep.equal(['AA1 AA5 AA4', 'AA1', 'AA5', ...refusal, 'AA4']);
+      expect(refused).to.deep.equal([kind === 'permanent' ? 'AR 5 207' : 'AE 5 unexpected']);
+    });
+  }
 });
