@@ -119,6 +119,7 @@ export const SETTINGS = z.object({
   HL7_TLS_CLIENT_CA: z.string().optional(),
   HL7_ALLOWED_ADDRESSES: addressList.prefault(''),
   HL7_ALLOWED_SENDERS: allowedSenders.prefault(''),
+  DICOM_TLS_CERTIFICATE: z.string().optional(),
   HTTP_HOST: z.string().default('0.0.0.0'),
   HTTP_PORT: port.default(8080),
   HTTP_MAX_CONNECTIONS: count(2, 100_000).default(500),
@@ -221,7 +222,7 @@ const TLS_FILES = z
 
 export type Config = z.output<typeof SETTINGS>;
 
-/** The settings that name a certificate, and their files. */
+/** The settings that name a certificate, and its file; or that are one, in PEM. */
 export function certificateSettings(settings: Readonly<Record<string, unknown>>): { setting: string; file: string }[] {
   return Object.entries(settings).flatMap(([setting, file]) =>
     setting.endsWith('_CERTIFICATE') && typeof file === 'string' ? [{ setting, file }] : [],

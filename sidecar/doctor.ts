@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import axios from 'axios';
 import { z } from 'zod';
 import { createBlobStore } from './adapters/azure.ts';
-import { certificateEnd } from './adapters/certificates.ts';
+import { certificateEnd, shownCertificateEnd } from './adapters/certificates.ts';
 import { cEcho, cStore, type DicomPeer } from './adapters/dicom-client.ts';
 import { sendByMllp } from './adapters/mllp-client.ts';
 import { createOrthanc } from './adapters/orthanc.ts';
@@ -125,15 +125,24 @@ async function lookAtDisks(disks: readonly string[], held: string): Promise<Find
   return together([ok(held), ...(await Promise.all(looked))]);
 }
 
-async function lookAtCertificates(config: Config, now: Date): Promise<Finding> {
+async function lookAtCertificates(config: Config, dicom: DicomPeer, now: Date): Promise<Finding> {
   const named = certificateSettings(config);
-  if (named.length === 0) return ok('no setting of the sidecar names one');
   const findings = named.map(async ({ setting, file }) =>
     certificateEnd(file).then(
       (end) => judge.judgeCertificate(setting, end, now),
       (error: unknown) => fail(`${setting}: ${why(error)}`, 'Name a PEM file that this user may read.'),
     ),
   );
+  if (dicom.tls !== undefined) {
+    const shown = `shown at ${dicom.host}:${dicom.port}`;
+    findings.push(
+      shownCertificateEnd(dicom, dicom.tls, CALL_MS).then(
+        (end) => judge.judgeCertificate(shown, end, now),
+        (error: unknown) => fail(`${shown}: ${why(error)}`, 'See the check dicom-echo.'),
+      ),
+    );
+  }
+  if (findings.length === 0) return ok('no setting of the sidecar names one');
   return together(await Promise.all(findings));
 }
 
@@ -244,7 +253,7 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
   }
 
   const hl7 = { host: loopback(config.HL7_HOST), port: config.HL7_PORT, ...options.hl7 };
-  const hl7Todo = `See that the sidecar runs and listens at ${hl7.host}:${hl7.port} (HL7_PORT, HL7_PUBLISH, firewall; or --hl7).`;
+  const hl7Todo = `See that the sidecar runs and listens at ${hl7.host}:${hl7.port} (HL7_PORT, HL7_PUBLISH, firewall; or --hl7), and lets this machine in (HL7_ALLOWED_ADDRESSES).`;
   await check('hl7', hl7Todo, async () => {
     const controlId = `DOC${randomBytes(8).toString('hex').toUpperCase()}`;
     const to = { ...hl7, timeoutMs: CALL_MS, tls: options.hl7Tls };
@@ -275,7 +284,7 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
     const { instances, megabytes } = await archive.statistics();
     return lookAtDisks(options.disks, `Orthanc holds ${instances} instances, ${megabytes} MB`);
   });
-  await check('certificates', '', () => lookAtCertificates(config, now()));
+  await check('certificates', '', () => lookAtCertificates(config, peer, now()));
   return results;
 }
 

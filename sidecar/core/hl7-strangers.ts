@@ -1,4 +1,5 @@
 import { buildAck } from './ack.ts';
+import { testOrder } from './doctor.ts';
 import { component, segment, type Hl7Message } from './hl7-message.ts';
 
 /** Who may send: MSH-3, and MSH-4 unless it is `null`. */
@@ -35,6 +36,18 @@ export function isAllowedSender(message: Hl7Message | null, senders: readonly Al
   return senders.some(
     (sender) => sender.application === application && (sender.facility === null || sender.facility === facility),
   );
+}
+
+/**
+ * Whether it is the test order of `axis doctor`, byte for byte but for its MSH-7 and MSH-10. That may come without being
+ * listed: the doctor could not tell a list that is right from one that shuts out everybody, and listing it would let its
+ * name send all else too. It is a test without effect, of some 250 bytes; whoever copies it gains a row in `hl7_messages`.
+ */
+export function isDoctorsTest(message: Hl7Message | null, raw: Buffer): boolean {
+  const msh = message === null ? undefined : segment(message, 'MSH');
+  const [at, controlId] = [component(msh, 7), component(msh, 10)];
+  const alike = /^\d{14}\+0000$/.test(at) && /^DOC[0-9A-F]{16}$/.test(controlId);
+  return alike && raw.equals(Buffer.from(testOrder(controlId, at)));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { testOrder } from '../../core/doctor.ts';
 import { parseHl7 } from '../../core/hl7-parse.ts';
-import { isAllowedSender, parseAllowedSenders, strangerAck } from '../../core/hl7-strangers.ts';
+import { isAllowedSender, isDoctorsTest, parseAllowedSenders, strangerAck } from '../../core/hl7-strangers.ts';
 
 const from = (application: string, facility: string) =>
   parseHl7(`MSH|^~\\&|${application}|${facility}|AXIS|AXIS|20260401||ADT^A08|7|P|2.5.1\r`);
@@ -18,6 +19,24 @@ describe('HL7 senders that may send', () => {
     expect(may('VOYAGER', '')).to.equal(false);
     expect(may('', '')).to.equal(false);
     expect(isAllowedSender(null, senders)).to.equal(false);
+  });
+
+  it('are beside the doctor’s test order, that very message and no other', () => {
+    const order = testOrder('DOC0123456789ABCDEF', '20260401000000+0000');
+    const taken = (text: string) => isDoctorsTest(parseHl7(text), Buffer.from(text));
+    expect(taken(order)).to.equal(true);
+    const others = [
+      order.replace('|T|', '|P|'),
+      order.replace('|T|', '||'),
+      order.replace('AXIS-DOCTOR|AXIS', 'AXIS-DOCTOR|ELSEWHERE'),
+      order.replace('AXIS-DOCTOR^^^AXIS^MR', 'P1^^^AXIS^MR'),
+      `${order}OBX|1|TX|||much more\r`,
+      order.replace('DOC0123456789ABCDEF', 'DOC0123456789ABCDEFDOC'),
+      order.replace('20260401000000', '20260401000000.1'),
+      'MSH|^~\\&|AXIS-DOCTOR|AXIS|AXIS|AXIS|20260401||ADT^A08|7|T|2.5.1\r',
+    ];
+    for (const other of others) expect(taken(other), other).to.equal(false);
+    expect(isDoctorsTest(null, Buffer.from(order))).to.equal(false);
   });
 
   it('that cannot be used are named by their place, never by their text', () => {

@@ -23,7 +23,7 @@ const COUNT = z.object({ count: z.coerce.number() });
 describe('axis doctor', () => {
   let rig: Rig;
   before(async () => {
-    rig = await startRig({ POLL_INTERVAL_MS: '500' });
+    rig = await startRig({ POLL_INTERVAL_MS: '500', HL7_ALLOWED_SENDERS: 'VOYAGER' });
   });
   after(async () => {
     await rig[Symbol.asyncDispose]();
