@@ -1,8 +1,8 @@
-/** What is written in the audit log; the database's own list is in sql/0012-audit-log.sql. */
+/** What is written in the audit log; the database's own list is in sql/0016-audit-opt-outs.sql. */
 export const AUDIT_EVENTS = [
   'upload', 'upload-refused', 'access-refused', 'hl7-refused-sender', 'operator-act', 'operator-view', 'replay',
-  'text-sent', 'text-failed', 'key-made', 'key-withdrawn', 'started', 'stopped', 'audit-read', 'audit-forgotten',
-  'audit-lost',
+  'text-sent', 'text-failed', 'text-held', 'opt-out', 'opt-in', 'key-made', 'key-withdrawn', 'started', 'stopped',
+  'audit-read', 'audit-forgotten', 'audit-lost',
 ] as const; // prettier-ignore
 export type AuditEvent = (typeof AUDIT_EVENTS)[number];
 

@@ -262,6 +262,39 @@ describe('the audit log in Postgres', () => {
     expect(JSON.stringify(rows)).not.to.match(/nguyen|614|results/i);
   });
 
+  it('gains a row with every text that is held for its number, once for each reason, and every STOP and START', async () => {
+    await sql(`
+      WITH p AS (INSERT INTO patients (source, external_id, name) VALUES ('ris', 'P1', 'NGUYEN^Anh') RETURNING id),
+           s AS (INSERT INTO studies (patient_id, source, accession_number, accession_key) SELECT id, 'ris', 'A1', 'A1' FROM p
+                 RETURNING id)
+      INSERT INTO sms_messages (study_id, state, reason, body, created_at, updated_at)
+      SELECT id, 'held', 'no-number', 'Your results', now(), '2026-04-01T02:00:00Z' FROM s`);
+    const set = (change: string) => `UPDATE sms_messages SET ${change}`;
+    await sql(set(`body = 'Other results'`));
+    await sql(set(`reason = 'opted-out'`));
+    await sql(set(`state = 'queued', reason = NULL, to_number = '+61412345678'`));
+    await db.transaction(async (trx) => {
+      await trx.raw(set(`state = 'held', reason = 'no-number', to_number = NULL`));
+      await trx.raw(set(`state = 'queued', reason = NULL, to_number = '+61412345678'`));
+    });
+    await sql(set(`state = 'held', reason = 'study-in-review', to_number = NULL`));
+    const choose = { number: '+61412345678' };
+    await inTransaction(db, (tx) => tx.keepOptChoice({ ...choose, sid: 'SM1', optedOut: true }, AT));
+    await inTransaction(db, (tx) => tx.keepOptChoice({ ...choose, sid: 'SM1', optedOut: true }, AT));
+    await inTransaction(db, (tx) => tx.keepOptChoice({ ...choose, sid: 'SM2', optedOut: false }, AT));
+    const rows = await readAudit(db, 0, 10);
+    expect(
+      rows.map(({ event, who, outcome, accessionNumber, detail }) => [event, who, outcome, accessionNumber, detail]),
+    ).to.deep.equal([
+      ['text-held', 'sidecar', 'refused', 'A1', { textId: 1, code: 'no-number' }],
+      ['text-held', 'sidecar', 'refused', 'A1', { textId: 1, code: 'opted-out' }],
+      ['opt-out', '', 'ok', null, { choiceId: 1, source: 'SM1' }],
+      ['opt-in', '', 'ok', null, { choiceId: 3, source: 'SM2' }],
+    ]);
+    expect(JSON.stringify(rows)).not.to.match(/nguyen|614|results/i);
+    expect((await check()).problems).to.deep.equal([]);
+  });
+
   it('belongs, as docs/audit.md says how, to a role of its own that the sidecar’s cannot pass by', async () => {
     const [, statements = ''] =
       /```sql\n(.*?)```/s.exec(readFileSync(new URL('../../../docs/audit.md', import.meta.url), 'utf8')) ?? [];
