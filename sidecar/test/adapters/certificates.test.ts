@@ -58,7 +58,7 @@ describe('the end of certificates', () => {
       ...{ host: '127.0.0.1', port: 0, target: { host: '127.0.0.1', port: 1 } },
       // As Orthanc, which looks at its files only when it starts.
       files: { ...folder.files, lookMs: 3_600_000 },
-      ...{ maxConnections: 4, idleTimeoutMs: 5000, log: LOG },
+      ...{ maxConnections: 4, idleTimeoutMs: 5000, log: LOG, onRefused: () => undefined },
     });
     folder.renew(ours.issue('orthanc', 90));
     const place = { host: '127.0.0.1', port: front.port };
