@@ -40,6 +40,7 @@ const FLOWS: Readonly<Record<string, readonly [scenario: string, step: RegExp]>>
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'back-up': 'e2e/backup.test.ts',
   'count-missing': 'e2e/backup.test.ts',
+  'draw-lost-again': 'flows/draw-lost-again.test.ts',
   'export-audit': 'flows/export-audit.test.ts',
   'forget-old': 'adapters/retention.test.ts',
   restore: 'e2e/backup.test.ts',
