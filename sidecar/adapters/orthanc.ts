@@ -5,6 +5,7 @@ import axios, { isAxiosError, type AxiosRequestConfig } from 'axios';
 import { z } from 'zod';
 import { cleanTag, type DicomBatch } from '../core/dicom.ts';
 import { Failure } from '../core/failure.ts';
+import { FIRST_PORTION, nextPortion } from '../core/portion.ts';
 import { orthancFailure, wentAway } from './orthanc-failure.ts';
 
 /** What Orthanc made of one file (Orthanc Book, "REST API": POST /instances). */
@@ -122,16 +123,24 @@ export function createOrthanc(options: OrthancOptions) {
     const request: AxiosRequestConfig = { ...more, ...limits, ...own, url, responseType: 'arraybuffer' };
     return send(what, request, z.instanceof(Buffer), (once) => once());
   };
-  const bulk = <T>(level: string, ids: readonly string[], schema: z.ZodType<T>): Promise<T> =>
-    ask(
-      'bulk-content',
-      {
-        method: 'POST',
-        url: '/tools/bulk-content',
-        data: { Resources: ids, Level: level, Metadata: level === 'Instance' },
-      },
-      schema,
-    );
+  let portion = FIRST_PORTION;
+  const bulk = async <T>(level: string, ids: readonly string[], schema: z.ZodType<T[]>): Promise<T[]> => {
+    const found: T[] = [];
+    for (let at = 0; at < ids.length;) {
+      const some = ids.slice(at, at + portion);
+      const data = { Resources: some, Level: level, Metadata: level === 'Instance' };
+      const begin = performance.now();
+      try {
+        found.push(...(await ask('bulk-content', { method: 'POST', url: '/tools/bulk-content', data }, schema)));
+      } catch (error) {
+        portion = nextPortion(portion, 'failed');
+        throw error;
+      }
+      portion = nextPortion(portion, { count: some.length, ms: performance.now() - begin });
+      at += some.length;
+    }
+    return found;
+  };
   const changeLabel = async (method: string, orthancId: string, label: string): Promise<void> => {
     try {
       await ask('label', { method, url: `/studies/${orthancId}/labels/${label}`, data: '' }, z.unknown());
@@ -234,13 +243,13 @@ export function createOrthanc(options: OrthancOptions) {
 
     /** Of these instances those that are there. */
     present: async (orthancIds: readonly string[]): Promise<ReadonlySet<string>> => {
-      const found = orthancIds.length === 0 ? [] : await bulk('Instance', orthancIds, IDENTIFIED);
+      const found = await bulk('Instance', orthancIds, IDENTIFIED);
       return new Set(found.map(({ ID }) => ID));
     },
 
     /** The labels of these studies; those that are gone are left out. */
     labels: async (orthancIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> => {
-      const studies = orthancIds.length === 0 ? [] : await bulk('Study', orthancIds, LABELLED);
+      const studies = await bulk('Study', orthancIds, LABELLED);
       return new Map(studies.map(({ ID, Labels }) => [ID, Labels]));
     },
 

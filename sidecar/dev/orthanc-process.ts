@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import axios from 'axios';
 import { z } from 'zod';
@@ -74,7 +75,14 @@ export async function startOrthanc(
   const url = `http://127.0.0.1:${httpPort}`;
   let child: Child | undefined;
 
+  const addIndex = (): void => {
+    const file = join(folder.outside, 'db', 'index');
+    if (!existsSync(file)) return;
+    using database = new DatabaseSync(file);
+    database.exec(readFileSync(ours('index.sql'), 'utf8'));
+  };
   const start = async (): Promise<void> => {
+    addIndex();
     const env = { ORTHANC_USERNAME: username, ORTHANC_PASSWORD: password };
     child = startInside('Orthanc', [`${folder.inside}/orthanc.json`], env);
     await untilReady(child, 'Orthanc', async () => {

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { OrthancProcess } from '../orthanc-process.ts';
 
 /** What to fill Orthanc with: `images` of `size` x `size` pixels in each of the studies of a group. */
 export interface Filling {
@@ -41,4 +42,16 @@ export async function fill(filling: Filling): Promise<Filled> {
   await once(child, 'exit');
   process.off('exit', end);
   return FILLED.parse(answer);
+}
+
+/** As {@link fill}, and then a restart, with which Orthanc has the index of `orthanc/index.sql`. */
+export async function fillFirst(
+  orthanc: OrthancProcess,
+  what: Omit<Filling, 'url' | 'username' | 'password' | 'connections'>,
+): Promise<Filled> {
+  const { url, username, password } = orthanc;
+  const filled = await fill({ url, username, password, connections: 8, ...what });
+  await orthanc.stop();
+  await orthanc.start();
+  return filled;
 }

@@ -1,6 +1,6 @@
 import { startOrthanc } from '../orthanc-process.ts';
 import { startPostgres } from '../postgres-process.ts';
-import { fill } from './fill.ts';
+import { fill, fillFirst } from './fill.ts';
 import { linkToEnd, linkWhile } from './linking.ts';
 import { alternate, percentile, type Figure } from './measure.ts';
 import { databaseWithOrders, openParts, orthancOf, scaled, type Extent } from './world.ts';
@@ -30,7 +30,7 @@ export async function benchLag(extent: Extent): Promise<Figure[]> {
   const nextGroup = (): number => groups.shift() ?? 0;
   const total = studies * PER_STUDY;
   const late: number[] = [];
-  await fill({ ...to, group: nextGroup() });
+  await fillFirst(orthancProcess, { seed, studies, images: PER_STUDY, size: SIZE, group: nextGroup() });
   const ours = async (): Promise<number> => {
     await linkToEnd({ ...parts, orthanc });
     const { result, committedAt } = await linkWhile(

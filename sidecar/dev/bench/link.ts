@@ -4,7 +4,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { startOrthanc, type OrthancProcess } from '../orthanc-process.ts';
 import { startPostgres } from '../postgres-process.ts';
-import { fill } from './fill.ts';
+import { fillFirst } from './fill.ts';
 import { linkToEnd } from './linking.ts';
 import { alternate, timed, type Figure } from './measure.ts';
 import { databaseWithOrders, openParts, orthancOf, scaled, withCopy, type Extent } from './world.ts';
@@ -96,9 +96,8 @@ export async function benchLink(extent: Extent): Promise<Figure[]> {
   const studies = scaled(STUDIES, extent);
   const total = studies * PER_STUDY;
   extent.say(`filling Orthanc with ${total} images`);
-  const { url, username, password } = orthancProcess;
   const what = { seed: extent.seed, group: 1, studies, images: PER_STUDY, size: 16 };
-  await fill({ url, username, password, connections: 8, ...what });
+  await fillFirst(orthancProcess, what);
   const databaseUrl = await databaseWithOrders(postgres, { ...what, groups: [what.group] });
   const ours = (): Promise<number> =>
     withCopy(postgres, databaseUrl, async (copyUrl) => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { startSidecarProcess } from '../sidecar-process.ts';
 import { startStack } from '../stack.ts';
-import { fill } from './fill.ts';
+import { fillFirst } from './fill.ts';
 import type { Figure } from './measure.ts';
 import { scaled, type Extent } from './world.ts';
 
@@ -23,10 +23,9 @@ export async function benchMemory(extent: Extent): Promise<Figure[]> {
   await using stack = await startStack({ durable: true });
   const studies = scaled(STUDIES, extent);
   const total = studies * PER_STUDY;
-  const { url, username, password } = stack.orthanc;
   const what = { seed: extent.seed, group: 300, studies, images: PER_STUDY, size: 16 };
   extent.say(`filling Orthanc with ${total} images`);
-  await fill({ url, username, password, connections: 8, ...what });
+  await fillFirst(stack.orthanc, what);
   const databases = Array.from({ length: extent.repeats }, () => stack.postgres.createDatabase());
   const [first, second]: [number[], number[]] = [[], []];
   for (const made of databases) {

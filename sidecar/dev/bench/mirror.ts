@@ -12,7 +12,7 @@ import { createMirroring } from '../../mirroring.ts';
 import { startAzurite, type AzuriteProcess } from '../azurite-process.ts';
 import { startOrthanc } from '../orthanc-process.ts';
 import { startPostgres } from '../postgres-process.ts';
-import { fill } from './fill.ts';
+import { fill, fillFirst } from './fill.ts';
 import { linkToEnd } from './linking.ts';
 import { alternate, timed, type Figure } from './measure.ts';
 import {
@@ -122,7 +122,9 @@ export async function benchMirror(extent: Extent): Promise<Figure[]> {
   const { url, username, password } = orthancProcess;
   const to = { url, username, password, connections: 8, seed, studies, images: PER_STUDY, size: SIZE };
   const databaseUrl = await databaseWithOrders(postgres, { seed, studies, groups: [200] });
-  const ids = (await fill({ ...to, group: 200 })).stored.map(([id]) => id);
+  const ids = (
+    await fillFirst(orthancProcess, { seed, studies, images: PER_STUDY, size: SIZE, group: 200 })
+  ).stored.map(([id]) => id);
   {
     await using parts = openParts(databaseUrl);
     await linkToEnd({ ...parts, orthanc });
