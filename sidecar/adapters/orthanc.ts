@@ -66,6 +66,9 @@ const STUDIES = z.array(
 const LABELLED = z.array(z.object({ ID: z.string(), Labels: z.array(z.string()) }));
 const IDENTIFIED = z.array(z.object({ ID: z.string() }));
 const STORED = z.object({ ID: z.string(), ParentStudy: z.string(), Status: z.enum(['Success', 'AlreadyStored']) });
+/** What a query takes as it is: no wildcard, no list (DICOM PS3.5, section 9). */
+const PLAIN_UID = /^[0-9.]{1,64}$/;
+const UIDS_AT_ONCE = 100;
 const ERROR_BODY = z.object({ Message: z.string().default(''), Details: z.string().default('') });
 
 /** What Orthanc answers to a file that it will never store; 404 is "Inexistent tag". */
@@ -141,6 +144,22 @@ export function createOrthanc(options: OrthancOptions) {
     }
     return found;
   };
+  // Of a series itself Orthanc tells whether it is complete, for which it reads what it knows of each of its images, and
+  // more the larger the archive is. Found by their studies they come without.
+  const seriesOf = async (studies: readonly z.infer<typeof STUDIES>[number][], wanted: ReadonlySet<string>) => {
+    const found: z.infer<typeof SERIES> = [];
+    const uids = studies.map(({ MainDicomTags }) => MainDicomTags.StudyInstanceUID);
+    const plain = [...new Set(uids.filter((uid) => PLAIN_UID.test(uid)))];
+    for (let at = 0; at < plain.length; at += UIDS_AT_ONCE) {
+      const Query = { StudyInstanceUID: plain.slice(at, at + UIDS_AT_ONCE).join('\\') };
+      const data = { Level: 'Series', Query, Expand: true, ResponseContent: ['MainDicomTags', 'Parent'] };
+      found.push(...(await ask('find', { method: 'POST', url: '/tools/find', data }, SERIES)));
+    }
+    const series = found.filter(({ ID }) => wanted.has(ID));
+    const known = new Set(series.map(({ ID }) => ID));
+    const missing = [...wanted].filter((id) => !known.has(id));
+    return [...series, ...(await bulk('Series', missing, SERIES))];
+  };
   const changeLabel = async (method: string, orthancId: string, label: string): Promise<void> => {
     try {
       await ask('label', { method, url: `/studies/${orthancId}/labels/${label}`, data: '' }, z.unknown());
@@ -182,8 +201,10 @@ export function createOrthanc(options: OrthancOptions) {
     async readInstances(orthancIds: readonly string[]): Promise<DicomBatch> {
       if (orthancIds.length === 0) return { instances: [], series: [], studies: [] };
       const instances = await bulk('Instance', orthancIds, INSTANCES);
-      const series = await bulk('Series', [...new Set(instances.map(({ ParentSeries }) => ParentSeries))], SERIES);
-      const studies = await bulk('Study', [...new Set(series.map(({ ParentStudy }) => ParentStudy))], STUDIES);
+      const wanted = new Set(instances.map(({ ParentSeries }) => ParentSeries));
+      const parents = await bulk('Study', [...wanted], STUDIES);
+      const studies = [...new Map(parents.map((study) => [study.ID, study])).values()];
+      const series = await seriesOf(studies, wanted);
       const [seriesIds, studyIds] = [new Set(series.map(({ ID }) => ID)), new Set(studies.map(({ ID }) => ID))];
       const complete = new Set(series.filter(({ ParentStudy }) => studyIds.has(ParentStudy)).map(({ ID }) => ID));
       return {
