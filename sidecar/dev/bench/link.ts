@@ -16,7 +16,9 @@ const PAGE = 1000;
 const ONE_BY_ONE = 2000;
 
 const CHANGES = z.object({ Changes: z.array(z.object({ ID: z.string(), Seq: z.number() })), Done: z.boolean() });
-const CHILDREN = z.array(z.object({ ParentSeries: z.string().optional(), ParentStudy: z.string().optional() }));
+const PARENTS = z.array(z.object({ ParentSeries: z.string() }));
+const UIDS = z.array(z.object({ MainDicomTags: z.object({ StudyInstanceUID: z.string() }) }));
+const SERIES = z.array(z.object({ ID: z.string() }));
 const TAGS = z.object({ AccessionNumber: z.string(), SOPInstanceUID: z.string() });
 
 function bareClient(orthanc: OrthancProcess, stack: AsyncDisposableStack): AxiosInstance {
@@ -40,23 +42,17 @@ async function* pages(client: AxiosInstance): AsyncGenerator<string[]> {
 
 /** The limit: the same feed and the same tags, and nothing done with them. */
 async function readAll(client: AxiosInstance): Promise<void> {
-  const bulk = async (level: string, ids: readonly string[]): Promise<unknown> =>
-    (
-      await client.post<unknown>('/tools/bulk-content', {
-        Resources: ids,
-        Level: level,
-        Metadata: level === 'Instance',
-      })
-    ).data;
+  const ask = async (path: string, what: object): Promise<unknown> => (await client.post<unknown>(path, what)).data;
   for await (const ids of pages(client)) {
     if (ids.length === 0) continue;
-    const series = new Set(
-      CHILDREN.parse(await bulk('Instance', ids)).flatMap(({ ParentSeries }) => ParentSeries ?? []),
-    );
-    const studies = new Set(
-      CHILDREN.parse(await bulk('Series', [...series])).flatMap(({ ParentStudy }) => ParentStudy ?? []),
-    );
-    await bulk('Study', [...studies]);
+    const instances = await ask('/tools/bulk-content', { Resources: ids, Level: 'Instance', Metadata: true });
+    const series = new Set(PARENTS.parse(instances).map(({ ParentSeries }) => ParentSeries));
+    const studies = await ask('/tools/bulk-content', { Resources: [...series], Level: 'Study', Metadata: false });
+    const uids = UIDS.parse(studies).map(({ MainDicomTags }) => MainDicomTags.StudyInstanceUID);
+    const Query = { StudyInstanceUID: uids.join('\\') };
+    const ResponseContent = ['MainDicomTags', 'Parent'];
+    const found = await ask('/tools/find', { Level: 'Series', Query, Expand: true, ResponseContent });
+    if (SERIES.parse(found).length < series.size) throw new Error('not all series were found');
   }
 }
 
