@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
-import { BLOB_FLAG, execute, ID_ROW, query } from './query.ts';
+import { ADD_JOBS, BLOB_FLAG, execute, ID_ROW, query } from './query.ts';
 
 // Not at once: a modification in Orthanc deletes what it was made from at its end.
 export const ADD_LOOKS = `
@@ -12,7 +12,7 @@ WITH jobs AS MATERIALIZED (
     WHERE i.orthanc_id = ANY (CAST(:sources AS text[]))
   ) AS modified
 )
-SELECT count(*) AS count FROM jobs, LATERAL graphile_worker.add_jobs(jobs.specs) WHERE jobs.specs IS NOT NULL`;
+${ADD_JOBS}`;
 
 export const MOVE_DELETED_IMAGES = `
 WITH gone AS (
@@ -33,7 +33,7 @@ WITH jobs AS MATERIALIZED (
                        ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec) AS specs
   FROM unnest(CAST(:orthancIds AS text[])) AS id
 )
-SELECT count(*) AS count FROM jobs, LATERAL graphile_worker.add_jobs(jobs.specs) WHERE jobs.specs IS NOT NULL`;
+${ADD_JOBS}`;
 
 export const REMOVE_EMPTY_SERIES = `
 DELETE FROM series s
@@ -67,13 +67,17 @@ WITH emptied AS MATERIALIZED (
 SELECT id, studies FROM emptied`;
 
 export const REMOVE_OWN_STUDIES = `
-WITH gone AS (
-  DELETE FROM studies s USING dicom_studies d
-  WHERE d.id = ANY (CAST(:ids AS bigint[])) AND d.status = 'deleted' AND s.source = 'dicom'
-    AND s.study_instance_uid = d.study_instance_uid
-  RETURNING s.patient_id
+WITH own AS MATERIALIZED (
+  SELECT s.id
+  FROM (SELECT study_instance_uid, status FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[])) OFFSET 0) d
+  CROSS JOIN LATERAL (
+    SELECT id FROM studies WHERE source = 'dicom' AND study_instance_uid = d.study_instance_uid OFFSET 0
+  ) s
+  WHERE d.status = 'deleted'
+), gone AS (
+  DELETE FROM studies WHERE id = ANY (ARRAY(SELECT id FROM own)) RETURNING patient_id
 )
-DELETE FROM patients p USING gone WHERE p.id = gone.patient_id AND p.source = 'dicom'`;
+DELETE FROM patients WHERE id = ANY (ARRAY(SELECT patient_id FROM gone)) AND source = 'dicom'`;
 
 const IMAGES_OF = `
 SELECT i.orthanc_id AS id FROM images i JOIN series s ON s.id = i.series_id

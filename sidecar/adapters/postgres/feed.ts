@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { accessionKey, cleanAccession } from '../../core/accession.ts';
 import { parseDate, type DicomBatch } from '../../core/dicom.ts';
 import { MIRROR_ATTEMPTS } from './images.ts';
-import { BLOB_FLAG, execute, ID_ROW, query } from './query.ts';
+import { ADD_JOBS, BLOB_FLAG, execute, ID_ROW, query } from './query.ts';
 
 export const READ_CURSOR = 'SELECT server_id AS "serverId", seq FROM feed_cursor';
 export const SAVE_CURSOR = `
@@ -65,7 +65,7 @@ WITH added AS (
                        'mirror-image:' || id, 0, ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec) AS specs
   FROM added
 )
-SELECT count(*) AS count FROM jobs, LATERAL graphile_worker.add_jobs(jobs.specs) WHERE jobs.specs IS NOT NULL`;
+${ADD_JOBS}`;
 
 /** Where the feed has come to, outside any transaction; `null` before the first page. */
 export async function readCursor(db: Knex): Promise<{ serverId: string; seq: number } | null> {

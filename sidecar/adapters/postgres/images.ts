@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { MOST_BEGUN } from '../../core/rendering.ts';
 import type { By, FailedImages } from '../../core/operator.ts';
-import { BLOB_FLAG, execute, query } from './query.ts';
+import { ADD_JOBS, BLOB_FLAG, execute, query } from './query.ts';
 
 // In one statement, so that in the common case a rendering costs no more than to read its row.
 export const BEGIN = `
@@ -16,15 +16,15 @@ SELECT orthanc_id AS "orthancId", sop_class_uid AS "sopClassUid", transfer_synta
        number_of_frames AS "numberOfFrames", render_begun AS "begunBefore"
 FROM image`;
 
-const ENDED_ONE = 'UPDATE images SET render_begun = greatest(render_begun - 1, 0) WHERE id = :imageId';
+export const ENDED_ONE = 'UPDATE images SET render_begun = greatest(render_begun - 1, 0) WHERE id = :imageId';
 const ENDED_ALL = 'UPDATE images SET render_begun = 0 WHERE id = :imageId';
 
-const MARK_MIRRORED = `
+export const MARK_MIRRORED = `
 UPDATE images SET mirror_status = 'mirrored', mirror_reason = NULL, image_url = :imageUrl, thumbnail_url = :thumbnailUrl,
                   mirrored_at = :now, render_begun = 0
 WHERE id = :imageId`;
 
-const MARK_UNRENDERABLE = `
+export const MARK_UNRENDERABLE = `
 UPDATE images SET mirror_status = :status, mirror_reason = :reason, render_begun = 0
 WHERE id = :imageId AND mirror_status <> 'mirrored'`;
 
@@ -43,7 +43,7 @@ WITH again AS (
                        'mirror-image:' || id, 0, ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec) AS specs
   FROM again
 )
-SELECT count(*) AS count FROM jobs, LATERAL graphile_worker.add_jobs(jobs.specs) WHERE jobs.specs IS NOT NULL`;
+${ADD_JOBS}`;
 
 /** An attempt waits e^n seconds (at most some six hours) after the n-th: 16 attempts are a bit over two days. */
 export const MIRROR_ATTEMPTS = 16;

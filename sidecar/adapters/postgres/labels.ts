@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
-import { execute, query } from './query.ts';
+import { ADD_JOBS, execute, query } from './query.ts';
 
 /** An attempt waits e^n seconds (at most some six hours) after the n-th; what is missed the sweep repairs. */
 const LABEL_ATTEMPTS = 12;
@@ -35,7 +35,7 @@ WITH labelled AS (
                        'label-study:' || id, -1, NULL)::graphile_worker.job_spec ORDER BY id) AS specs
   FROM labelled
 )
-SELECT count(*) AS count FROM jobs, LATERAL graphile_worker.add_jobs(jobs.specs) WHERE jobs.specs IS NOT NULL`;
+${ADD_JOBS}`;
 
 const array = (ids: readonly string[]): string => `{${ids.join(',')}}`;
 

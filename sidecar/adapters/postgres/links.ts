@@ -46,7 +46,9 @@ const STUDY_ROW = z.object({
   ),
 });
 
-// The RIS studies that core/match.ts asks for, per DICOM study: one index look-up for each rule.
+// The RIS studies that core/match.ts asks for, per DICOM study: one index look-up for each rule, for which OFFSET 0 keeps
+// the planner from beginning at the other end, with all studies of a day, and the order by birth date from reading another
+// index whole while the tables are small.
 export const LOAD_RIS_STUDIES = `
 WITH tags AS MATERIALIZED (
   SELECT d.study_instance_uid, t.*
@@ -60,15 +62,22 @@ WITH tags AS MATERIALIZED (
   FROM tags t JOIN studies s ON s.study_instance_uid = t.study_instance_uid AND s.source = 'ris'
   UNION
   SELECT t.dicom_study_id, s.id
-  FROM tags t
-  JOIN patients p ON upper(p.external_id) = upper(t.patient_id) AND p.source = 'ris'
-  JOIN studies s ON s.patient_id = coalesce(p.merged_into, p.id) AND s.study_date = t.study_date AND s.source = 'ris'
+  FROM tags t CROSS JOIN LATERAL (
+    SELECT coalesce(merged_into, id) AS id FROM patients
+    WHERE upper(external_id) = upper(t.patient_id) AND source = 'ris' OFFSET 0
+  ) p CROSS JOIN LATERAL (
+    SELECT id FROM studies WHERE patient_id = p.id AND study_date = t.study_date AND source = 'ris' OFFSET 0
+  ) s
   WHERE t.patient_id <> ''
   UNION
   SELECT t.dicom_study_id, s.id
-  FROM tags t
-  JOIN patients p ON p.birth_date = t.patient_birth_date AND p.source = 'ris'
-  JOIN studies s ON s.patient_id = p.id AND s.source = 'ris' AND s.study_date BETWEEN t.study_date - 2 AND t.study_date + 2
+  FROM tags t CROSS JOIN LATERAL (
+    SELECT id FROM patients
+    WHERE birth_date BETWEEN t.patient_birth_date AND t.patient_birth_date AND source = 'ris' ORDER BY birth_date OFFSET 0
+  ) p CROSS JOIN LATERAL (
+    SELECT id FROM studies
+    WHERE patient_id = p.id AND study_date BETWEEN t.study_date - 2 AND t.study_date + 2 AND source = 'ris' OFFSET 0
+  ) s
 )
 SELECT f.dicom_study_id, s.id, s.accession_number, coalesce(s.study_instance_uid, '') AS study_instance_uid,
        (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')) ORDER BY m.id)
@@ -116,10 +125,11 @@ SELECT new_patient_id, 'dicom', study_instance_uid, modalities[1], nullif(study_
 export const REFRESH_OWN_STUDIES = `
 WITH told AS MATERIALIZED (
   SELECT s.id, s.patient_id AS own_patient_id, d.modalities, t.*
-  FROM dicom_studies d
-  JOIN studies s ON s.source = 'dicom' AND s.study_instance_uid = d.study_instance_uid
-  JOIN LATERAL (SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1) t ON true
-  WHERE d.id = ANY (CAST(:ids AS bigint[]))
+  FROM (SELECT id, study_instance_uid, modalities FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[])) OFFSET 0) d
+  CROSS JOIN LATERAL (
+    SELECT id, patient_id FROM studies WHERE source = 'dicom' AND study_instance_uid = d.study_instance_uid OFFSET 0
+  ) s
+  CROSS JOIN LATERAL (SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1) t
 ), patients_told AS (
   UPDATE patients p
   SET external_id = nullif(t.patient_id, ''), issuer = nullif(t.issuer, ''), name = nullif(t.patient_name, ''),
@@ -157,13 +167,17 @@ FROM saved s ORDER BY s.id`;
 
 // What an adopted DICOM study leaves behind.
 export const REMOVE_ABANDONED_STUDIES = `
-WITH gone AS (
-  DELETE FROM studies s USING dicom_studies d
-  WHERE d.id = ANY (CAST(:ids AS bigint[])) AND s.source = 'dicom' AND s.study_instance_uid = d.study_instance_uid
-    AND d.status = 'linked' AND d.study_id <> s.id
-  RETURNING s.patient_id
+WITH abandoned AS MATERIALIZED (
+  SELECT s.id
+  FROM (SELECT study_instance_uid, study_id, status FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[])) OFFSET 0) d
+  CROSS JOIN LATERAL (
+    SELECT id FROM studies WHERE source = 'dicom' AND study_instance_uid = d.study_instance_uid OFFSET 0
+  ) s
+  WHERE d.status = 'linked' AND d.study_id <> s.id
+), gone AS (
+  DELETE FROM studies WHERE id = ANY (ARRAY(SELECT id FROM abandoned)) RETURNING patient_id
 )
-DELETE FROM patients p USING gone WHERE p.id = gone.patient_id AND p.source = 'dicom'`;
+DELETE FROM patients WHERE id = ANY (ARRAY(SELECT patient_id FROM gone)) AND source = 'dicom'`;
 
 // The DICOM studies whose decision may rest on these RIS studies, as they are now or as they were when decided: each an
 // index look-up, for which OFFSET 0 keeps the planner from beginning at the other end.

@@ -13,7 +13,7 @@ WITH brought AS (
 DELETE FROM reports
 WHERE id IN (SELECT id FROM brought WHERE accession_key <> ALL (CAST(:keys AS text[])))`;
 
-const SAVE_REPORT = `
+export const SAVE_REPORT = `
 INSERT INTO reports AS r (study_id, version, status, body, text_stands, reported_at, hl7_message_id, said_at, patient_id,
                           created_at)
 SELECT :studyId, 1 + coalesce((SELECT max(version) FROM reports WHERE study_id = :studyId), 0), :status, :body, :textStands,

@@ -21,9 +21,13 @@ const KEEP_OPT_CHOICE = `
 INSERT INTO sms_opt_outs (source, number, opted_out, said_at) VALUES (:sid, :number, :optedOut, :now)
 ON CONFLICT (source) DO NOTHING RETURNING id`;
 
+// OFFSET 0 keeps the planner from beginning with all texts that are held.
 export const STUDIES_TEXTING = `
-SELECT s.id FROM patients p JOIN studies s ON s.patient_id = p.id JOIN sms_messages m ON m.study_id = s.id
-WHERE p.phone_number = :number AND m.state IN ('held', 'queued') ORDER BY s.id`;
+SELECT s.id
+FROM (SELECT id FROM patients WHERE phone_number = :number OFFSET 0) p
+CROSS JOIN LATERAL (SELECT id FROM studies WHERE patient_id = p.id OFFSET 0) s
+CROSS JOIN LATERAL (SELECT state FROM sms_messages WHERE study_id = s.id OFFSET 0) m
+WHERE m.state IN ('held', 'queued') ORDER BY s.id`;
 
 /** Keeps what became of a message, whoever's SID it is; receipts may come in any order and any number of times. */
 export async function keepReceipt(db: Knex, { sid, status, errorCode }: Receipt, now: Date): Promise<void> {

@@ -1,18 +1,19 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import type { SmsPlan, SmsSubject } from '../../core/sms-plan.ts';
-import { execute, ID_ROW, query } from './query.ts';
+import { ADD_JOBS, execute, ID_ROW, query } from './query.ts';
 import { optedOut } from './sms-receipts.ts';
+
+// By their candidates, for which OFFSET 0 keeps the planner from reading all that is open.
+const CLAIMING = '(SELECT status, rule FROM dicom_studies WHERE candidate_ids @> ARRAY[s.id] OFFSET 0)';
 
 // Studies with a final report whose text is not begun. Images in review that claim the study hold its text too: whose
 // images were read is then not known.
 export const LOAD_SMS_SUBJECTS = `
 SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_number, p.phone_problem, f.first_final_at,
        current.status AS report_status, current.withheld, ${optedOut('p.phone_number')} AS opted_out,
-       EXISTS (SELECT 1 FROM dicom_studies d
-               WHERE d.status = 'review' AND d.candidate_ids @> ARRAY[s.id]) AS in_review,
-       EXISTS (SELECT 1 FROM dicom_studies d
-               WHERE d.status = 'provisional' AND d.rule = 'person' AND d.candidate_ids @> ARRAY[s.id])
+       EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status = 'review') AS in_review,
+       EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status = 'provisional' AND d.rule = 'person')
          AND NOT EXISTS (SELECT 1 FROM dicom_studies d WHERE d.study_id = s.id) AS images_taken
 FROM studies s
 JOIN patients p ON p.id = s.patient_id
@@ -51,8 +52,11 @@ ON CONFLICT (study_id, kind) DO UPDATE
 RETURNING id, state`;
 
 export const ADD_SMS_JOB = `
-SELECT graphile_worker.add_job('send-sms', json_build_object('smsId', CAST(:smsId AS text)),
-                               job_key := 'send-sms:' || CAST(:smsId AS text), run_at := CAST(:at AS timestamptz))`;
+WITH jobs AS MATERIALIZED (
+  SELECT ARRAY[ROW('send-sms', json_build_object('smsId', CAST(:smsId AS text)), NULL, CAST(:at AS timestamptz), NULL,
+                   'send-sms:' || CAST(:smsId AS text), 0, NULL)::graphile_worker.job_spec] AS specs
+)
+${ADD_JOBS}`;
 
 /** The statements that plan texts, inside one transaction. */
 export function smsPlanStatements(trx: Knex.Transaction) {
@@ -100,7 +104,7 @@ const SMS_ROW = z.object({
   since: z.date().nullable(),
 });
 
-const LOCK_SMS = `
+export const LOCK_SMS = `
 SELECT state, to_number AS "to", body, attempts, not_before AS "notBefore", sending_since AS since
 FROM sms_messages WHERE id = :smsId FOR UPDATE`;
 
@@ -114,7 +118,7 @@ const BEGUN_ROW = ID_ROW.extend({ lookFrom: z.date().nullable() });
 const HOLD_OPTED_OUT = `
 UPDATE sms_messages SET state = 'held', reason = 'opted-out', to_number = NULL, updated_at = :now WHERE id = :smsId`;
 
-const MARK_SENT = `
+export const MARK_SENT = `
 UPDATE sms_messages SET state = 'sent', reason = NULL, twilio_sid = :sid, sent_at = :now, updated_at = :now
 WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
 

@@ -3,6 +3,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { table } from '../../core/table.ts';
+import { benchGrowth } from './growth.ts';
 import { benchHl7 } from './hl7.ts';
 import { benchLag } from './lag.ts';
 import { benchLink } from './link.ts';
@@ -25,6 +26,7 @@ const PARTS: Readonly<Record<string, (extent: Extent) => Promise<Figure[]>>> = {
   lag: benchLag,
   mirror: benchMirror,
   hl7: benchHl7,
+  growth: benchGrowth,
   memory: benchMemory,
   start: benchStart,
 };

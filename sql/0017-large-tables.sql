@@ -1,0 +1,5 @@
+-- When a patient's row goes, the database looks whether a report names it: without this, at every report.
+CREATE INDEX reports_patient ON reports (patient_id);
+
+-- Nothing looks by it, and plans made while the tables were empty took it for a short way to all orders.
+DROP INDEX studies_date;
