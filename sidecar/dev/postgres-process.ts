@@ -43,9 +43,17 @@ function installBinaries(): string {
 const startBinary = (binaries: string, name: string, args: readonly string[]): Child =>
   startInside(`${binaries}/bin/${name}`, args, { LD_LIBRARY_PATH: `${binaries}/lib` });
 
+/** What docker-compose.yml gives Postgres as well: indexes that are looked up at random stay in memory, after a restart too. */
+export const SERVER_SETTINGS = [
+  'shared_buffers=512MB',
+  'max_wal_size=2GB',
+  'checkpoint_timeout=15min',
+  'shared_preload_libraries=pg_prewarm',
+];
+
 /**
  * A Postgres of its own on loopback. `name` keeps its data for the next start; without one they go with it, and it does
- * not wait for the disk unless it is to be `durable`.
+ * not wait for the disk unless it is to be `durable`, as in production.
  */
 export async function startPostgres(
   options: {
@@ -74,7 +82,7 @@ export async function startPostgres(
       'max_connections=300',
       ...(options.name === undefined && options.durable !== true
         ? ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']
-        : []),
+        : SERVER_SETTINGS),
     ];
     const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
     child = startBinary(binaries, 'postgres', args);

@@ -3,6 +3,7 @@ import { parseEnv } from 'node:util';
 import { expect } from 'chai';
 import { BACKUP_ONLY_NAMES, BACKUP_SETTING_NAMES, loadBackupConfig } from '../backup-config.ts';
 import { loadConfig, SETTING_NAMES } from '../config.ts';
+import { SERVER_SETTINGS } from '../dev/postgres-process.ts';
 
 const FILE_NAMES = [
   'ORTHANC_PASSWORD_FILE',
@@ -92,6 +93,13 @@ describe('docker-compose.yml', () => {
   it('passes every setting of backups on to them', () => {
     const files = FILE_NAMES.filter((name) => BACKUP_SETTING_NAMES.includes(name.replace(/_FILE$/, '')));
     expect(passedTo('backup')).to.deep.equal([...BACKUP_SETTING_NAMES, ...files, ...BACKUP_FILE_NAMES].toSorted());
+  });
+
+  it('gives Postgres the settings that its speed was measured with', () => {
+    const [, command = ''] =
+      /^ {4}command: >-\n((?: {6}.*\n)+)/m.exec(compose.slice(compose.indexOf('\n  postgres:'))) ?? [];
+    const settings = [...command.matchAll(/-c (\S+)/g)].map(([, setting]) => setting);
+    expect(settings).to.deep.equal(SERVER_SETTINGS);
   });
 
   it('uses what only it knows', () => {

@@ -48,6 +48,7 @@ FROM jsonb_to_recordset(CAST(:series AS jsonb))
 JOIN dicom_studies d ON d.study_instance_uid = r.study_instance_uid
 ON CONFLICT (orthanc_id) DO NOTHING`;
 
+// In the order of their index, which is large, but mirrored series by series.
 export const SAVE_IMAGES = `
 WITH added AS (
   INSERT INTO images (series_id, orthanc_id, sop_instance_uid, sop_class_uid, transfer_syntax_uid, instance_number,
@@ -58,11 +59,13 @@ WITH added AS (
     AS r(orthanc_id text, orthanc_series_id text, sop_instance_uid text, sop_class_uid text, transfer_syntax_uid text,
          instance_number integer, number_of_frames integer)
   JOIN series s ON s.orthanc_id = r.orthanc_series_id
+  ORDER BY r.orthanc_id
   ON CONFLICT (orthanc_id) DO NOTHING
-  RETURNING id
+  RETURNING id, series_id, instance_number
 ), jobs AS MATERIALIZED (
   SELECT array_agg(ROW('mirror-image', json_build_object('imageId', CAST(id AS text)), NULL, NULL, :maxAttempts,
-                       'mirror-image:' || id, 0, ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec) AS specs
+                       'mirror-image:' || id, 0, ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec
+                   ORDER BY series_id, instance_number, id) AS specs
   FROM added
 )
 ${ADD_JOBS}`;
