@@ -47,8 +47,7 @@ const STUDY_ROW = z.object({
 });
 
 // The RIS studies that core/match.ts asks for, per DICOM study: one index look-up for each rule, for which OFFSET 0 keeps
-// the planner from beginning at the other end, with all studies of a day, and the order by birth date from reading another
-// index whole while the tables are small.
+// the planner from beginning at the other end: with all studies of a day.
 export const LOAD_RIS_STUDIES = `
 WITH tags AS MATERIALIZED (
   SELECT d.study_instance_uid, t.*
@@ -72,8 +71,7 @@ WITH tags AS MATERIALIZED (
   UNION
   SELECT t.dicom_study_id, s.id
   FROM tags t CROSS JOIN LATERAL (
-    SELECT id FROM patients
-    WHERE birth_date BETWEEN t.patient_birth_date AND t.patient_birth_date AND source = 'ris' ORDER BY birth_date OFFSET 0
+    SELECT id FROM patients WHERE birth_date = t.patient_birth_date AND source = 'ris' OFFSET 0
   ) p CROSS JOIN LATERAL (
     SELECT id FROM studies
     WHERE patient_id = p.id AND study_date BETWEEN t.study_date - 2 AND t.study_date + 2 AND source = 'ris' OFFSET 0

@@ -13,9 +13,6 @@ export interface SaidBefore {
   readonly keys: readonly string[];
 }
 
-// In the order of patients_ris_identity, so that no other index looks as good for it while the table is small.
-const BY_IDENTITY = `ORDER BY upper(external_id), upper(coalesce(issuer, '')) OFFSET 0`;
-
 // Some frames and all that they bear on, in one round trip, a row a thing; each an index look-up, for which OFFSET 0 keeps the
 // planner from beginning at the other end. Related are all identifiers that those named may stand
 // for or be told of: the same one of any authority, and those merged with it. What has no row yet gets its id here, which
@@ -27,13 +24,13 @@ WITH RECURSIVE named AS MATERIALIZED (
     WITH ORDINALITY AS r(external_id, issuer, position)
 ), related (id) AS (
   (SELECT p.id FROM named n CROSS JOIN LATERAL (
-     SELECT id FROM patients WHERE source = 'ris' AND upper(external_id) = n.number ${BY_IDENTITY}) p
+     SELECT id FROM patients WHERE source = 'ris' AND upper(external_id) = n.number OFFSET 0) p
    UNION SELECT unnest(CAST(:patientIds AS bigint[])))
   UNION
   SELECT n.id FROM related CROSS JOIN LATERAL (
     (SELECT id FROM patients
      WHERE source = 'ris' AND upper(external_id) = (SELECT upper(p.external_id) FROM patients p WHERE p.id = related.id)
-     ${BY_IDENTITY})
+     OFFSET 0)
     UNION ALL SELECT survivor_id FROM patient_merges WHERE prior_id = related.id
     UNION ALL SELECT prior_id FROM patient_merges WHERE survivor_id = related.id
   ) n
@@ -60,7 +57,7 @@ SELECT json_build_object('kind', 'named', 'position', n.position, 'identity', AR
                          'id', CAST(coalesce(p.id, nextval('patients_id_seq')) AS text))
 FROM named n LEFT JOIN LATERAL (
   SELECT id FROM patients
-  WHERE source = 'ris' AND upper(external_id) = n.number AND upper(coalesce(issuer, '')) = n.authority ${BY_IDENTITY}
+  WHERE source = 'ris' AND upper(external_id) = n.number AND upper(coalesce(issuer, '')) = n.authority OFFSET 0
 ) p ON true
 UNION ALL
 SELECT json_build_object('kind', 'patient', 'id', CAST(p.id AS text), 'externalId', p.external_id,
