@@ -42,8 +42,8 @@ export interface ReadPage {
   readonly serverId: string;
   readonly since: number;
   readonly page: Changes;
-  /** A failure is for who takes the page. */
-  readonly batch: PromiseSettledResult<DicomBatch>;
+  /** Still being read, perhaps. A failure is for who takes the page. */
+  readonly batch: Promise<PromiseSettledResult<DicomBatch>>;
 }
 
 export interface Followed {
@@ -55,7 +55,7 @@ export interface Followed {
   readonly restarted: boolean;
   /** The feed ends before the cursor: Orthanc was restored from a backup, or its newest resources were deleted. */
   readonly behind: boolean;
-  /** The next page, read while this one was written; for the next call. Never rejects. */
+  /** The next page, which is read while this one is read to its end and written; for the next call. Never rejects. */
   readonly ahead: Promise<ReadPage | null>;
 }
 
@@ -64,8 +64,8 @@ const seqAfter = (since: number, { changes, done, last }: Changes): number =>
 
 async function readPage(feed: Feed, since: number, batchSize: number, serverId: string): Promise<ReadPage> {
   const page = await feed.changes(since, batchSize);
-  const [batch] = await Promise.allSettled([feed.readInstances(page.changes.map(({ orthancId }) => orthancId))]);
-  return { serverId, since, page, batch };
+  const reading = feed.readInstances(page.changes.map(({ orthancId }) => orthancId));
+  return { serverId, since, page, batch: Promise.allSettled([reading]).then(([outcome]) => outcome) };
 }
 
 /**
@@ -96,10 +96,11 @@ export async function followChanges<Tx extends FeedTx>(
   const ids = page.changes.map(({ orthancId }) => orthancId);
   const rest = { instances: ids.length, done: page.done, restarted, behind: false, ahead: coming };
   try {
-    if (batch.status === 'rejected') throw batch.reason;
+    const read = await batch;
+    if (read.status === 'rejected') throw read.reason;
     const newImages = await deps.transaction(async (tx) => {
       const now = deps.now();
-      const added = await deps.take(tx, batch.value, now);
+      const added = await deps.take(tx, read.value, now);
       await tx.saveCursor(serverId, seq, now);
       return added;
     });

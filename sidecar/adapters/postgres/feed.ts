@@ -48,24 +48,26 @@ FROM jsonb_to_recordset(CAST(:series AS jsonb))
 JOIN dicom_studies d ON d.study_instance_uid = r.study_instance_uid
 ON CONFLICT (orthanc_id) DO NOTHING`;
 
-// In the order of their index, which is large, but mirrored series by series.
+// Written in the order of their index, which is large; numbered, and so mirrored, in the order of the feed.
 export const SAVE_IMAGES = `
-WITH added AS (
-  INSERT INTO images (series_id, orthanc_id, sop_instance_uid, sop_class_uid, transfer_syntax_uid, instance_number,
-                      number_of_frames)
-  SELECT s.id, r.orthanc_id, r.sop_instance_uid, r.sop_class_uid, r.transfer_syntax_uid, r.instance_number,
-         r.number_of_frames
+WITH seen AS MATERIALIZED (
+  SELECT nextval('images_id_seq') AS id, *
   FROM jsonb_to_recordset(CAST(:images AS jsonb))
     AS r(orthanc_id text, orthanc_series_id text, sop_instance_uid text, sop_class_uid text, transfer_syntax_uid text,
          instance_number integer, number_of_frames integer)
-  JOIN series s ON s.orthanc_id = r.orthanc_series_id
+), added AS (
+  INSERT INTO images (id, series_id, orthanc_id, sop_instance_uid, sop_class_uid, transfer_syntax_uid, instance_number,
+                      number_of_frames)
+  OVERRIDING SYSTEM VALUE
+  SELECT r.id, s.id, r.orthanc_id, r.sop_instance_uid, r.sop_class_uid, r.transfer_syntax_uid, r.instance_number,
+         r.number_of_frames
+  FROM seen r JOIN series s ON s.orthanc_id = r.orthanc_series_id
   ORDER BY r.orthanc_id
   ON CONFLICT (orthanc_id) DO NOTHING
-  RETURNING id, series_id, instance_number
+  RETURNING id
 ), jobs AS MATERIALIZED (
   SELECT array_agg(ROW('mirror-image', json_build_object('imageId', CAST(id AS text)), NULL, NULL, :maxAttempts,
-                       'mirror-image:' || id, 0, ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec
-                   ORDER BY series_id, instance_number, id) AS specs
+                       'mirror-image:' || id, 0, ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec ORDER BY id) AS specs
   FROM added
 )
 ${ADD_JOBS}`;
