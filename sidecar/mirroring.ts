@@ -13,6 +13,9 @@ import { mirrorImage } from './flows/mirror-image.ts';
 import { removeBlobs } from './flows/remove-blobs.ts';
 import type { Log } from './log.ts';
 
+/** How long a rendering waits for its turn, and how long others may join the turn of one. */
+export const RENDERING = { waitMs: 120_000, togetherMs: 200 };
+
 export interface MirroringParts {
   readonly db: Knex;
   readonly orthanc: Orthanc;

@@ -24,7 +24,7 @@ import { createGuards } from './guards.ts';
 import type { Log } from './log.ts';
 import { lead } from './leading.ts';
 import { patiently } from './loop.ts';
-import { createMirroring } from './mirroring.ts';
+import { createMirroring, RENDERING } from './mirroring.ts';
 import { createOperations, MESSAGES_TOGETHER } from './operations.ts';
 import { createReadiness } from './readiness.ts';
 import { smsCallbacks, statusCallback } from './sms-callbacks.ts';
@@ -50,7 +50,6 @@ export interface Overrides {
 const ORTHANC_TIMEOUT_MS = 10_000;
 const BLOB_TIMEOUT_MS = 30_000;
 const TWILIO_TIMEOUT_MS = 10_000;
-const RENDERING_WAIT_MS = 120_000;
 const START_PATIENCE_MS = 60_000;
 const BEAT_MS = 1_000;
 const MAX_RENDER_FILE_BYTES = 512 * 1024 * 1024;
@@ -129,7 +128,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     onTest: tellTests(metrics, log),
   });
 
-  const lock = stack.use(createRenderingLock(config.DATABASE_URL, config.JOB_CONCURRENCY, RENDERING_WAIT_MS));
+  const lock = stack.use(createRenderingLock(config.DATABASE_URL, { size: config.JOB_CONCURRENCY, ...RENDERING }));
   const mirroring = createMirroring({
     ...{ db, orthanc, blobs, codec, lock, now, random, log },
     container: config.AZURE_STORAGE_CONTAINER,

@@ -17,60 +17,118 @@ export interface RenderingLock extends AsyncDisposable {
   readonly run: <T>(alone: boolean, stop: AbortSignal, work: () => Promise<T>) => Promise<T>;
 }
 
-/** A lock of a session each, on `size` connections at most: a process that dies frees what it held. */
-export function createRenderingLock(databaseUrl: string, size: number, waitMs: number): RenderingLock {
+/** The lock as one session holds it or waits for it, for one or several renderings. */
+interface Hold {
+  /** Settles when it is held. */
+  readonly held: Promise<void>;
+  /** Gives it back, or no longer waits for it. Never rejects. */
+  readonly end: () => Promise<void>;
+  /** Those that wait or render under it. */
+  users: number;
+  /** Until when others may render under it too (milliseconds of the process); then their turn is the next hold's. */
+  joinedUntil: number;
+}
+
+const stopped = (): Failure =>
+  new Failure('transient', 'render-stopped', 'the image was not drawn: the sidecar is stopping');
+
+/**
+ * The lock of sessions, for `size` calls at once: a process that dies frees what it held. Renderings that begin
+ * within `togetherMs` share a hold, which spares each its way to Postgres; who waits to be alone waits that much longer.
+ */
+export function createRenderingLock(
+  databaseUrl: string,
+  options: { readonly size: number; readonly waitMs: number; readonly togetherMs: number },
+): RenderingLock {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
-    max: size,
+    max: options.size,
     application_name: 'axis-sidecar-rendering',
     connectionTimeoutMillis: 5_000,
-    lock_timeout: waitMs,
+    lock_timeout: options.waitMs,
     options: KEEPALIVE,
     keepAlive: true,
   });
   // What goes wrong with a connection fails what uses it, or is found at its next use.
   pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
 
-  const locked = async (alone: boolean, stop: AbortSignal): Promise<pg.PoolClient> => {
-    const client = await pool.connect();
-    // The server may go on waiting for it until its limit, but finds nobody there then.
-    const abandon = (): void => {
-      void client.end();
+  const take = (alone: boolean): Hold => {
+    const closed = (): void => {
+      hold.joinedUntil = 0;
     };
-    stop.addEventListener('abort', abandon, { once: true });
-    try {
-      if (stop.aborted)
-        throw new Failure('transient', 'render-stopped', 'the image was not drawn: the sidecar is stopping');
-      await client.query(`SELECT pg_advisory_lock${alone ? '' : '_shared'}($1)`, [RENDERING_LOCK]);
-      return client;
-    } catch (error) {
-      client.release(true);
-      throw error;
-    } finally {
-      stop.removeEventListener('abort', abandon);
-    }
+    const taking = async (): Promise<pg.PoolClient> => {
+      const client = await pool.connect();
+      client.on('error', closed);
+      abandon = () => {
+        // The server may go on waiting for it until its limit, but finds nobody there then.
+        void client.end();
+      };
+      try {
+        if (hold.users === 0) throw stopped();
+        await client.query(`SELECT pg_advisory_lock${alone ? '' : '_shared'}($1)`, [RENDERING_LOCK]);
+        return client;
+      } catch (error) {
+        closed();
+        client.release(true);
+        throw error;
+      } finally {
+        abandon = () => undefined;
+      }
+    };
+    let abandon = (): void => undefined;
+    const end = async (): Promise<void> => {
+      closed();
+      abandon();
+      const client = await taken.catch(() => null);
+      await client?.query('SELECT pg_advisory_unlock_all()').then(
+        () => {
+          client.off('error', closed);
+          client.release();
+        },
+        () => {
+          client.release(true);
+        },
+      );
+    };
+    const joinedUntil = alone ? 0 : performance.now() + options.togetherMs;
+    const taken = Promise.resolve().then(taking);
+    const hold: Hold = { held: taken.then(() => undefined), end, users: 0, joinedUntil };
+    return hold;
+  };
+
+  let shared: Hold | undefined;
+  const join = (alone: boolean): Hold => {
+    if (alone) return take(true);
+    if (shared === undefined || shared.joinedUntil <= performance.now()) shared = take(false);
+    return shared;
   };
 
   return {
     run: async (alone, stop, work) => {
-      let client: pg.PoolClient;
+      if (stop.aborted) throw stopped();
+      const hold = join(alone);
+      hold.users += 1;
+      const leave = async (): Promise<void> => {
+        hold.users -= 1;
+        if (hold.users === 0) await hold.end();
+      };
+      const { promise: stopping, reject } = Promise.withResolvers<never>();
+      const stopIt = (): void => {
+        reject(stopped());
+      };
+      stop.addEventListener('abort', stopIt, { once: true });
       try {
-        client = await locked(alone, stop);
+        await Promise.race([hold.held, stopping]);
       } catch (error) {
+        await leave();
         throw postgresFailure(error);
+      } finally {
+        stop.removeEventListener('abort', stopIt);
       }
       try {
         return await work();
       } finally {
-        await client.query(`SELECT pg_advisory_unlock${alone ? '' : '_shared'}($1)`, [RENDERING_LOCK]).then(
-          () => {
-            client.release();
-          },
-          () => {
-            client.release(true);
-          },
-        );
+        await leave();
       }
     },
     [Symbol.asyncDispose]: () => pool.end(),

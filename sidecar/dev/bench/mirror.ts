@@ -8,7 +8,7 @@ import { startJobs } from '../../adapters/postgres/jobs.ts';
 import { createRenderingLock } from '../../adapters/postgres/rendering-lock.ts';
 import { startReplica } from '../../adapters/postgres/replica.ts';
 import { thumbnail } from '../../adapters/sharp.ts';
-import { createMirroring } from '../../mirroring.ts';
+import { createMirroring, RENDERING } from '../../mirroring.ts';
 import { startAzurite, type AzuriteProcess } from '../azurite-process.ts';
 import { startOrthanc } from '../orthanc-process.ts';
 import { startPostgres } from '../postgres-process.ts';
@@ -32,6 +32,7 @@ const SIZE = 512;
 /** Of these the bare loop is given the best. */
 const CONCURRENCY = [2, 3, 4, 6, 8, 12];
 const LOOK_MS = 50;
+const CONTAINER = 'bench';
 
 const now = (): Date => new Date();
 
@@ -82,7 +83,7 @@ async function mirrorWith<T>(
 ): Promise<T> {
   await using stack = new AsyncDisposableStack();
   const codec = stack.use(createCodec({ maxPixels: config.RENDER_MAX_PIXELS, timeoutMs: config.RENDER_TIMEOUT_MS }));
-  const lock = stack.use(createRenderingLock(config.DATABASE_URL, config.JOB_CONCURRENCY, 120_000));
+  const lock = stack.use(createRenderingLock(config.DATABASE_URL, { size: config.JOB_CONCURRENCY, ...RENDERING }));
   const lead = (): Promise<void> => Promise.resolve();
   const random = (): number => 0.5;
   const replica = stack.use(
@@ -114,7 +115,6 @@ export async function benchMirror(extent: Extent): Promise<Figure[]> {
   await using stack = new AsyncDisposableStack();
   const orthancProcess = stack.use(await startOrthanc());
   const postgres = stack.use(await startPostgres({ durable: true }));
-  const azurite = stack.use(await startAzurite());
   const orthanc = orthancOf(orthancProcess, stack);
   const { seed, say } = extent;
   const studies = scaled(STUDIES, extent);
@@ -129,12 +129,17 @@ export async function benchMirror(extent: Extent): Promise<Figure[]> {
     await using parts = openParts(databaseUrl);
     await linkToEnd({ ...parts, orthanc });
   }
-  let run = 0;
-  const container = (): string => `bench-${(run += 1)}`;
+  // Azurite gets slower with each blob that it has.
+  const withAzurite = async <T>(work: (azurite: AzuriteProcess) => Promise<T>): Promise<T> => {
+    await using azurite = await startAzurite();
+    return await work(azurite);
+  };
+  const loop = (some: readonly string[], atOnce: number): Promise<number> =>
+    withAzurite((azurite) => bareLoop(some, orthanc, azurite, CONTAINER, atOnce));
   const some = ids.slice(0, Math.min(ids.length, 200));
   const trials: { atOnce: number; rate: number }[] = [];
   for (const atOnce of CONCURRENCY) {
-    trials.push({ atOnce, rate: await bareLoop(some, orthanc, azurite, container(), atOnce) });
+    trials.push({ atOnce, rate: await loop(some, atOnce) });
   }
   const best = trials.reduce((a, b) => (b.rate > a.rate ? b : a));
   say(trials.map(({ atOnce, rate }) => `${atOnce} at once: ${rate.toFixed(0)} images/s`).join(', '));
@@ -142,9 +147,9 @@ export async function benchMirror(extent: Extent): Promise<Figure[]> {
     withCopy(postgres, databaseUrl, async (copyUrl) => {
       await using parts = openParts(copyUrl);
       const wholly = () => timed(() => untilMirrored(parts.db));
-      return total / (await mirrorWith(parts, orthanc, azurite, container(), wholly));
+      return total / (await withAzurite((azurite) => mirrorWith(parts, orthanc, azurite, CONTAINER, wholly)));
     });
-  const bare = (): Promise<number> => bareLoop(ids, orthanc, azurite, container(), best.atOnce);
+  const bare = (): Promise<number> => loop(ids, best.atOnce);
   const rates = await alternate(extent.repeats, ours, bare);
   let group = 201;
   const intake = async (): Promise<number> => {
@@ -154,7 +159,7 @@ export async function benchMirror(extent: Extent): Promise<Figure[]> {
   const under = (): Promise<number> =>
     withCopy(postgres, databaseUrl, async (copyUrl) => {
       await using parts = openParts(copyUrl);
-      return await mirrorWith(parts, orthanc, azurite, container(), intake);
+      return await withAzurite((azurite) => mirrorWith(parts, orthanc, azurite, CONTAINER, intake));
     });
   return [
     {

@@ -28,7 +28,7 @@ describe('mirroring one image', () => {
   let images = 0;
   before(async () => {
     database = started.use(await startDatabase());
-    lock = started.use(createRenderingLock(database.url, 4, 5000));
+    lock = started.use(createRenderingLock(database.url, { size: 4, waitMs: 5000, togetherMs: 0 }));
   });
   after(() => started.disposeAsync());
 
@@ -188,7 +188,8 @@ describe('the lock of rendering', () => {
     database = started.use(await startDatabase());
   });
   after(() => started.disposeAsync());
-  const another = (waitMs = 5000) => started.use(createRenderingLock(database.url, 4, waitMs));
+  const another = (waitMs = 5000, togetherMs = 0) =>
+    started.use(createRenderingLock(database.url, { size: 4, waitMs, togetherMs }));
 
   /** Waits until so many wait for the lock. */
   const waiting = (count: number): Promise<void> =>
@@ -223,6 +224,50 @@ describe('the lock of rendering', () => {
     expect(new Set([...seen.get('a')!, ...seen.get('b')!])).to.deep.equal(new Set(['a', 'b']));
     expect(new Set(seen.get('alone'))).to.deep.equal(new Set(['alone']));
     expect([...seen.keys()]).to.deep.equal(['a', 'b', 'alone', 'c']);
+  });
+
+  it('is taken once by those who begin within a moment, and given back when the last of them ends', async () => {
+    const [lock, other] = [another(5000, 60_000), another()];
+    const held = (): Promise<{ count: number }[]> => {
+      const sql = `SELECT count(*) AS count FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND database =
+                     (SELECT oid FROM pg_database WHERE datname = current_database())`;
+      return query(database.db, sql, {}, z.object({ count: z.coerce.number() }));
+    };
+    const ends = [1, 2, 3].map(() => Promise.withResolvers<undefined>());
+    const runs = ends.map(({ promise }) => lock.run(false, stop, () => promise));
+    await eventually('the lock to be held', async () => (await held())[0]?.count === 1);
+    const alone = other.run(true, stop, () => Promise.resolve('alone'));
+    await waiting(1);
+    for (const { resolve } of ends.slice(1)) resolve(undefined);
+    await Promise.all(runs.slice(1));
+    expect(await held()).to.deep.equal([{ count: 1 }]);
+    ends[0]?.resolve(undefined);
+    await Promise.all(runs);
+    expect(await alone).to.equal('alone');
+    expect(await held()).to.deep.equal([{ count: 0 }]);
+  });
+
+  it('is not shared with later ones once its connection is lost', async () => {
+    const lock = another(5000, 60_000);
+    const end = Promise.withResolvers<undefined>();
+    const first = lock.run(false, stop, () => end.promise);
+    const cut = `SELECT pg_terminate_backend(pid) AS ended FROM pg_locks
+                 WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted AND database =
+                   (SELECT oid FROM pg_database WHERE datname = current_database())`;
+    await eventually(
+      'the lock to be held and cut',
+      async () => (await query(database.db, cut, {}, z.unknown())).length === 1,
+    );
+    await eventually('a lock of its own', () =>
+      lock.run(
+        false,
+        stop,
+        async () =>
+          (await query(database.db, cut.replace('pg_terminate_backend(pid)', 'true'), {}, z.unknown())).length === 1,
+      ),
+    );
+    end.resolve(undefined);
+    await first;
   });
 
   it('waits no longer than its limit, and no longer than a stop', async () => {
