@@ -27,8 +27,22 @@ const SQL_MIGRATIONS = {
 
 const ignore = (): void => undefined;
 
-/** pg lets each statement go by itself; so those that are given at once leave in one piece. */
-class GatheringSocket extends Socket {
+const STATEMENT_MS = 60_000;
+/** A server that keeps its own limit on statements has said something by then. */
+const SILENCE_MS = STATEMENT_MS + 5_000;
+
+/**
+ * pg lets each statement go by itself; so those that are given at once leave in one piece. One that nothing came through
+ * for so long is closed: what waits on it would wait until TCP gives up, a quarter of an hour; one that idles is made anew.
+ */
+class PoolSocket extends Socket {
+  constructor(silenceMs: number) {
+    super();
+    this.setTimeout(silenceMs, () => {
+      this.destroy(new Error('connection timeout: the server is silent'));
+    });
+  }
+
   override uncork(): void {
     process.nextTick(() => {
       super.uncork();
@@ -37,20 +51,23 @@ class GatheringSocket extends Socket {
 }
 
 /** Statements of a transaction that do not wait for each other go out at once (pg's pipeline mode). */
-const PIPELINED = { pipeline: true, stream: () => new GatheringSocket() };
+const pipelined = (silenceMs: number) => ({ pipeline: true, stream: () => new PoolSocket(silenceMs) });
 
-/** A pool of at most `poolSize` connections; opens none until the first query. `destroy()` closes it. */
-export function openDatabase(databaseUrl: string, poolSize: number): Knex {
+/**
+ * A pool of at most `poolSize` connections; opens none until the first query. `destroy()` closes it. What waits for a
+ * server that is silent fails after `silenceMs`, transient.
+ */
+export function openDatabase(databaseUrl: string, poolSize: number, silenceMs = SILENCE_MS): Knex {
   return knex({
     client: 'pg',
     connection: {
       connectionString: databaseUrl,
       application_name: 'axis-sidecar',
       connectionTimeoutMillis: 5_000,
-      statement_timeout: 60_000,
+      statement_timeout: STATEMENT_MS,
       idle_in_transaction_session_timeout: 60_000,
       keepAlive: true,
-      ...PIPELINED,
+      ...pipelined(silenceMs),
     },
     // What goes wrong is thrown, and told where it is caught.
     log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },

@@ -1,0 +1,54 @@
+import { expect } from 'chai';
+import { openDatabase, pingDatabase } from '../../adapters/postgres/database.ts';
+import { inTransaction } from '../../adapters/postgres/transaction.ts';
+import { asFailure } from '../../core/failure.ts';
+import { startTcpProxy } from '../../dev/tcp-proxy.ts';
+import { pause } from '../support/mllp-sender.ts';
+import { postgres } from '../support/services.ts';
+
+const SILENCE_MS = 400;
+
+const outcome = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'done',
+    (error: unknown) => `${asFailure(error).kind} ${asFailure(error).code}`,
+  );
+
+async function behindCable() {
+  await using stack = new AsyncDisposableStack();
+  const url = new URL(await (await postgres()).createDatabase());
+  const proxy = stack.use(await startTcpProxy({ port: Number(url.port) }));
+  url.port = String(proxy.port);
+  const db = stack.adopt(openDatabase(url.href, 2, SILENCE_MS), (pool) => pool.destroy());
+  await pingDatabase(db);
+  const running = stack.move();
+  return { db, proxy, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+describe('a Postgres that falls silent', () => {
+  it('fails what waits for it, once its own limit has long passed, and is connected to anew', async () => {
+    await using all = await behindCable();
+    all.proxy.silence();
+    const begun = performance.now();
+    expect(await outcome(pingDatabase(all.db))).to.equal('transient postgres-connection');
+    expect(performance.now() - begun).to.be.lessThan(10 * SILENCE_MS);
+    expect(await outcome(pingDatabase(all.db))).to.equal('done');
+  });
+
+  it('fails a transaction in its midst, and is connected to anew', async () => {
+    await using all = await behindCable();
+    const work = inTransaction(all.db, async (tx) => {
+      await tx.readCursor().catch(() => null);
+      all.proxy.silence();
+      await tx.lockLinking();
+    });
+    expect(await outcome(work)).to.match(/^transient /);
+    expect(await outcome(pingDatabase(all.db))).to.equal('done');
+  });
+
+  it('costs nothing where nobody waits: idle connections are made anew', async () => {
+    await using all = await behindCable();
+    await pause(3 * SILENCE_MS);
+    expect(await outcome(Promise.all([pingDatabase(all.db), pingDatabase(all.db)]))).to.equal('done');
+  });
+});
