@@ -36,6 +36,7 @@ FROM jsonb_to_recordset(CAST(:tags AS jsonb))
   AS r(orthanc_id text, study_instance_uid text, accession_number text, accession_key text, patient_id text, issuer text,
        patient_name text, patient_birth_date text, patient_sex text, study_date text, study_description text)
 JOIN dicom_studies d ON d.study_instance_uid = r.study_instance_uid
+ORDER BY r.orthanc_id
 ON CONFLICT (orthanc_id) DO NOTHING
 RETURNING dicom_study_id AS id`;
 
@@ -46,6 +47,7 @@ FROM jsonb_to_recordset(CAST(:series AS jsonb))
   AS r(orthanc_id text, orthanc_study_id text, study_instance_uid text, series_instance_uid text, modality text,
        description text)
 JOIN dicom_studies d ON d.study_instance_uid = r.study_instance_uid
+ORDER BY r.orthanc_id
 ON CONFLICT (orthanc_id) DO NOTHING`;
 
 // Written in the order of their index, which is large; numbered, and so mirrored, in the order of the feed.
