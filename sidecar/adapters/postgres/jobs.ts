@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run, Logger, type JobHelpers, type Runner, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { Knex } from 'knex';
-import pg from 'pg';
 import { z } from 'zod';
 import { asFailure } from '../../core/failure.ts';
 import { MIRROR_ATTEMPTS } from './images.ts';
+import { createJobPool } from './job-pool.ts';
 import { BLOB_FLAG, query } from './query.ts';
 import { JOB_HOLDER_LOCK } from './replica.ts';
 
@@ -137,11 +137,7 @@ const RESTART_MS = 1000;
  */
 export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisposable {
   const { concurrency, databaseUrl, log } = options;
-  const pgPool = new pg.Pool({
-    connectionString: databaseUrl,
-    max: concurrency + 2,
-    application_name: 'axis-sidecar-jobs',
-  });
+  const pgPool = createJobPool(databaseUrl, concurrency + 2);
   pgPool.on('error', () => {
     log.warn({}, 'a connection of the job queue was lost');
   });

@@ -1,0 +1,29 @@
+import pg from 'pg';
+
+type Connected = Parameters<pg.Pool['connect']>[0];
+
+/**
+ * Where a stop of the job queue and a lost connection meet, it gives the connection that it listens on back twice, and
+ * nobody hears pg's complaint: the process would end. The second time means nothing.
+ */
+class JobPool extends pg.Pool {
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: Connected): void;
+  override connect(callback?: Connected): Promise<pg.PoolClient> | undefined {
+    if (callback === undefined) return super.connect();
+    super.connect((error, client, done) => {
+      let given = false;
+      callback(error, client, (broken?: Error | boolean) => {
+        if (given) return;
+        given = true;
+        done(broken);
+      });
+    });
+    return undefined;
+  }
+}
+
+/** The pool of the job queue, of at most `size` connections. */
+export function createJobPool(databaseUrl: string, size: number): pg.Pool {
+  return new JobPool({ connectionString: databaseUrl, max: size, application_name: 'axis-sidecar-jobs' });
+}
