@@ -23,7 +23,16 @@ class JobPool extends pg.Pool {
   }
 }
 
-/** The pool of the job queue, of at most `size` connections. */
+/**
+ * The pool of the job queue, of at most `size` connections. What the queue writes by it (that a job was taken, put off or
+ * has ended) does not wait for the disk: where the server crashes and that is lost, the job is run again, as after any
+ * crash. What jobs themselves write does.
+ */
 export function createJobPool(databaseUrl: string, size: number): pg.Pool {
-  return new JobPool({ connectionString: databaseUrl, max: size, application_name: 'axis-sidecar-jobs' });
+  return new JobPool({
+    connectionString: databaseUrl,
+    max: size,
+    application_name: 'axis-sidecar-jobs',
+    options: '-c synchronous_commit=off',
+  });
 }

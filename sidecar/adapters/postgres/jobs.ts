@@ -174,7 +174,7 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
       gracefulShutdownAbortTimeout: Math.ceil(options.closeTimeoutMs / 2),
       // Without these the queue does not wait for what it writes of a job's end: an error of it ends the process, and a
       // stop leaves the job locked.
-      preset: { worker: { completeJobBatchDelay: 15, failJobBatchDelay: 0 }, plugins: [vouching] },
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 }, plugins: [vouching] },
       // The queue's own log carries error texts of whatever kind; failures are told by the event above, codes only.
       logger: new Logger(() => () => undefined),
       taskList: tasks(handlers),

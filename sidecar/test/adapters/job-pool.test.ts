@@ -31,8 +31,8 @@ describe('the connections of the job queue', () => {
     const pool = createJobPool(url, 1);
     expect(await giveBackTwice(pool)).to.equal('done');
     expect([pool.totalCount, pool.idleCount]).to.deep.equal([1, 1]);
-    const { rows } = await pool.query<{ one: number }>('SELECT 1 AS one');
-    expect(rows).to.deep.equal([{ one: 1 }]);
+    const { rows } = await pool.query<{ synchronous_commit: string }>('SHOW synchronous_commit');
+    expect(rows).to.deep.equal([{ synchronous_commit: 'off' }]);
     await pool.end();
   });
 

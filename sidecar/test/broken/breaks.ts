@@ -32,12 +32,12 @@ export const BREAKS: readonly Break[] = [
         file: 'sidecar/flows/follow-changes.ts',
         find: `    const newImages = await deps.transaction(async (tx) => {
       const now = deps.now();
-      const added = await deps.take(tx, batch.value, now);
+      const added = await deps.take(tx, read.value, now);
       await tx.saveCursor(serverId, seq, now);
       return added;
     });`,
         replace: `    await deps.transaction((tx) => tx.saveCursor(serverId, seq, deps.now()));
-    const newImages = await deps.transaction((tx) => deps.take(tx, batch.value, deps.now()));`,
+    const newImages = await deps.transaction((tx) => deps.take(tx, read.value, deps.now()));`,
       },
     ],
     scenario: 'an image',
