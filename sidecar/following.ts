@@ -52,6 +52,8 @@ export async function followUntilStopped(
     readonly batchSize: number;
     readonly waitMs: number;
     readonly onRead: () => void;
+    /** Images may have been overlooked that a sweep would find. */
+    readonly onOverlooked: () => void;
     /** Whether there is more of it than was read; not while it cannot be read. */
     readonly onBehind: (isBehind: boolean) => void;
     /** It can never be followed. */
@@ -70,15 +72,21 @@ export async function followUntilStopped(
       transaction: operations.transaction,
       take: operations.take,
       takeApart: (orthancIds: readonly string[]) => takeApart(parts, orthancIds),
-      fromStart: timesBehind >= BELIEVED_AFTER,
+      believesEnd: timesBehind >= BELIEVED_AFTER,
       batchSize: options.batchSize,
       now,
     };
-    const { instances, newImages, done, restarted, behind, ...next } = await followChanges(deps, ahead);
+    const { instances, newImages, done, restarted, behind, overlooked, ...next } = await followChanges(deps, ahead);
     readAhead = next.ahead;
-    timesBehind = behind ? timesBehind + 1 : 0;
+    timesBehind = behind && !overlooked ? timesBehind + 1 : 0;
     options.onBehind(!done);
-    if (restarted) log.warn('another Orthanc database than before, or an older state of it: read from the start');
+    if (restarted) log.warn('another Orthanc database than before: its feed is read from the start');
+    if (overlooked) {
+      log.warn(
+        'the feed ended before its cursor (newest deleted, or Orthanc restored): followed from its end, and swept',
+      );
+      options.onOverlooked();
+    }
     if (instances > 0) log.info({ instances, newImages }, 'feed followed');
     if (!done) return 'again';
     const readAt = now();

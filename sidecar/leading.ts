@@ -56,14 +56,22 @@ export async function lead(
     readOnce.resolve(undefined);
   };
   over.addEventListener('abort', give, { once: true });
+  let another = new AbortController();
+  const wanted = (): AbortSignal => {
+    if (another.signal.aborted) another = new AbortController();
+    return another.signal;
+  };
+  const onOverlooked = (): void => {
+    another.abort();
+  };
   const sweeps = {
     ...parts,
     takeApart: (orthancIds: readonly string[]) => takeApart(parts, orthancIds),
     stop: over,
   };
   await Promise.all([
-    followUntilStopped(parts, { ...options, stop: over, onRead: give }),
-    readOnce.promise.then(() => sweepUntilStopped(sweeps, options.sweepIntervalMs)),
+    followUntilStopped(parts, { ...options, stop: over, onRead: give, onOverlooked }),
+    readOnce.promise.then(() => sweepUntilStopped(sweeps, options.sweepIntervalMs, wanted)),
     keepJobs(parts, over),
     forgetUntilStopped(parts, options.retain, over),
     exportAudit(parts, options.audit, over),

@@ -11,11 +11,14 @@ export async function loop(
     readonly waitMs: number;
     readonly random: () => number;
     readonly onFailure: (error: unknown, times: number) => void;
+    /** Asked before each step: a signal that says that it is wanted once more, from then on. */
+    readonly wanted?: () => AbortSignal;
   },
 ): Promise<void> {
   let failures = 0;
   while (!options.stop.aborted) {
     let waitMs = options.waitMs;
+    const wanted = options.wanted?.();
     try {
       const next = await step();
       failures = 0;
@@ -26,7 +29,8 @@ export async function loop(
       options.onFailure(error, failures);
       waitMs = retryDelayMs(failures, options.random());
     }
-    await sleep(waitMs, undefined, { signal: options.stop }).catch(() => undefined);
+    const signal = wanted === undefined ? options.stop : AbortSignal.any([options.stop, wanted]);
+    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
   }
 }
 

@@ -46,10 +46,14 @@ function sweepDeps({ db, orthanc, operations, takeApart, removal, stop, maxLossP
 }
 
 /**
- * Sweeps at once and then every `intervalMs`, one sweep after the other, until stopped. What a person must see of a
- * sweep is in `failures` until the next good one.
+ * Sweeps at once and then every `intervalMs`, and when it is `wanted`, one sweep after the other, until stopped. What a
+ * person must see of a sweep is in `failures` until the next good one.
  */
-export async function sweepUntilStopped(parts: SweepParts, intervalMs: number): Promise<void> {
+export async function sweepUntilStopped(
+  parts: SweepParts,
+  intervalMs: number,
+  wanted: () => AbortSignal,
+): Promise<void> {
   const { db, now, random, log, stop } = parts;
   const [deps, failures] = [sweepDeps(parts), failureStatements(db)];
   const sweep = async (): Promise<'wait'> => {
@@ -68,6 +72,7 @@ export async function sweepUntilStopped(parts: SweepParts, intervalMs: number): 
     stop,
     waitMs: intervalMs,
     random,
+    wanted,
     onFailure: (error, times) => {
       const { code, kind } = asFailure(error);
       log.warn({ code, kind, times }, 'the sweep failed and is tried again');

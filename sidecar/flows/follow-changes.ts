@@ -31,8 +31,8 @@ export interface FollowDeps<Tx extends FeedTx> {
   readonly take: (tx: Tx, batch: DicomBatch, now: Date) => Promise<number>;
   /** Takes what it can of these instances, each part in a transaction of its own, and sets the others aside. */
   readonly takeApart: (orthancIds: readonly string[]) => Promise<number>;
-  /** Reads from the start, whatever the cursor says. */
-  readonly fromStart: boolean;
+  /** Where the feed ends before the cursor, that is believed, and it is followed from its end. */
+  readonly believesEnd: boolean;
   readonly batchSize: number;
   readonly now: () => Date;
 }
@@ -55,6 +55,8 @@ export interface Followed {
   readonly restarted: boolean;
   /** The feed ends before the cursor: Orthanc was restored from a backup, or its newest resources were deleted. */
   readonly behind: boolean;
+  /** It was so and believed: what came meanwhile may have been overlooked, which only a sweep finds. */
+  readonly overlooked: boolean;
   /** The next page, which is read while this one is read to its end and written; for the next call. Never rejects. */
   readonly ahead: Promise<ReadPage | null>;
 }
@@ -81,20 +83,23 @@ export async function followChanges<Tx extends FeedTx>(
   const { feed, batchSize } = deps;
   const serverId = ahead?.serverId ?? (await feed.serverId());
   const cursor = await deps.readCursor();
-  const restarted = cursor !== null && (cursor.serverId !== serverId || deps.fromStart);
+  const restarted = cursor !== null && cursor.serverId !== serverId;
   const since = cursor === null || restarted ? 0 : cursor.seq;
   const { page, batch } = ahead?.since === since ? ahead : await readPage(feed, since, batchSize, serverId);
   const seq = seqAfter(since, page);
   const nothing = Promise.resolve(null);
   if (page.changes.length === 0 && seq === since && !restarted && cursor !== null) {
-    const behind = (await feed.lastSeq()) < cursor.seq;
-    return { instances: 0, newImages: 0, done: page.done, restarted, behind, ahead: nothing };
+    const last = await feed.lastSeq();
+    const behind = last < cursor.seq;
+    const overlooked = behind && deps.believesEnd;
+    if (overlooked) await deps.transaction((tx) => tx.saveCursor(serverId, last, deps.now()));
+    return { instances: 0, newImages: 0, done: page.done, restarted, behind, overlooked, ahead: nothing };
   }
   const next = async (): Promise<ReadPage> => readPage(feed, seq, batchSize, await feed.serverId());
   // What fails here is asked again by the next call, which then fails with it.
   const coming = page.done ? nothing : next().catch(() => null);
   const ids = page.changes.map(({ orthancId }) => orthancId);
-  const rest = { instances: ids.length, done: page.done, restarted, behind: false, ahead: coming };
+  const rest = { instances: ids.length, done: page.done, restarted, behind: false, overlooked: false, ahead: coming };
   try {
     const read = await batch;
     if (read.status === 'rejected') throw read.reason;

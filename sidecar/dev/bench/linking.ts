@@ -19,6 +19,7 @@ const followed = ({ db, orthanc, operations }: Linking, stop: AbortSignal, onRea
       batchSize: 1000,
       waitMs: 1000,
       onRead,
+      onOverlooked: () => undefined,
       onBehind: () => undefined,
       onFailed: (reason) => {
         throw new Error(reason);

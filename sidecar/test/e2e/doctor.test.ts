@@ -97,7 +97,9 @@ describe('axis doctor', () => {
     ).to.deep.equal([{ answer: 'AA', message_type: 'ORM^O01' }]);
     expect(await count('study_facts')).to.equal(1);
     await pause(3000);
-    expect(rig.logged.join('')).to.contain('feed followed').and.not.to.contain('read from the start');
+    expect(rig.logged.join(''))
+      .to.contain('feed followed')
+      .and.not.to.match(/is read from the start|ended before its cursor/);
   });
 
   it('says it in words too, and may be run again and again', async () => {

@@ -180,7 +180,7 @@ export async function playEvent(db: Knex, operations: Operations, episode: Episo
     transaction: operations.transaction,
     take: operations.take,
     takeApart: () => Promise.reject(new Error('an episode has no instance that cannot be taken')),
-    fromStart: false,
+    believesEnd: false,
     batchSize: 1000,
     now: () => NOW,
   });
