@@ -32,17 +32,15 @@ const STATEMENT_MS = 60_000;
 const SILENCE_MS = STATEMENT_MS + 5_000;
 
 /**
- * pg lets each statement go by itself; so those that are given at once leave in one piece. One that nothing came through
- * for so long is closed: what waits on it would wait until TCP gives up, a quarter of an hour; one that idles is made anew.
+ * A socket that nothing came through for so long is closed: what waits on it would wait until TCP gives up, a quarter of
+ * an hour; one that idles is made anew.
  */
-class PoolSocket extends Socket {
-  constructor(silenceMs: number) {
-    super();
-    this.setTimeout(silenceMs, () => {
-      this.destroy(new Error('connection timeout: the server is silent'));
-    });
-  }
+export function endIfSilent<T extends Socket>(socket: T, silenceMs = SILENCE_MS): T {
+  return socket.setTimeout(silenceMs, () => socket.destroy(new Error('connection timeout: the server is silent')));
+}
 
+/** pg lets each statement go by itself; so those that are given at once leave in one piece. */
+class PoolSocket extends Socket {
   override uncork(): void {
     process.nextTick(() => {
       super.uncork();
@@ -51,7 +49,7 @@ class PoolSocket extends Socket {
 }
 
 /** Statements of a transaction that do not wait for each other go out at once (pg's pipeline mode). */
-const pipelined = (silenceMs: number) => ({ pipeline: true, stream: () => new PoolSocket(silenceMs) });
+const pipelined = (silenceMs: number) => ({ pipeline: true, stream: () => endIfSilent(new PoolSocket(), silenceMs) });
 
 /**
  * A pool of at most `poolSize` connections; opens none until the first query. `destroy()` closes it. What waits for a

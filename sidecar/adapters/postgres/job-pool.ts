@@ -1,4 +1,6 @@
+import { Socket } from 'node:net';
 import pg from 'pg';
+import { endIfSilent } from './database.ts';
 
 type Connected = Parameters<pg.Pool['connect']>[0];
 
@@ -26,13 +28,17 @@ class JobPool extends pg.Pool {
 /**
  * The pool of the job queue, of at most `size` connections. What the queue writes by it (that a job was taken, put off or
  * has ended) does not wait for the disk: where the server crashes and that is lost, the job is run again, as after any
- * crash. What jobs themselves write does.
+ * crash. What jobs themselves write does. A server that is silent fails what waits for it after `silenceMs`, and the
+ * connection that the queue listens on, which may have nothing to say for so long, is then made anew.
  */
-export function createJobPool(databaseUrl: string, size: number): pg.Pool {
+export function createJobPool(databaseUrl: string, size: number, silenceMs?: number): pg.Pool {
   return new JobPool({
     connectionString: databaseUrl,
     max: size,
     application_name: 'axis-sidecar-jobs',
     options: '-c synchronous_commit=off',
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    stream: () => endIfSilent(new Socket(), silenceMs),
   });
 }

@@ -46,6 +46,8 @@ export function createRenderingLock(
     application_name: 'axis-sidecar-rendering',
     connectionTimeoutMillis: 5_000,
     lock_timeout: options.waitMs,
+    // Of a server that keeps that limit, so long is silence.
+    query_timeout: options.waitMs + 5_000,
     options: KEEPALIVE,
     keepAlive: true,
   });

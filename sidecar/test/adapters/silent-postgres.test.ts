@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { openDatabase, pingDatabase } from '../../adapters/postgres/database.ts';
+import { createJobPool } from '../../adapters/postgres/job-pool.ts';
+import { createRenderingLock } from '../../adapters/postgres/rendering-lock.ts';
 import { inTransaction } from '../../adapters/postgres/transaction.ts';
 import { asFailure } from '../../core/failure.ts';
 import { startTcpProxy } from '../../dev/tcp-proxy.ts';
@@ -22,7 +24,7 @@ async function behindCable() {
   const db = stack.adopt(openDatabase(url.href, 2, SILENCE_MS), (pool) => pool.destroy());
   await pingDatabase(db);
   const running = stack.move();
-  return { db, proxy, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { db, proxy, url: url.href, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 describe('a Postgres that falls silent', () => {
@@ -50,5 +52,35 @@ describe('a Postgres that falls silent', () => {
     await using all = await behindCable();
     await pause(3 * SILENCE_MS);
     expect(await outcome(Promise.all([pingDatabase(all.db), pingDatabase(all.db)]))).to.equal('done');
+  });
+
+  it('fails what the job queue asks of it, and ends the connection that it listens on', async () => {
+    await using all = await behindCable();
+    const pool = createJobPool(all.url, 2, SILENCE_MS);
+    const listening = await pool.connect();
+    const ended = new Promise<Error>((resolve) => listening.on('error', resolve));
+    await listening.query('LISTEN jobs');
+    const asking = await pool.connect();
+    asking.on('error', () => undefined);
+    await asking.query('SELECT 1');
+    all.proxy.silence();
+    expect(await outcome(asking.query('SELECT 1'))).to.not.equal('done');
+    expect((await ended).message).to.contain('silent');
+    asking.release(true);
+    listening.release(true);
+    expect(await outcome(pool.query('SELECT 1'))).to.equal('done');
+    await pool.end();
+  });
+
+  it('lets a rendering end that holds the lock, and the next one begin', async () => {
+    await using all = await behindCable();
+    await using lock = createRenderingLock(all.url, { size: 2, waitMs: SILENCE_MS, togetherMs: 0 });
+    const { signal } = new AbortController();
+    const held = lock.run(false, signal, () => {
+      all.proxy.silence();
+      return Promise.resolve();
+    });
+    expect(await outcome(held)).to.equal('done');
+    expect(await outcome(lock.run(false, signal, () => Promise.resolve()))).to.equal('done');
   });
 });
