@@ -129,11 +129,16 @@ function sources({ config, db, orthanc, readiness, now }: WatchParts): Source[] 
       gauges: ['axis_certificate_expiry_timestamp_seconds'],
       collect: () =>
         Promise.all(
-          certificates.map(async ({ setting, file }): Promise<Sample> => ({
-            gauge: 'axis_certificate_expiry_timestamp_seconds',
-            label: setting,
-            value: (await certificateEnd(file)).getTime() / 1000,
-          })),
+          certificates.map(({ setting, file }): Promise<Sample | null> =>
+            certificateEnd(file).then(
+              (end) => ({
+                gauge: 'axis_certificate_expiry_timestamp_seconds',
+                label: setting,
+                value: end.getTime() / 1000,
+              }),
+              () => null,
+            ),
+          ),
         ),
     },
   ];

@@ -2,12 +2,12 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { segment, wholeComponent, type Hl7Message } from '../core/hl7-message.ts';
 import { GAUGES, HL7_TYPE_LABELS, hl7AnswerLabel, hl7TypeLabel, type GaugeName, type Sample } from '../core/metrics.ts';
 
-/** What is looked up together: it is known as a whole, or not at all. */
+/** What is looked up together. */
 export interface Source {
   readonly name: string;
   readonly gauges: readonly GaugeName[];
-  /** Ends within seconds, whatever hangs. */
-  readonly collect: () => Promise<readonly Sample[]>;
+  /** Ends within seconds, whatever hangs. `null` stands for what could not be looked up; where it rejects, for all. */
+  readonly collect: () => Promise<readonly (Sample | null)[]>;
 }
 
 interface FileAnswer {
@@ -36,7 +36,7 @@ export function createMetrics(options: { version: string; withProcess: boolean }
   });
   const collectOk = new Gauge({
     name: 'axis_collect_ok',
-    help: '1 while what that source tells could be looked up; its gauges are absent while not',
+    help: '1 while what that source tells could be looked up; what could not is absent',
     labelNames: ['source'],
     registers,
   });
@@ -82,12 +82,13 @@ export function createMetrics(options: { version: string; withProcess: boolean }
   for (const type of HL7_TYPE_LABELS) for (const answer of ['AA', 'AE', 'AR']) hl7Messages.labels(type, answer).inc(0);
 
   const show = async (source: Source): Promise<void> => {
-    const samples = await source.collect().catch(() => null);
-    collectOk.labels(source.name).set(samples === null ? 0 : 1);
+    const collected: readonly (Sample | null)[] = await source.collect().catch(() => [null]);
+    const samples = collected.filter((sample) => sample !== null);
+    collectOk.labels(source.name).set(samples.length === collected.length ? 1 : 0);
     for (const name of source.gauges) gauges.get(name)?.reset();
     // A gauge without labels is 0 after a reset, which would be a lie where nothing is known.
     for (const name of source.gauges) if (GAUGES[name].length === 1) gauges.get(name)?.remove();
-    for (const { gauge, label, value } of samples ?? []) {
+    for (const { gauge, label, value } of samples) {
       if (label === undefined) gauges.get(gauge)?.set(value);
       else gauges.get(gauge)?.labels(label).set(value);
     }

@@ -1,11 +1,14 @@
+import { rm } from 'node:fs/promises';
 import { expect } from 'chai';
 import { projectVersion } from '../../watching.ts';
 import { crImage } from '../../dev/phantoms.ts';
 import { orm, oru } from '../../dev/ris-messages.ts';
+import { createAuthority } from '../support/certificates.ts';
 import { pause } from '../support/mllp-sender.ts';
 import { scrape } from '../support/metrics.ts';
 import { promtool } from '../support/promtool.ts';
 import { eventually, startRig, type Rig } from '../support/rig.ts';
+import { tlsFolder } from '../support/tls-folder.ts';
 
 const PATIENT = { id: 'MET1', name: 'WATCHED^NOBODY', phone: '0412345678' };
 const ORDER = { accessionNumber: 'METRIC1', modality: 'CR', procedure: 'XR CHEST', scheduled: '202607140900' };
@@ -144,5 +147,35 @@ describe('metrics', () => {
     expect((await fetch(`http://127.0.0.1:${rig.sidecar.httpPort}/metrics`)).status).to.equal(404);
     await using other = await startRig();
     expect(other.sidecar.metricsPort).to.equal(null);
+  });
+});
+
+describe('metrics of certificates', () => {
+  it('tell the ends of those that can be read, and that one cannot', async () => {
+    await using stack = new AsyncDisposableStack();
+    const authority = stack.use(createAuthority('Practice CA'));
+    const [web, ris] = [tlsFolder(authority.issue('axis')), tlsFolder(authority.issue('axis'))];
+    stack.use(web);
+    stack.use(ris);
+    const rig = stack.use(
+      await startRig({
+        METRICS_PORT: '0',
+        HTTPS_CERTIFICATE: web.files.certificate,
+        HTTPS_KEY: web.files.key,
+        HL7_TLS_PORT: '0',
+        HL7_TLS_CERTIFICATE: ris.files.certificate,
+        HL7_TLS_KEY: ris.files.key,
+      }),
+    );
+    const told = async (): Promise<unknown[]> => {
+      const { values } = await scrape(rig.sidecar.metricsPort ?? 0);
+      const end = (setting: string) => values.get(`axis_certificate_expiry_timestamp_seconds{setting="${setting}"}`);
+      const isSet = [end('HTTPS_CERTIFICATE'), end('HL7_TLS_CERTIFICATE')].map((value) => (value ?? 0) > 1.7e9);
+      return [...isSet, values.get('axis_collect_ok{source="certificates"}')];
+    };
+    expect(await told()).to.deep.equal([true, true, 1]);
+    await rm(ris.files.certificate);
+    await pause(3_100);
+    expect(await told()).to.deep.equal([true, false, 0]);
   });
 });
