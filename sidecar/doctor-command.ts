@@ -13,9 +13,9 @@ test image and a test message go all the way and leave nothing but a record; nob
   --called AET, --calling AET  AE titles (AXIS_PORTAL, AXIS-DOCTOR)
   --dicom-ca FILE              that port takes TLS: whom to trust, as PEM
   --dicom-cert FILE --dicom-key FILE   and who this is
-  --hl7 HOST:PORT              the HL7 listener; by default HL7_HOST and HL7_PORT
-  --hl7-ca FILE, --hl7-cert FILE, --hl7-key FILE   as for DICOM
-  --http HOST:PORT             the sidecar's HTTP; by default HTTP_HOST and HTTP_PORT
+  --hl7 HOST:PORT              the HL7 listener; by default HL7_HOST and HL7_PORT, with --hl7-ca HL7_TLS_PORT
+  --hl7-ca FILE, --hl7-cert FILE, --hl7-key FILE   as for DICOM; HOST must be a name in the listener's certificate
+  --http HOST:PORT             the sidecar's HTTP; by default HTTP_HOST and HTTP_PORT. By TLS with HTTPS_CERTIFICATE
   --disk PATH                  a folder whose disk is looked at; may be given again
   --json                       results as JSON
 

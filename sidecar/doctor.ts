@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { statfs } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
+import { Agent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import axios from 'axios';
 import { z } from 'zod';
@@ -74,11 +75,21 @@ const READY = z.object({
   parts: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string().optional() })),
 });
 
-async function lookAtSidecar({ host, port }: Place): Promise<Finding> {
-  const url = `http://${host}:${port}/readyz`;
-  const answer = await axios.get<unknown>(url, { timeout: CALL_MS, proxy: false, validateStatus: () => true });
-  const said = READY.safeParse(answer.data);
-  if (!said.success) return fail(`something else answers at ${url}`, 'Give the right place with --http.');
+/** By HTTPS where it has a `certificate`: whatever name that is for, it is the one that must be shown. */
+async function askReadiness({ host, port }: Place, certificate: string | undefined): Promise<unknown> {
+  const at = `${host.includes(':') ? `[${host}]` : host}:${port}/readyz`;
+  const options = { timeout: CALL_MS, proxy: false, validateStatus: () => true } as const;
+  if (certificate === undefined) return (await axios.get<unknown>(`http://${at}`, options)).data;
+  const ca = await readFile(certificate, 'utf8');
+  const httpsAgent = new Agent({ ca, allowPartialTrustChain: true, checkServerIdentity: () => undefined });
+  return (await axios.get<unknown>(`https://${at}`, { ...options, httpsAgent })).data;
+}
+
+async function lookAtSidecar(place: Place, certificate: string | undefined): Promise<Finding> {
+  const said = READY.safeParse(await askReadiness(place, certificate));
+  if (!said.success) {
+    return fail(`something else answers at ${place.host}:${place.port}`, 'Give the right place with --http.');
+  }
   const { parts } = said.data;
   const away = parts.filter((part) => !part.ok).map(({ name, detail }) => `${name} (${detail ?? 'not ready'})`);
   if (away.length === 0) return ok(`ready: ${parts.map(({ name }) => name).join(', ')}`);
@@ -193,8 +204,11 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
 
   await check('settings', '', () => Promise.resolve(judge.judgeSettings(config)));
   const http = { host: loopback(config.HTTP_HOST), port: config.HTTP_PORT, ...options.http };
-  await check('sidecar', `Start the sidecar; it should answer at ${http.host}:${http.port} (or --http).`, () =>
-    lookAtSidecar(http),
+  const secured = config.HTTPS_CERTIFICATE === undefined ? '' : ', by TLS with the certificate of HTTPS_CERTIFICATE';
+  await check(
+    'sidecar',
+    `Start the sidecar; it should answer at ${http.host}:${http.port} (or --http)${secured}.`,
+    () => lookAtSidecar(http, config.HTTPS_CERTIFICATE),
   );
   const postgresUp = await check(
     'postgres',
@@ -252,7 +266,8 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
     results.push({ check: 'dicom-store', ...fail('not tried, since a check before failed', todo) });
   }
 
-  const hl7 = { host: loopback(config.HL7_HOST), port: config.HL7_PORT, ...options.hl7 };
+  const hl7Port = options.hl7Tls === undefined ? config.HL7_PORT : config.HL7_TLS_PORT;
+  const hl7 = { host: loopback(config.HL7_HOST), port: hl7Port, ...options.hl7 };
   const hl7Todo = `See that the sidecar runs and listens at ${hl7.host}:${hl7.port} (HL7_PORT, HL7_PUBLISH, firewall; or --hl7), and lets this machine in (HL7_ALLOWED_ADDRESSES).`;
   await check('hl7', hl7Todo, async () => {
     const controlId = `DOC${randomBytes(8).toString('hex').toUpperCase()}`;

@@ -6,9 +6,11 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { freePort } from '../../dev/child.ts';
 import { orm } from '../../dev/ris-messages.ts';
+import { createAuthority } from '../support/certificates.ts';
 import { pause } from '../support/mllp-sender.ts';
 import { orthancRest } from '../support/orthanc-rest.ts';
 import { startRig, type Rig } from '../support/rig.ts';
+import { tlsFolder } from '../support/tls-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const RESULTS = z.array(
@@ -20,6 +22,18 @@ const CHECKS = [
 ]; // prettier-ignore
 const COUNT = z.object({ count: z.coerce.number() });
 
+const run = (
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<{ code: number; out: string; err: string }> =>
+  new Promise((resolve) => {
+    const env = { ...environment, PATH: process.env['PATH'] };
+    const cli = ['sidecar/cli.ts', 'doctor', ...args];
+    execFile(process.execPath, cli, { cwd: ROOT, env, timeout: 110_000 }, (error, out, err) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, out, err });
+    });
+  });
+
 describe('axis doctor', () => {
   let rig: Rig;
   before(async () => {
@@ -29,17 +43,8 @@ describe('axis doctor', () => {
     await rig[Symbol.asyncDispose]();
   });
 
-  const axis = (
-    args: readonly string[],
-    changed: Readonly<Record<string, string>> = {},
-  ): Promise<{ code: number; out: string; err: string }> =>
-    new Promise((resolve) => {
-      const env = { ...rig.environment, PATH: process.env['PATH'], ...changed };
-      const cli = ['sidecar/cli.ts', 'doctor', ...args];
-      execFile(process.execPath, cli, { cwd: ROOT, env, timeout: 110_000 }, (error, out, err) => {
-        resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, out, err });
-      });
-    });
+  const axis = (args: readonly string[], changed: Readonly<Record<string, string>> = {}) =>
+    run(args, { ...rig.environment, ...changed });
   const places = (): string[] => [
     ...['--dicom', `127.0.0.1:${rig.orthanc.dicomPort}`],
     ...['--hl7', `127.0.0.1:${rig.sidecar.hl7Port}`],
@@ -225,5 +230,40 @@ describe('axis doctor', () => {
     const { code, err } = await axis([], { PORTAL_URL: '' });
     expect(code).to.equal(1);
     expect(err).to.contain('PORTAL_URL');
+  });
+});
+
+describe('axis doctor, where the ports take TLS', () => {
+  it('finds nothing wrong, and a certificate that is not the one of the settings', async () => {
+    await using stack = new AsyncDisposableStack();
+    const authority = stack.use(createAuthority('Practice CA'));
+    const [own, other] = [
+      stack.use(tlsFolder(authority.issue('axis'), authority.certificate)),
+      authority.issue('other'),
+    ];
+    const { certificate, key, clientCa = '' } = own.files;
+    const hl7Port = String(await freePort());
+    const rig = stack.use(
+      await startRig({
+        HTTPS_CERTIFICATE: certificate,
+        HTTPS_KEY: key,
+        HL7_TLS_PORT: hl7Port,
+        HL7_TLS_CERTIFICATE: certificate,
+        HL7_TLS_KEY: key,
+      }),
+    );
+    const doctor = async (changed: Readonly<Record<string, string>> = {}) => {
+      const { out } = await run(
+        [
+          ...['--dicom', `127.0.0.1:${rig.orthanc.dicomPort}`, '--hl7-ca', clientCa],
+          ...['--http', `127.0.0.1:${rig.sidecar.httpPort}`, '--json'],
+        ],
+        { ...rig.environment, ...changed },
+      );
+      return RESULTS.parse(JSON.parse(out)).filter(({ level }) => level === 'fail');
+    };
+    expect(await doctor()).to.deep.equal([]);
+    const failed = await doctor({ HTTPS_CERTIFICATE: own.write('other.pem', other.certificate) });
+    expect(failed.map(({ check }) => check)).to.deep.equal(['sidecar']);
   });
 });
