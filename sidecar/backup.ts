@@ -193,7 +193,7 @@ export function openBackups(
               ...backups,
               replace: async (dumpFile, snapshot, manifest) => {
                 await pgDump.restore(dumpFile, EMPTY_DATABASE, restoredStatements(snapshot, manifest));
-                await migrate(db, config.DATABASE_URL);
+                await migrate(config.DATABASE_URL);
                 log.info({ takenAt: manifest.takenAt }, 'the database is restored');
               },
             },

@@ -68,7 +68,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   const failed = Promise.withResolvers<string>();
 
   const db = stack.adopt(openDatabase(config.DATABASE_URL, config.DATABASE_POOL_SIZE), (pool) => pool.destroy());
-  await patiently(() => migrate(db, config.DATABASE_URL), {
+  await patiently(() => migrate(config.DATABASE_URL), {
     limitMs: START_PATIENCE_MS,
     now,
     random,

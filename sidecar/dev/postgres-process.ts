@@ -49,6 +49,7 @@ export const SERVER_SETTINGS = [
   'max_wal_size=2GB',
   'checkpoint_timeout=15min',
   'shared_preload_libraries=pg_prewarm',
+  'max_connections=200',
 ];
 
 /**
@@ -79,9 +80,8 @@ export async function startPostgres(
     const settings = [
       'listen_addresses=127.0.0.1',
       'unix_socket_directories=',
-      'max_connections=300',
       ...(options.name === undefined && options.durable !== true
-        ? ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']
+        ? ['max_connections=300', 'fsync=off', 'synchronous_commit=off', 'full_page_writes=off']
         : SERVER_SETTINGS),
     ];
     const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];

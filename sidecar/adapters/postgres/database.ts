@@ -27,15 +27,20 @@ const SQL_MIGRATIONS = {
 
 const ignore = (): void => undefined;
 
-const STATEMENT_MS = 60_000;
-/** A server that keeps its own limit on statements has said something by then. */
-const SILENCE_MS = STATEMENT_MS + 5_000;
+interface Limits {
+  readonly statementMs: number;
+  /** Longer: a server that keeps its own limit on statements has said something by then. */
+  readonly silenceMs: number;
+}
+const LIMITS: Limits = { statementMs: 60_000, silenceMs: 65_000 };
+/** An index on a large table takes its time, and a migration that is cut off would only begin again. */
+const MIGRATION_LIMITS: Limits = { statementMs: 3_600_000, silenceMs: 3_605_000 };
 
 /**
  * A socket that nothing came through for so long is closed: what waits on it would wait until TCP gives up, a quarter of
  * an hour; one that idles is made anew.
  */
-export function endIfSilent<T extends Socket>(socket: T, silenceMs = SILENCE_MS): T {
+export function endIfSilent<T extends Socket>(socket: T, silenceMs = LIMITS.silenceMs): T {
   return socket.setTimeout(silenceMs, () => socket.destroy(new Error('connection timeout: the server is silent')));
 }
 
@@ -53,16 +58,16 @@ const pipelined = (silenceMs: number) => ({ pipeline: true, stream: () => endIfS
 
 /**
  * A pool of at most `poolSize` connections; opens none until the first query. `destroy()` closes it. What waits for a
- * server that is silent fails after `silenceMs`, transient.
+ * server that is silent fails once that is sure, transient.
  */
-export function openDatabase(databaseUrl: string, poolSize: number, silenceMs = SILENCE_MS): Knex {
+export function openDatabase(databaseUrl: string, poolSize: number, { statementMs, silenceMs } = LIMITS): Knex {
   return knex({
     client: 'pg',
     connection: {
       connectionString: databaseUrl,
       application_name: 'axis-sidecar',
       connectionTimeoutMillis: 5_000,
-      statement_timeout: STATEMENT_MS,
+      statement_timeout: statementMs,
       idle_in_transaction_session_timeout: 60_000,
       keepAlive: true,
       ...pipelined(silenceMs),
@@ -79,14 +84,15 @@ export function openDatabase(databaseUrl: string, poolSize: number, silenceMs = 
  * at once: one migrates, the others wait for it. An advisory lock of a session, so that a crash leaves no lock behind.
  * @throws Failure, permanent where a migration itself cannot be applied.
  */
-export async function migrate(db: Knex, databaseUrl: string): Promise<void> {
+export async function migrate(databaseUrl: string): Promise<void> {
+  const db = openDatabase(databaseUrl, 2, MIGRATION_LIMITS);
   const holder = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
   // A connection that is cut while it idles tells nobody else, and without a listener the process ends. What is being
   // migrated then goes on: each migration is a transaction, and of two that run one only comes through.
   holder.on('error', ignore);
   try {
     await holder.connect();
-    await holder.query('SET lock_timeout = 0; SET statement_timeout = 120000');
+    await holder.query('SET lock_timeout = 0; SET statement_timeout = 3600000');
     await holder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await db.migrate.forceFreeMigrationsLock({ migrationSource: SQL_MIGRATIONS });
     await db.migrate.latest({ migrationSource: SQL_MIGRATIONS });
@@ -94,7 +100,7 @@ export async function migrate(db: Knex, databaseUrl: string): Promise<void> {
   } catch (error) {
     throw postgresFailure(error);
   } finally {
-    await holder.end().catch(ignore);
+    await Promise.all([holder.end().catch(ignore), db.destroy()]);
   }
 }
 

@@ -14,11 +14,12 @@ class JobPool extends pg.Pool {
   override connect(callback?: Connected): Promise<pg.PoolClient> | undefined {
     if (callback === undefined) return super.connect();
     super.connect((error, client, done) => {
-      let given = false;
+      // pg gives none where it waited in vain for a connection, whatever its types say.
+      let giveBack: typeof done | undefined = done;
       callback(error, client, (broken?: Error | boolean) => {
-        if (given) return;
-        given = true;
-        done(broken);
+        const give = giveBack;
+        giveBack = undefined;
+        give?.(broken);
       });
     });
     return undefined;
@@ -26,17 +27,14 @@ class JobPool extends pg.Pool {
 }
 
 /**
- * The pool of the job queue, of at most `size` connections. What the queue writes by it (that a job was taken, put off or
- * has ended) does not wait for the disk: where the server crashes and that is lost, the job is run again, as after any
- * crash. What jobs themselves write does. A server that is silent fails what waits for it after `silenceMs`, and the
- * connection that the queue listens on, which may have nothing to say for so long, is then made anew.
+ * The pool of the job queue, of at most `size` connections. A server that is silent fails what waits for it after
+ * `silenceMs`, and the connection that the queue listens on, which may have nothing to say for so long, is then made anew.
  */
 export function createJobPool(databaseUrl: string, size: number, silenceMs?: number): pg.Pool {
   return new JobPool({
     connectionString: databaseUrl,
     max: size,
     application_name: 'axis-sidecar-jobs',
-    options: '-c synchronous_commit=off',
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
     stream: () => endIfSilent(new Socket(), silenceMs),

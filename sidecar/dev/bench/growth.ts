@@ -22,7 +22,7 @@ interface Tables extends AsyncDisposable {
 async function tablesWith(postgres: PostgresProcess, studies: number): Promise<Tables> {
   const databaseUrl = await postgres.createDatabase();
   const parts = openParts(databaseUrl);
-  await migrate(parts.db, databaseUrl);
+  await migrate(databaseUrl);
   await fillTables(databaseUrl, { studies, imagesPerStudy: IMAGES_PER_STUDY });
   await settleTables(databaseUrl);
   return { parts, [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose]() };

@@ -52,7 +52,7 @@ export async function databaseWithOrders(
 ): Promise<string> {
   const databaseUrl = await postgres.createDatabase();
   await using parts = openParts(databaseUrl);
-  await migrate(parts.db, databaseUrl);
+  await migrate(databaseUrl);
   const numbers = Array.from({ length: orders.studies }, (_, number) => number);
   for (const [group, number] of orders.groups.flatMap((one) => numbers.map((other) => [one, other] as const))) {
     const { patient, order } = benchStudy(orders.seed, group, number);

@@ -22,6 +22,20 @@ function giveBackTwice(pool: pg.Pool): Promise<string> {
   return promise;
 }
 
+/** Gives back whatever came, a connection or none. */
+function giveBackWhatever(pool: pg.Pool): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  pool.connect((_error, _client, done) => {
+    try {
+      done();
+      resolve('done');
+    } catch (thrown) {
+      resolve(thrown instanceof Error ? thrown.message : 'thrown');
+    }
+  });
+  return promise;
+}
+
 describe('the connections of the job queue', () => {
   it('may be given back twice, which pg takes for an error', async () => {
     const url = await (await postgres()).createDatabase();
@@ -31,8 +45,8 @@ describe('the connections of the job queue', () => {
     const pool = createJobPool(url, 1);
     expect(await giveBackTwice(pool)).to.equal('done');
     expect([pool.totalCount, pool.idleCount]).to.deep.equal([1, 1]);
-    const { rows } = await pool.query<{ synchronous_commit: string }>('SHOW synchronous_commit');
-    expect(rows).to.deep.equal([{ synchronous_commit: 'off' }]);
+    const { rows } = await pool.query<{ one: number }>('SELECT 1 AS one');
+    expect(rows).to.deep.equal([{ one: 1 }]);
     await pool.end();
   });
 
@@ -42,5 +56,11 @@ describe('the connections of the job queue', () => {
     const pool = createJobPool(url.href, 1);
     expect(await giveBackTwice(pool)).to.contain('not-there');
     await pool.end();
+  });
+
+  it('may be given back where there was none, as the job queue does while it stops', async () => {
+    const pool = createJobPool(await (await postgres()).createDatabase(), 1);
+    await pool.end();
+    expect(await giveBackWhatever(pool)).to.equal('done');
   });
 });

@@ -108,6 +108,8 @@ describe('what is deleted or modified in Orthanc', () => {
       }),
     );
     await becomes('2.25.3002', 'deleted', 0);
+    // A sweep may have seen that the one is gone before the feed shows the other.
+    await rig.until('the other', 'SELECT EXISTS (SELECT 1 FROM dicom_study_tags WHERE orthanc_id = $1)', [modified.ID]);
     const [moved] = await rig.rows(
       `SELECT d.status, s.accession_number AS accession, 1 AS images FROM dicom_studies d
        JOIN studies s ON s.id = d.study_id JOIN dicom_study_tags t ON t.dicom_study_id = d.id WHERE t.orthanc_id = $1`,

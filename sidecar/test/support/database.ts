@@ -18,7 +18,7 @@ export interface TestDatabase extends AsyncDisposable {
 export async function startDatabase(at?: string): Promise<TestDatabase> {
   const url = at ?? (await (await postgres()).createDatabase());
   const db = openDatabase(url, 8);
-  await migrate(db, url);
+  await migrate(url);
   const config = loadConfig({
     DATABASE_URL: url,
     ORTHANC_URL: 'http://127.0.0.1:1',
