@@ -21,7 +21,9 @@ async function behindCable() {
   const url = new URL(await (await postgres()).createDatabase());
   const proxy = stack.use(await startTcpProxy({ port: Number(url.port) }));
   url.port = String(proxy.port);
-  const db = stack.adopt(openDatabase(url.href, 2, { statementMs: 60_000, silenceMs: SILENCE_MS }), (pool) => pool.destroy());
+  const db = stack.adopt(openDatabase(url.href, 2, { statementMs: 60_000, silenceMs: SILENCE_MS }), (pool) =>
+    pool.destroy(),
+  );
   await pingDatabase(db);
   const running = stack.move();
   return { db, proxy, url: url.href, [Symbol.asyncDispose]: () => running.disposeAsync() };
