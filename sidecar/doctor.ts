@@ -1,9 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFile, statfs } from 'node:fs/promises';
-import { Agent } from 'node:https';
+import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import axios from 'axios';
-import { z } from 'zod';
 import { createBlobStore } from './adapters/azure.ts';
 import { certificateEnd, shownCertificateEnd } from './adapters/certificates.ts';
 import { cEcho, cStore, type DicomPeer } from './adapters/dicom-client.ts';
@@ -13,6 +10,7 @@ import { createOrthancChecks } from './adapters/orthanc-checks.ts';
 import { openDatabase } from './adapters/postgres/database.ts';
 import { deletedImages } from './adapters/postgres/deletions.ts';
 import { doctorStatements } from './adapters/postgres/doctor.ts';
+import { askReadiness } from './adapters/readiness-client.ts';
 import { createTwilio } from './adapters/twilio.ts';
 import { certificateSettings, type Config } from './config.ts';
 import { hl7Timestamp } from './core/ack.ts';
@@ -71,26 +69,11 @@ async function limited<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-const READY = z.object({
-  parts: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string().optional() })),
-});
-
-/** By HTTPS where it has a `certificate`: whatever name that is for, it is the one that must be shown. */
-async function askReadiness({ host, port }: Place, certificate: string | undefined): Promise<unknown> {
-  const at = `${host.includes(':') ? `[${host}]` : host}:${port}/readyz`;
-  const options = { timeout: CALL_MS, proxy: false, validateStatus: () => true } as const;
-  if (certificate === undefined) return (await axios.get<unknown>(`http://${at}`, options)).data;
-  const ca = await readFile(certificate, 'utf8');
-  const httpsAgent = new Agent({ ca, allowPartialTrustChain: true, checkServerIdentity: () => undefined });
-  return (await axios.get<unknown>(`https://${at}`, { ...options, httpsAgent })).data;
-}
-
 async function lookAtSidecar(place: Place, certificate: string | undefined): Promise<Finding> {
-  const said = READY.safeParse(await askReadiness(place, certificate));
-  if (!said.success) {
+  const parts = await askReadiness(place, certificate, CALL_MS);
+  if (parts === null) {
     return fail(`something else answers at ${place.host}:${place.port}`, 'Give the right place with --http.');
   }
-  const { parts } = said.data;
   const away = parts.filter((part) => !part.ok).map(({ name, detail }) => `${name} (${detail ?? 'not ready'})`);
   if (away.length === 0) return ok(`ready: ${parts.map(({ name }) => name).join(', ')}`);
   return fail(`not ready: ${away.join(', ')}`, 'See the checks of these parts, and the log of the sidecar.');

@@ -73,20 +73,20 @@ export async function followUntilStopped(
       take: operations.take,
       takeApart: (orthancIds: readonly string[]) => takeApart(parts, orthancIds),
       believesEnd: timesBehind >= BELIEVED_AFTER,
+      onOverlooked: () => {
+        log.warn(
+          'the feed ended before its cursor (newest deleted, or Orthanc restored): followed from its end, and swept',
+        );
+        options.onOverlooked();
+      },
       batchSize: options.batchSize,
       now,
     };
-    const { instances, newImages, done, restarted, behind, overlooked, ...next } = await followChanges(deps, ahead);
+    const { instances, newImages, done, restarted, behind, ...next } = await followChanges(deps, ahead);
     readAhead = next.ahead;
-    timesBehind = behind && !overlooked ? timesBehind + 1 : 0;
+    timesBehind = behind ? timesBehind + 1 : 0;
     options.onBehind(!done);
     if (restarted) log.warn('another Orthanc database than before: its feed is read from the start');
-    if (overlooked) {
-      log.warn(
-        'the feed ended before its cursor (newest deleted, or Orthanc restored): followed from its end, and swept',
-      );
-      options.onOverlooked();
-    }
     if (instances > 0) log.info({ instances, newImages }, 'feed followed');
     if (!done) return 'again';
     const readAt = now();

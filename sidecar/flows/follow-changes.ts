@@ -33,6 +33,8 @@ export interface FollowDeps<Tx extends FeedTx> {
   readonly takeApart: (orthancIds: readonly string[]) => Promise<number>;
   /** Where the feed ends before the cursor, that is believed, and it is followed from its end. */
   readonly believesEnd: boolean;
+  /** What came meanwhile may then be overlooked: a sweep that begins from here on finds it. Called before the cursor moves. */
+  readonly onOverlooked: () => void;
   readonly batchSize: number;
   readonly now: () => Date;
 }
@@ -55,8 +57,6 @@ export interface Followed {
   readonly restarted: boolean;
   /** The feed ends before the cursor: Orthanc was restored from a backup, or its newest resources were deleted. */
   readonly behind: boolean;
-  /** It was so and believed: what came meanwhile may have been overlooked, which only a sweep finds. */
-  readonly overlooked: boolean;
   /** The next page, which is read while this one is read to its end and written; for the next call. Never rejects. */
   readonly ahead: Promise<ReadPage | null>;
 }
@@ -91,15 +91,17 @@ export async function followChanges<Tx extends FeedTx>(
   if (page.changes.length === 0 && seq === since && !restarted && cursor !== null) {
     const last = await feed.lastSeq();
     const behind = last < cursor.seq;
-    const overlooked = behind && deps.believesEnd;
-    if (overlooked) await deps.transaction((tx) => tx.saveCursor(serverId, last, deps.now()));
-    return { instances: 0, newImages: 0, done: page.done, restarted, behind, overlooked, ahead: nothing };
+    if (behind && deps.believesEnd) {
+      deps.onOverlooked();
+      await deps.transaction((tx) => tx.saveCursor(serverId, last, deps.now()));
+    }
+    return { instances: 0, newImages: 0, done: page.done, restarted, behind, ahead: nothing };
   }
   const next = async (): Promise<ReadPage> => readPage(feed, seq, batchSize, await feed.serverId());
   // What fails here is asked again by the next call, which then fails with it.
   const coming = page.done ? nothing : next().catch(() => null);
   const ids = page.changes.map(({ orthancId }) => orthancId);
-  const rest = { instances: ids.length, done: page.done, restarted, behind: false, overlooked: false, ahead: coming };
+  const rest = { instances: ids.length, done: page.done, restarted, behind: false, ahead: coming };
   try {
     const read = await batch;
     if (read.status === 'rejected') throw read.reason;

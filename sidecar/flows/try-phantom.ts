@@ -27,7 +27,7 @@ export interface PhantomDeps {
   };
   /**
    * Brings the feed's cursor down to its end. With the newest image its changes are gone, and a feed that ends before its
-   * cursor is taken for another Orthanc's and read from the start.
+   * cursor has the whole archive swept.
    */
   readonly lowerCursor: () => Promise<void>;
   /** Takes out the rows of instances that are not in the archive any more. */

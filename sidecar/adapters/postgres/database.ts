@@ -58,7 +58,7 @@ const pipelined = (silenceMs: number) => ({ pipeline: true, stream: () => endIfS
 
 /**
  * A pool of at most `poolSize` connections; opens none until the first query. `destroy()` closes it. What waits for a
- * server that is silent fails once that is sure, transient.
+ * server that is silent fails after `silenceMs`, transient.
  */
 export function openDatabase(databaseUrl: string, poolSize: number, { statementMs, silenceMs } = LIMITS): Knex {
   return knex({

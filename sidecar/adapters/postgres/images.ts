@@ -19,11 +19,10 @@ FROM image`;
 export const ENDED_ONE = 'UPDATE images SET render_begun = greatest(render_begun - 1, 0) WHERE id = :imageId';
 const ENDED_ALL = 'UPDATE images SET render_begun = 0 WHERE id = :imageId';
 
-// Without waiting for the disk: the end of the job, which waits, comes after it in the same log; without that it is run again.
 export const MARK_MIRRORED = `
 UPDATE images SET mirror_status = 'mirrored', mirror_reason = NULL, image_url = :imageUrl, thumbnail_url = :thumbnailUrl,
                   mirrored_at = :now, render_begun = 0
-WHERE id = :imageId AND set_config('synchronous_commit', 'off', true) = 'off'`;
+WHERE id = :imageId`;
 
 export const MARK_UNRENDERABLE = `
 UPDATE images SET mirror_status = :status, mirror_reason = :reason, render_begun = 0

@@ -181,6 +181,7 @@ export async function playEvent(db: Knex, operations: Operations, episode: Episo
     take: operations.take,
     takeApart: () => Promise.reject(new Error('an episode has no instance that cannot be taken')),
     believesEnd: false,
+    onOverlooked: () => undefined,
     batchSize: 1000,
     now: () => NOW,
   });
