@@ -31,7 +31,7 @@ class JobPool extends pg.Pool {
  * `silenceMs`, and the connection that the queue listens on, which may have nothing to say for so long, is then made anew.
  */
 export function createJobPool(databaseUrl: string, size: number, silenceMs?: number): pg.Pool {
-  return new JobPool({
+  const pool = new JobPool({
     connectionString: databaseUrl,
     max: size,
     application_name: 'axis-sidecar-jobs',
@@ -39,4 +39,7 @@ export function createJobPool(databaseUrl: string, size: number, silenceMs?: num
     keepAlive: true,
     stream: () => endIfSilent(new Socket(), silenceMs),
   });
+  // Of one in use, which it fails: who uses it is told there, but may not listen yet when it is given out.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
 }

@@ -141,8 +141,6 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
   pgPool.on('error', () => {
     log.warn({}, 'a connection of the job queue was lost');
   });
-  // One in use fails what uses it, which is told there.
-  pgPool.on('connect', (client) => client.on('error', () => undefined));
   const events: WorkerEvents = new EventEmitter();
   events.on('job:error', ({ job, error }) => {
     const { code, kind } = asFailure(error);

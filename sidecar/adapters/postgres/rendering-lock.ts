@@ -53,6 +53,8 @@ export function createRenderingLock(
   });
   // What goes wrong with a connection fails what uses it, or is found at its next use.
   pool.on('error', () => undefined);
+  // One may end in the moment that it is given out, when nobody can listen yet.
+  pool.on('connect', (client) => client.on('error', () => undefined));
 
   const take = (alone: boolean): Hold => {
     const closed = (): void => {
