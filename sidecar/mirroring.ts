@@ -7,6 +7,7 @@ import { imageStatements } from './adapters/postgres/images.ts';
 import type { RenderingLock } from './adapters/postgres/rendering-lock.ts';
 import { failureStatements } from './adapters/postgres/sweep.ts';
 import { encodeJpeg, thumbnail } from './adapters/sharp.ts';
+import { atMost } from './core/at-most.ts';
 import { asFailure } from './core/failure.ts';
 import { failed, mayPass, OPEN, passed, undecided } from './core/gate.ts';
 import { mirrorImage } from './flows/mirror-image.ts';
@@ -25,6 +26,8 @@ export interface MirroringParts {
   readonly codec: Codec;
   readonly lock: RenderingLock;
   readonly maxPixels: number;
+  /** So many images are drawn at once, however many are in work. */
+  readonly drawnAtOnce: number;
   readonly now: () => Date;
   readonly random: () => number;
   readonly log: Log;
@@ -49,7 +52,7 @@ export interface Mirroring {
  * and one line in the log at the beginning and at the end.
  */
 export function createMirroring(parts: MirroringParts): Mirroring {
-  const { db, orthanc, blobs, container, codec, lock, maxPixels, now, random, log } = parts;
+  const { db, orthanc, blobs, container, codec, lock, maxPixels, drawnAtOnce, now, random, log } = parts;
   const failures = failureStatements(db);
   let gate = OPEN;
   // A row of a process before this one.
@@ -109,6 +112,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const mirror = {
     ...images,
     now,
+    inTurn: atMost(drawnAtOnce),
     rendering: lock.run,
     orthancAnswers: () => orthanc.system(),
     renderByOrthanc: orthanc.rendered,
@@ -119,11 +123,11 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   };
   const removal = { ...deleted, removeBlob: watched(blobs.remove), now };
   return {
-    mirrorImage: (imageId, { lastAttempt, stop }) =>
-      throughGate(() =>
-        // While the store rests no image fails for good: that is not its own doing.
-        mirrorImage(mirror, imageId, { lastAttempt: () => lastAttempt && gate.restsUntil === null, stop }),
-      ),
+    mirrorImage: (imageId, { lastAttempt, stop }) => {
+      // While the store rests, or this process stops, no image fails for good: that is not its own doing.
+      const isLast = (): boolean => lastAttempt && gate.restsUntil === null && !stop.aborted;
+      return throughGate(() => mirrorImage(mirror, imageId, { lastAttempt: isLast, stop }));
+    },
     removeBlobs: (orthancId) => throughGate(() => removeBlobs(removal, orthancId)),
     blobsRest: () => !mayPass(gate, now().getTime()),
   };

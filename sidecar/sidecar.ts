@@ -133,6 +133,7 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
     ...{ db, orthanc, blobs, codec, lock, now, random, log },
     container: config.AZURE_STORAGE_CONTAINER,
     maxPixels: config.RENDER_MAX_PIXELS,
+    drawnAtOnce: config.JOB_CONCURRENCY,
   });
   const texts = smsStatements(db);
   const deleted = deletedImages(db);

@@ -16,6 +16,8 @@ export interface MirrorDeps {
    * transient where it cannot within its limit, or is told to stop.
    */
   readonly rendering: <T>(alone: boolean, stop: AbortSignal, work: () => Promise<T>) => Promise<T>;
+  /** Draws so many images at once as are to be, the others in turn. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /**
    * An image that is still to be mirrored. Its rendering counts as begun, committed, if none did before, or if it may
    * begin `alone` and fewer than {@link MOST_BEGUN} did.
@@ -49,7 +51,7 @@ interface Drawn {
 const KILLS = 'rendering-kills';
 
 /** Gives what `work` does, or fails as soon as `stop` says so. */
-async function unlessStopped<T>(stop: AbortSignal, work: Promise<T>): Promise<T> {
+async function unlessStopped<T>(stop: AbortSignal, work: () => Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const stopped = (): void => {
     reject(new Failure('transient', 'render-stopped', 'the image was not drawn: the sidecar is stopping'));
@@ -57,7 +59,7 @@ async function unlessStopped<T>(stop: AbortSignal, work: Promise<T>): Promise<T>
   if (stop.aborted) stopped();
   stop.addEventListener('abort', stopped, { once: true });
   try {
-    return await Promise.race([work, promise]);
+    return await (stop.aborted ? promise : Promise.race([work(), promise]));
   } finally {
     stop.removeEventListener('abort', stopped);
   }
@@ -90,7 +92,7 @@ async function draw(
   stop: AbortSignal,
 ): Promise<Drawn | 'nothing' | 'suspect'> {
   // What stands before Orthanc may reset connections where there is no Orthanc: that must not count.
-  if (alone) await deps.orthancAnswers();
+  if (alone) await unlessStopped(stop, deps.orthancAnswers);
   const image = await deps.begin(imageId, alone);
   if (image === null) return 'nothing';
   const { orthancId, begunBefore } = image;
@@ -106,7 +108,7 @@ async function draw(
   }
   const lastTry = begunBefore + 1 === MOST_BEGUN;
   try {
-    const drawn = await unlessStopped(stop, render(deps, orthancId, plan.drawings, lastTry));
+    const drawn = await deps.inTurn(() => unlessStopped(stop, () => render(deps, orthancId, plan.drawings, lastTry)));
     if (alone) await deps.ended(imageId, 'all');
     return { ...drawn, orthancId, counted: !alone };
   } catch (error) {
@@ -121,7 +123,7 @@ async function draw(
 /**
  * Puts one image's rendering and thumbnail into the blob store and their URLs on its row. Idempotent: names follow from
  * Orthanc's id, a mirrored image is left alone. What cannot be rendered is recorded with its reason and not tried
- * again; a transient {@link Failure} is thrown for the job queue to retry, and recorded too if it was the `lastAttempt`.
+ * again; a transient {@link Failure} is thrown for the job queue to retry, and recorded instead at the `lastAttempt`.
  *
  * An image is drawn in company of others. Once its rendering came to no known end (Orthanc went away, this process was
  * killed) it is drawn alone, at most twice, and then recorded as failed: so one that kills who draws it takes down no
@@ -141,13 +143,17 @@ export async function mirrorImage(
     if (drawn === 'nothing' || drawn === 'suspect') return;
     counted = drawn.counted;
     const names = blobNames(drawn.orthancId);
-    const imageUrl = await unlessStopped(stop, deps.upload(names.image, drawn.jpeg));
-    const thumbnailUrl = await unlessStopped(stop, deps.upload(names.thumbnail, drawn.thumbnail));
+    const upload = (name: string, jpeg: Buffer): Promise<string> => unlessStopped(stop, () => deps.upload(name, jpeg));
+    const imageUrl = await upload(names.image, drawn.jpeg);
+    const thumbnailUrl = await upload(names.thumbnail, drawn.thumbnail);
     await deps.markMirrored(imageId, imageUrl, thumbnailUrl, deps.now());
   } catch (error) {
     const failure = asFailure(error);
-    if (failure.kind === 'permanent' || lastAttempt()) await deps.markUnrenderable(imageId, 'failed', failure.code);
-    else if (counted) await deps.ended(imageId, 'one');
-    if (failure.kind !== 'permanent') throw failure;
+    if (failure.kind === 'permanent' || lastAttempt()) {
+      await deps.markUnrenderable(imageId, 'failed', failure.code);
+      return;
+    }
+    if (counted) await deps.ended(imageId, 'one');
+    throw failure;
   }
 }

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
+import { mirrorJobs } from './images.ts';
 import { ADD_JOBS, BLOB_FLAG, execute, ID_ROW, query } from './query.ts';
 
 // Not at once: a modification in Orthanc deletes what it was made from at its end.
@@ -129,9 +130,8 @@ const MIRROR_AGAIN = `
 WITH again AS (
   UPDATE images SET mirror_status = 'pending', mirror_reason = NULL, image_url = NULL, thumbnail_url = NULL, mirrored_at = NULL
   WHERE orthanc_id = :orthancId AND mirror_status <> 'no-pixels' RETURNING id
-)
-SELECT graphile_worker.add_job('mirror-image', json_build_object('imageId', CAST(id AS text)),
-                               job_key := 'mirror-image:' || id) FROM again`;
+), jobs AS MATERIALIZED (${mirrorJobs('again')})
+${ADD_JOBS}`;
 
 /** What looking for deleted images reads and writes outside a transaction. */
 export function deletedImages(db: Knex) {

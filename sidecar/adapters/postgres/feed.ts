@@ -2,8 +2,8 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { accessionKey, cleanAccession } from '../../core/accession.ts';
 import { parseDate, type DicomBatch } from '../../core/dicom.ts';
-import { MIRROR_ATTEMPTS } from './images.ts';
-import { ADD_JOBS, BLOB_FLAG, execute, ID_ROW, query } from './query.ts';
+import { mirrorJobs } from './images.ts';
+import { addJobs, execute, ID_ROW, query } from './query.ts';
 
 export const READ_CURSOR = 'SELECT server_id AS "serverId", seq FROM feed_cursor';
 export const SAVE_CURSOR = `
@@ -67,12 +67,8 @@ WITH seen AS MATERIALIZED (
   ORDER BY r.orthanc_id
   ON CONFLICT (orthanc_id) DO NOTHING
   RETURNING id
-), jobs AS MATERIALIZED (
-  SELECT array_agg(ROW('mirror-image', json_build_object('imageId', CAST(id AS text)), NULL, NULL, :maxAttempts,
-                       'mirror-image:' || id, 0, ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec ORDER BY id) AS specs
-  FROM added
-)
-${ADD_JOBS}`;
+), jobs AS MATERIALIZED (${mirrorJobs('added')})
+${addJobs('(SELECT count(*) FROM added)')}`;
 
 /** Where the feed has come to, outside any transaction; `null` before the first page. */
 export async function readCursor(db: Knex): Promise<{ serverId: string; seq: number } | null> {
@@ -146,7 +142,7 @@ export function feedStatements(trx: Knex.Transaction) {
       const [added] = await query(
         trx,
         SAVE_IMAGES,
-        { images: JSON.stringify(images), maxAttempts: MIRROR_ATTEMPTS },
+        { images: JSON.stringify(images) },
         z.object({ count: z.coerce.number() }),
       );
       return added?.count ?? 0;

@@ -4,9 +4,9 @@ import { run, Logger, type JobHelpers, type Runner, type TaskList, type WorkerEv
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { asFailure } from '../../core/failure.ts';
-import { MIRROR_ATTEMPTS } from './images.ts';
+import { mirrorJobs } from './images.ts';
 import { createJobPool } from './job-pool.ts';
-import { BLOB_FLAG, query } from './query.ts';
+import { ADD_JOBS, BLOB_FLAG, query } from './query.ts';
 import { JOB_HOLDER_LOCK } from './replica.ts';
 
 export interface JobHandlers {
@@ -36,30 +36,39 @@ export interface JobOptions {
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
-const MIRROR_PAYLOAD = z.object({ imageId: z.string() });
+const MIRROR_PAYLOAD = z.array(z.object({ imageId: z.string() }));
 const LABEL_PAYLOAD = z.object({ dicomStudyId: z.string() });
 const LOOK_PAYLOAD = z.object({ dicomStudyId: z.string(), look: z.number() });
 const BLOBS_PAYLOAD = z.object({ orthancId: z.string() });
 const SMS_PAYLOAD = z.object({ smsId: z.string() });
 
-/** As it was, but later and with no try counted. */
-async function putOff({ addJob, job }: JobHelpers, outcome: { readonly again: Date } | null): Promise<void> {
-  if (outcome === null) return;
+/** As it was, or a part of it, but later and with no try counted. */
+async function putOff({ addJob, job }: JobHelpers, payload: unknown, runAt: Date): Promise<void> {
   const key = job.key === null ? {} : { jobKey: job.key };
-  await addJob(job.task_identifier, job.payload, {
+  await addJob(job.task_identifier, payload, {
     ...key,
-    runAt: outcome.again,
+    runAt,
     maxAttempts: job.max_attempts,
     flags: [BLOB_FLAG],
   });
 }
+
+type End = PromiseSettledResult<{ readonly again: Date } | null>;
+type PutOffEnd = PromiseFulfilledResult<{ readonly again: Date }>;
+const isPutOff = (end: End | undefined): end is PutOffEnd => end?.status === 'fulfilled' && end.value !== null;
 
 function tasks(handlers: JobHandlers): TaskList {
   return {
     'mirror-image': async (payload, helpers) => {
       const { job, abortSignal: stop } = helpers;
       const options = { lastAttempt: job.attempts >= job.max_attempts, stop };
-      await putOff(helpers, await handlers.mirrorImage(MIRROR_PAYLOAD.parse(payload).imageId, options));
+      const images = MIRROR_PAYLOAD.parse(payload);
+      const ends = await Promise.allSettled(images.map(({ imageId }) => handlers.mirrorImage(imageId, options)));
+      const waiting = images.filter((_image, index) => isPutOff(ends[index]));
+      const again = ends.filter(isPutOff).map(({ value }) => value.again.getTime());
+      if (waiting.length > 0) await putOff(helpers, waiting, new Date(Math.max(...again)));
+      // By these the queue tries again those that failed, and only those.
+      return ends.map((end) => (end.status === 'rejected' ? Promise.reject(asFailure(end.reason)) : undefined));
     },
     'label-study': async (payload) => {
       await handlers.labelStudy(LABEL_PAYLOAD.parse(payload).dicomStudyId);
@@ -78,25 +87,31 @@ function tasks(handlers: JobHandlers): TaskList {
       await helpers.addJob('look-for-deleted', { dicomStudyId, look: look + 1 }, next);
     },
     'remove-blobs': async (payload, helpers) => {
-      await putOff(helpers, await handlers.removeBlobs(BLOBS_PAYLOAD.parse(payload).orthancId));
+      const outcome = await handlers.removeBlobs(BLOBS_PAYLOAD.parse(payload).orthancId);
+      if (outcome !== null) await putOff(helpers, payload, outcome.again);
     },
   };
 }
 
+// Which images a job is for only its payload tells, which the queue's view does not show.
+export const REQUEUE_IMAGES = `
+WITH waiting AS MATERIALIZED (
+  SELECT CAST(image ->> 'imageId' AS bigint) AS id
+  FROM graphile_worker._private_jobs j
+  JOIN graphile_worker._private_tasks t ON t.id = j.task_id AND t.identifier = 'mirror-image'
+  CROSS JOIN LATERAL json_array_elements(CASE json_typeof(j.payload) WHEN 'array' THEN j.payload END) image
+  WHERE j.attempts < j.max_attempts OR j.locked_at IS NOT NULL
+), again AS (
+  SELECT id FROM images WHERE mirror_status = 'pending' AND NOT EXISTS (SELECT 1 FROM waiting WHERE waiting.id = images.id)
+), jobs AS MATERIALIZED (${mirrorJobs('again')})
+${ADD_JOBS}`;
+
 // Once the jobs of dead processes are released, a job that is locked is in work. A text that waits is looked at again: the
 // hours it waits for may be set otherwise now.
-export const REQUEUE_UNFINISHED = `
-WITH wanted AS (
-  SELECT 'mirror-image' AS task, json_build_object('imageId', CAST(id AS text)) AS payload, 'mirror-image:' || id AS key,
-         ${MIRROR_ATTEMPTS} AS attempts, ARRAY['${BLOB_FLAG}'] AS flags
-  FROM images WHERE mirror_status = 'pending' AND NOT EXISTS (
-    SELECT 1 FROM graphile_worker.jobs j WHERE j.key = 'mirror-image:' || images.id AND j.attempts < j.max_attempts)
-  UNION ALL
-  SELECT 'send-sms', json_build_object('smsId', CAST(id AS text)), 'send-sms:' || id, NULL, NULL
-  FROM sms_messages WHERE state IN ('queued', 'sending') AND NOT EXISTS (
-    SELECT 1 FROM graphile_worker.jobs j WHERE j.key = 'send-sms:' || sms_messages.id AND j.locked_at IS NOT NULL)
-)
-SELECT count(graphile_worker.add_job(task, payload, job_key := key, max_attempts := attempts, flags := flags)) AS count FROM wanted`;
+export const REQUEUE_TEXTS = `
+SELECT count(graphile_worker.add_job('send-sms', json_build_object('smsId', CAST(id AS text)), job_key := 'send-sms:' || id)) AS count
+FROM sms_messages WHERE state IN ('queued', 'sending') AND NOT EXISTS (
+  SELECT 1 FROM graphile_worker.jobs j WHERE j.key = 'send-sms:' || sms_messages.id AND j.locked_at IS NOT NULL)`;
 
 export const RELEASE_JOBS_OF_DEAD = `
 WITH dead AS (
@@ -111,20 +126,23 @@ SELECT count(*) AS count FROM dead, LATERAL graphile_worker.force_unlock_workers
 
 const COUNT = z.object({ count: z.coerce.number() });
 
-/** Makes the jobs again that an unfinished image or text should have and has not. */
+/** Makes the jobs again that unfinished images and texts should have and have not; gives how many jobs. */
 export async function requeueUnfinished(db: Knex): Promise<number> {
-  return (await query(db, REQUEUE_UNFINISHED, {}, COUNT))[0]?.count ?? 0;
+  await query(db, FORGET_USED_UP_JOBS, {}, COUNT);
+  let count = 0;
+  for (const sql of [REQUEUE_IMAGES, REQUEUE_TEXTS]) count += (await query(db, sql, {}, COUNT))[0]?.count ?? 0;
+  return count;
 }
 
-// Another took its key while it was in work: the queue keeps such a row, used up, once nobody ends it.
-export const FORGET_REPLACED_JOBS = `
+// Another took its key while it was in work, or its last try could not be told: the queue keeps such a row.
+export const FORGET_USED_UP_JOBS = `
 SELECT count(*) AS count FROM graphile_worker.complete_jobs(ARRAY(
   SELECT id FROM graphile_worker.jobs WHERE key IS NULL AND locked_at IS NULL AND attempts >= max_attempts))`;
 
 /** Hands the jobs back that processes held which nothing vouches for any more; gives how many such there were. */
 export async function releaseJobsOfDead(db: Knex): Promise<number> {
   const released = (await query(db, RELEASE_JOBS_OF_DEAD, {}, COUNT))[0]?.count ?? 0;
-  if (released > 0) await query(db, FORGET_REPLACED_JOBS, {}, COUNT);
+  if (released > 0) await query(db, FORGET_USED_UP_JOBS, {}, COUNT);
   return released;
 }
 
@@ -142,10 +160,12 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
     log.warn({}, 'a connection of the job queue was lost');
   });
   const events: WorkerEvents = new EventEmitter();
-  events.on('job:error', ({ job, error }) => {
-    const { code, kind } = asFailure(error);
-    const about = { job: job.id, task: job.task_identifier, attempt: job.attempts, code, kind };
-    log.warn(about, 'a job failed and is tried again');
+  events.on('job:error', ({ job, error, batchJobErrors }) => {
+    const failures = (batchJobErrors ?? [error]).map(asFailure);
+    for (const { code, kind } of new Map(failures.map((failure) => [failure.code, failure])).values()) {
+      const about = { job: job.id, task: job.task_identifier, attempt: job.attempts, code, kind };
+      log.warn(about, 'a job failed and is tried again');
+    }
   });
   let holder: string | undefined;
   events.on('pool:create', ({ workerPool }) => {
@@ -159,7 +179,7 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
   const start = async (): Promise<Runner> => {
     if (holder !== undefined) {
       await pgPool.query('SELECT graphile_worker.force_unlock_workers($1::text[])', [[holder]]);
-      await pgPool.query(FORGET_REPLACED_JOBS);
+      await pgPool.query(FORGET_USED_UP_JOBS);
     }
     return run({
       pgPool,

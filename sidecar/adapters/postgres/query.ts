@@ -85,12 +85,12 @@ export const ID_ROW = z.object({ id: z.string() });
 export const BLOB_FLAG = 'blob';
 
 /**
- * Ends a statement whose `jobs` is one row, `specs` (`NULL` for none): adds these jobs and gives how many. The queue looks
- * for each by its key first; the plan for that is made once a connection, and while the queue is small it would be to
- * read all of it. With these settings it can only be to look each up.
+ * Ends a statement whose `jobs` is one row, `specs` (`NULL` for none): adds these jobs and gives `count`, how many unless
+ * said otherwise. The queue looks for each by its key first; the plan for that is made once a connection, and while the
+ * queue is small it would be to read all of it. With these settings it can only be to look each up.
  */
-export const ADD_JOBS = `
-SELECT count(added) AS count, set_config('enable_seqscan', min(was.seqscan), true),
+export const addJobs = (count = 'count(added)'): string => `
+SELECT ${count} AS count, set_config('enable_seqscan', min(was.seqscan), true),
        set_config('enable_indexscan', min(was.indexscan), true)
 FROM jobs
 CROSS JOIN LATERAL (
@@ -99,3 +99,5 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL graphile_worker.add_jobs(
   CASE WHEN set_config('enable_seqscan', 'off', was.seqscan <> '') = set_config('enable_indexscan', 'off', true)
     THEN was.specs END) added ON was.specs IS NOT NULL`;
+
+export const ADD_JOBS = addJobs();

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { atMost } from '../../core/at-most.ts';
 import { Failure } from '../../core/failure.ts';
 import { postgresFailure } from './query.ts';
 
@@ -33,8 +34,9 @@ const stopped = (): Failure =>
   new Failure('transient', 'render-stopped', 'the image was not drawn: the sidecar is stopping');
 
 /**
- * The lock of sessions, for `size` calls at once: a process that dies frees what it held. Renderings that begin
- * within `togetherMs` share a hold, which spares each its way to Postgres; who waits to be alone waits that much longer.
+ * The lock of sessions: a process that dies frees what it held. Renderings that begin within `togetherMs` share a hold,
+ * which spares each its way to Postgres; who waits to be alone waits that much longer. It has connections for `size` such
+ * holds and for one who is alone: the others here who are to be alone come after one another.
  */
 export function createRenderingLock(
   databaseUrl: string,
@@ -42,7 +44,7 @@ export function createRenderingLock(
 ): RenderingLock {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
-    max: options.size,
+    max: options.size + 1,
     application_name: 'axis-sidecar-rendering',
     connectionTimeoutMillis: 5_000,
     lock_timeout: options.waitMs,
@@ -107,33 +109,43 @@ export function createRenderingLock(
     return shared;
   };
 
+  const runNow: RenderingLock['run'] = async (alone, stop, work) => {
+    if (stop.aborted) throw stopped();
+    const hold = join(alone);
+    hold.users += 1;
+    const leave = async (): Promise<void> => {
+      hold.users -= 1;
+      if (hold.users === 0) await hold.end();
+    };
+    const { promise: stopping, reject } = Promise.withResolvers<never>();
+    const stopIt = (): void => {
+      reject(stopped());
+    };
+    stop.addEventListener('abort', stopIt, { once: true });
+    try {
+      await Promise.race([hold.held, stopping]);
+    } catch (error) {
+      await leave();
+      throw postgresFailure(error);
+    } finally {
+      stop.removeEventListener('abort', stopIt);
+    }
+    try {
+      return await work();
+    } finally {
+      await leave();
+    }
+  };
+  const oneByOne = atMost(1);
   return {
     run: async (alone, stop, work) => {
-      if (stop.aborted) throw stopped();
-      const hold = join(alone);
-      hold.users += 1;
-      const leave = async (): Promise<void> => {
-        hold.users -= 1;
-        if (hold.users === 0) await hold.end();
-      };
-      const { promise: stopping, reject } = Promise.withResolvers<never>();
-      const stopIt = (): void => {
-        reject(stopped());
-      };
-      stop.addEventListener('abort', stopIt, { once: true });
-      try {
-        await Promise.race([hold.held, stopping]);
-      } catch (error) {
-        await leave();
-        throw postgresFailure(error);
-      } finally {
-        stop.removeEventListener('abort', stopIt);
-      }
-      try {
-        return await work();
-      } finally {
-        await leave();
-      }
+      if (!alone) return runNow(false, stop, work);
+      const until = performance.now() + options.waitMs;
+      return oneByOne(() => {
+        if (performance.now() > until)
+          throw new Failure('transient', 'render-turn', 'others were drawn alone for too long');
+        return runNow(true, stop, work);
+      });
     },
     [Symbol.asyncDispose]: () => pool.end(),
   };

@@ -93,6 +93,7 @@ async function mirrorWith<T>(
     ...{ db, orthanc, codec, lock, container, now, random, log: SILENT },
     blobs: createBlobStore(azurite.connectionString, container, 30_000),
     maxPixels: config.RENDER_MAX_PIXELS,
+    drawnAtOnce: config.JOB_CONCURRENCY,
   });
   const nothing = (): Promise<null> => Promise.resolve(null);
   stack.use(

@@ -67,8 +67,8 @@ const CONTENTS = `
   FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name NOT LIKE 'knex%'
     AND table_name NOT LIKE 'audit%'
   UNION ALL
-  SELECT DISTINCT 'job ' || task_identifier || ' ' || coalesce(key, '') FROM graphile_worker.jobs
-  WHERE locked_at IS NULL AND task_identifier <> 'look-for-deleted'
+  SELECT DISTINCT 'job ' || t.identifier || ' ' || coalesce(j.key, CAST(j.payload AS text)) FROM graphile_worker._private_jobs j
+  JOIN graphile_worker._private_tasks t ON t.id = j.task_id WHERE j.locked_at IS NULL AND t.identifier <> 'look-for-deleted'
   ORDER BY 1`;
 
 const isPage = z.object({ Changes: z.array(z.unknown()).min(1) });

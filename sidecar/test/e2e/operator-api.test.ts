@@ -133,8 +133,9 @@ describe('the operators’ API', () => {
     ]);
     // What is left of a job that used up its tries is in no way.
     await rig.execute(
-      `WITH job AS (SELECT graphile_worker.add_job('mirror-image', json_build_object('imageId', CAST(id AS text)),
-                      run_at := now() + interval '1 day', max_attempts := 1, job_key := 'mirror-image:' || id)
+      `WITH job AS (SELECT graphile_worker.add_job('mirror-image',
+                      json_build_array(json_build_object('imageId', CAST(id AS text))), run_at := now() + interval '1 day',
+                      max_attempts := 1)
                     FROM images WHERE sop_instance_uid = $1) SELECT count(*) FROM job`,
       [`${uid}.1.2`],
     );

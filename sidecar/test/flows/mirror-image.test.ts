@@ -83,6 +83,7 @@ describe('mirroring one image', () => {
   const mirror = (id: string, more: Partial<MirrorDeps> = {}, stop = new AbortController().signal, last = false) => {
     const deps: MirrorDeps = {
       ...imageStatements(database.db),
+      inTurn: (work) => work(),
       rendering: lock.run,
       orthancAnswers: () => Promise.resolve(),
       renderByOrthanc: () => Promise.resolve(JPEG),
@@ -121,7 +122,7 @@ describe('mirroring one image', () => {
       expect(await mirror(id, deps)).to.match(/^transient /);
       // Where it was drawn and only not taken by the blob store, nothing hangs over it any more.
       expect(await row(id)).to.deep.equal(pending('upload' in deps ? 0 : 2));
-      expect(await mirror(id, deps, undefined, true)).to.match(/^transient /);
+      expect(await mirror(id, deps, undefined, true)).to.equal('done');
       expect(await row(id)).to.deep.include({ status: 'failed', begun: 0 });
     });
   }
@@ -168,6 +169,14 @@ describe('mirroring one image', () => {
     expect(await mirror(id, deps)).to.equal('done');
     expect(await row(id)).to.deep.equal({ status: 'failed', reason: 'orthanc-415, render-crashed', begun: 0 });
     expect(frames).to.deep.equal([1, 1, 1, 0]);
+  });
+
+  it('is begun once where it is asked for twice at the same moment', async () => {
+    const id = await newImage();
+    const { begin } = imageStatements(database.db);
+    const begun = await Promise.all([begin(id, false), begin(id, false)]);
+    expect(begun.filter((image) => image !== null)).to.have.length(1);
+    expect(await row(id)).to.deep.equal(pending(1));
   });
 
   it('is set aside without a further rendering when three processes ended in one', async () => {
@@ -245,6 +254,27 @@ describe('the lock of rendering', () => {
     await Promise.all(runs);
     expect(await alone).to.equal('alone');
     expect(await held()).to.deep.equal([{ count: 0 }]);
+  });
+
+  it('is waited for one by one by those here who are to be alone, and by none of them after a stop', async () => {
+    const lock = started.use(createRenderingLock(database.url, { size: 1, waitMs: 5000, togetherMs: 0 }));
+    let inside = 0;
+    const alone = (signal: AbortSignal) =>
+      lock.run(true, signal, async () => {
+        inside += 1;
+        expect(inside).to.equal(1);
+        await sleep(10);
+        inside -= 1;
+      });
+    const many = Array.from({ length: 12 });
+    expect(await Promise.all(many.map(() => outcome(alone(stop))))).to.deep.equal(many.map(() => 'done'));
+    const [ending, end] = [new AbortController(), Promise.withResolvers<undefined>()];
+    const first = lock.run(true, ending.signal, () => end.promise);
+    const others = many.map(() => outcome(alone(ending.signal)));
+    ending.abort();
+    end.resolve(undefined);
+    await outcome(first);
+    expect(new Set(await Promise.all(others))).to.deep.equal(new Set(['transient render-stopped']));
   });
 
   it('is not shared with later ones once its connection is lost', async () => {
