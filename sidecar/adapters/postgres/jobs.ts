@@ -36,7 +36,7 @@ export interface JobOptions {
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
-const MIRROR_PAYLOAD = z.array(z.object({ imageId: z.string() }));
+const MIRROR_PAYLOAD = z.array(z.object({ imageId: z.string().regex(/^\d+$/) }));
 const LABEL_PAYLOAD = z.object({ dicomStudyId: z.string() });
 const LOOK_PAYLOAD = z.object({ dicomStudyId: z.string(), look: z.number() });
 const BLOBS_PAYLOAD = z.object({ orthancId: z.string() });

@@ -6,7 +6,7 @@ import { openDatabase, pingDatabase } from '../../adapters/postgres/database.ts'
 import { createJobPool } from '../../adapters/postgres/job-pool.ts';
 import { createRenderingLock } from '../../adapters/postgres/rendering-lock.ts';
 import { startReplica } from '../../adapters/postgres/replica.ts';
-import { asFailure } from '../../core/failure.ts';
+import { outcome } from '../support/outcome.ts';
 import { postgres } from '../support/services.ts';
 import { eventually } from '../support/rig.ts';
 
@@ -17,12 +17,6 @@ const FIELDS = Buffer.from(
   'latin1',
 );
 const ENDING = Buffer.concat([Buffer.from([0x45, 0, 0, 0, FIELDS.length + 4]), FIELDS]);
-
-const outcome = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => 'done',
-    (error: unknown) => `${asFailure(error).kind} ${asFailure(error).code}`,
-  );
 
 /** Postgres, as it is while connections are cut: each, but for those after `mend`, ends in the moment it is ready. */
 async function endingPostgres() {

@@ -3,18 +3,12 @@ import { openDatabase, pingDatabase } from '../../adapters/postgres/database.ts'
 import { createJobPool } from '../../adapters/postgres/job-pool.ts';
 import { createRenderingLock } from '../../adapters/postgres/rendering-lock.ts';
 import { inTransaction } from '../../adapters/postgres/transaction.ts';
-import { asFailure } from '../../core/failure.ts';
 import { startTcpProxy } from '../../dev/tcp-proxy.ts';
 import { pause } from '../support/mllp-sender.ts';
+import { outcome } from '../support/outcome.ts';
 import { postgres } from '../support/services.ts';
 
 const SILENCE_MS = 400;
-
-const outcome = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => 'done',
-    (error: unknown) => `${asFailure(error).kind} ${asFailure(error).code}`,
-  );
 
 async function behindCable() {
   await using stack = new AsyncDisposableStack();
