@@ -152,7 +152,7 @@ export const SETTINGS = z.object({
   POLL_INTERVAL_MS: count(50, 60_000).default(1000),
   FEED_BATCH_SIZE: count(1, 5000).default(1000),
   FEED_MAX_LAG_SECONDS: count(1, 86_400).default(300),
-  JOB_CONCURRENCY: count(1, 64).default(6),
+  JOB_CONCURRENCY: count(1, 64).default(8),
   SWEEP_INTERVAL_MS: count(100, 604_800_000).default(3_600_000),
   SWEEP_MAX_LOSS_PERCENT: count(1, 100).default(50),
   REMOVE_BLOBS_OF_DELETED: yesOrNo.prefault('false'),
