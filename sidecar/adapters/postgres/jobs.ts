@@ -1,6 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run, Logger, type JobHelpers, type Runner, type TaskList, type WorkerEvents } from 'graphile-worker';
+import {
+  Logger,
+  runTaskList,
+  type JobHelpers,
+  type TaskList,
+  type WorkerEvents,
+  type WorkerPool,
+} from 'graphile-worker';
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { asFailure } from '../../core/failure.ts';
@@ -147,6 +154,8 @@ export async function releaseJobsOfDead(db: Knex): Promise<number> {
 }
 
 const RESTART_MS = 1000;
+/** What a queue that runs no job any more still has to write may take so long. */
+const END_MS = 5_000;
 
 /**
  * Runs jobs until it is disposed of, which lets those in work finish or hands them back. Errors are retried by the queue,
@@ -167,46 +176,58 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
       log.warn(about, 'a job failed and is tried again');
     }
   });
-  let holder: string | undefined;
-  events.on('pool:create', ({ workerPool }) => {
-    holder = workerPool.id;
-  });
   const vouching: GraphileConfig.Plugin = {
     name: 'axis-vouching',
     version: '1.0.0',
     worker: { hooks: { startWorker: (_context, { worker }) => options.vouch(worker.workerPool.id) } },
   };
-  const start = async (): Promise<Runner> => {
-    if (holder !== undefined) {
-      await pgPool.query('SELECT graphile_worker.force_unlock_workers($1::text[])', [[holder]]);
-      await pgPool.query(FORGET_USED_UP_JOBS);
-    }
-    return run({
-      pgPool,
-      concurrency,
-      events,
-      noHandleSignals: true,
-      pollInterval: 1000,
-      forbiddenFlags: () => (handlers.blobsRest() ? [BLOB_FLAG] : null),
-      // Before they are handed back, renderings are told to end.
-      gracefulShutdownAbortTimeout: Math.ceil(options.closeTimeoutMs / 2),
-      // Without these the queue does not wait for what it writes of a job's end: an error of it ends the process, and a
-      // stop leaves the job locked.
-      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 }, plugins: [vouching] },
-      // The queue's own log carries error texts of whatever kind; failures are told by the event above, codes only.
-      logger: new Logger(() => () => undefined),
-      taskList: tasks(handlers),
+  let queue: WorkerPool | undefined;
+  let idle = Promise.withResolvers<undefined>();
+  for (const name of ['gracefulShutdown:complete', 'forcefulShutdown:complete', 'forcefulShutdown:error'] as const) {
+    events.on(`pool:${name}`, ({ workerPool }) => {
+      if (workerPool === queue) idle.resolve(undefined);
     });
+  }
+  /** What an ended queue held is handed back. */
+  const handBack = async (): Promise<void> => {
+    if (queue === undefined) return;
+    await pgPool.query('SELECT graphile_worker.force_unlock_workers($1::text[])', [[queue.id]]);
+    await pgPool.query(FORGET_USED_UP_JOBS);
   };
+  const start = (): WorkerPool =>
+    // Not `run`: its clock for recurring jobs, of which there are none, would go on for ever where a queue never ends.
+    runTaskList(
+      {
+        concurrency,
+        events,
+        noHandleSignals: true,
+        pollInterval: 1000,
+        forbiddenFlags: () => (handlers.blobsRest() ? [BLOB_FLAG] : null),
+        // Before they are handed back, renderings are told to end.
+        gracefulShutdownAbortTimeout: Math.ceil(options.closeTimeoutMs / 2),
+        // Without these the queue does not wait for what it writes of a job's end: an error of it ends the process, and a
+        // stop leaves the job locked.
+        preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 }, plugins: [vouching] },
+        // The queue's own log carries error texts of whatever kind; failures are told by the event above, codes only.
+        logger: new Logger(() => () => undefined),
+      },
+      tasks(handlers),
+      pgPool,
+    );
   const closing = new AbortController();
   const closed = (): boolean => closing.signal.aborted;
-  let runner: Runner | undefined;
+  const stop = (): void => {
+    if (queue !== undefined) Promise.resolve(queue.gracefulShutdown()).catch(() => undefined);
+  };
   const supervise = async (): Promise<void> => {
     while (!closed()) {
       try {
-        runner = await start();
-        if (closed()) await runner.stop();
-        await runner.promise;
+        await handBack();
+        idle = Promise.withResolvers();
+        queue = start();
+        if (closed()) stop();
+        // A queue that could not write the ends of several jobs counts them wrong and waits for ever.
+        await Promise.race([queue.promise, idle.promise.then(() => sleep(END_MS, undefined, { ref: false }))]);
       } catch (error) {
         if (!closed()) log.warn({ code: asFailure(error).code }, 'the job queue ended and is started again');
       }
@@ -218,9 +239,9 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
     async [Symbol.asyncDispose]() {
       closing.abort();
       const late = setTimeout(() => {
-        runner?.kill().catch(() => undefined);
+        if (queue !== undefined) Promise.resolve(queue.forcefulShutdown('the sidecar stops')).catch(() => undefined);
       }, options.closeTimeoutMs);
-      await runner?.stop().catch(() => undefined);
+      stop();
       await supervised;
       clearTimeout(late);
       await pgPool.end();

@@ -40,7 +40,6 @@ async function endingPostgres() {
       [client, upstream],
       [upstream, client],
     ] as const) {
-      // prettier-ignore
       one.on('error', () => undefined);
       one.on('close', () => other.destroy());
     }

@@ -6,8 +6,10 @@ import { query } from '../../adapters/postgres/query.ts';
 import { Failure } from '../../core/failure.ts';
 import { benchStudy } from '../../dev/bench/data.ts';
 import { dicomBatch } from '../../dev/dicom-batch.ts';
+import { startTcpProxy } from '../../dev/tcp-proxy.ts';
 import { startDatabase, type TestDatabase } from '../support/database.ts';
 import { NOW } from '../support/episode.ts';
+import { pause } from '../support/mllp-sender.ts';
 import { eventually } from '../support/rig.ts';
 
 const JOB = z.object({
@@ -135,5 +137,69 @@ describe('the jobs of several images', () => {
       async (called) => called >= 3 && (await jobs()).length === 0,
     );
     expect(calls).to.have.members(job!.images.map((id) => `${id} for the last time`));
+  });
+});
+
+describe('the job queue', () => {
+  it('is started anew where the ends of several jobs could not be written', async () => {
+    await using database = await startDatabase();
+    await using stack = new AsyncDisposableStack();
+    const url = new URL(database.url);
+    let lost = 0;
+    const proxy = stack.use(
+      await startTcpProxy({
+        port: Number(url.port),
+        onSent: (bytes) => {
+          if (lost >= 2 || !/delete from \S*_private_jobs/.test(bytes.toString('latin1'))) return true;
+          lost += 1;
+          proxy.cut();
+          return false;
+        },
+      }),
+    );
+    url.port = String(proxy.port);
+    const add = `SELECT count(graphile_worker.add_job('label-study', json_build_object('dicomStudyId', name))) AS count
+                 FROM unnest(ARRAY['a', 'b', 'c']) AS name`;
+    await query(database.db, add, {}, z.unknown());
+    const gates = new Map(['a', 'b', 'c'].map((name) => [name, Promise.withResolvers<undefined>()]));
+    const calls: string[] = [];
+    const nothing = (): Promise<null> => Promise.resolve(null);
+    stack.use(
+      startJobs(
+        {
+          mirrorImage: nothing,
+          sendSms: nothing,
+          lookForDeleted: nothing,
+          removeBlobs: nothing,
+          labelStudy: async (id) => {
+            calls.push(id);
+            await gates.get(id)?.promise;
+            if (id === 'c' && calls.length === 3) throw refused;
+          },
+          blobsRest: () => false,
+        },
+        {
+          databaseUrl: url.href,
+          concurrency: 3,
+          closeTimeoutMs: 1000,
+          vouch: () => Promise.resolve(),
+          log: { warn: () => undefined },
+        },
+      ),
+    );
+    await eventually('all to be in work', () => Promise.resolve(calls.length === 3));
+    for (const [index, name] of ['a', 'b'].entries()) {
+      gates.get(name)?.resolve(undefined);
+      await eventually('an end to be lost', () => Promise.resolve(lost > index));
+      await pause(100);
+    }
+    gates.get('c')?.resolve(undefined);
+    const left = `SELECT CAST(id AS text) AS id FROM graphile_worker.jobs WHERE attempts < 2`;
+    await eventually(
+      'a and b to be run again',
+      async () => (await query(database.db, left, {}, z.unknown())).length <= 1 && calls.length >= 5,
+      20_000,
+    );
+    expect(calls.slice(3).filter((id) => id !== 'c')).to.have.members(['a', 'b']);
   });
 });

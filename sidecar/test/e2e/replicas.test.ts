@@ -149,9 +149,14 @@ describe('two sidecars on one database', () => {
         await sleep(500);
       }
     })();
-    await rig.settled().finally(() => {
+    try {
+      await rig.settled();
+    } catch (error) {
+      const ends = runs.map(({ child, output }) => `exit code ${child.exitCode}:\n${output().slice(-5000)}`);
+      throw new Error(ends.join('\n'), { cause: error });
+    } finally {
       settled.abort();
-    });
+    }
     await hurrying;
     expect(runs.map(({ child }) => child.exitCode)).to.deep.equal([null, null]);
     const mirrored = `SELECT count(*)::int AS images FROM images WHERE mirror_status = 'mirrored' AND sop_instance_uid LIKE '2.25.71%'`;
