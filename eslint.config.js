@@ -2,7 +2,54 @@ import js from '@eslint/js';
 import { createNodeResolver, importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
-const only = (target, from, message) => ({ target: `./sidecar/${target}`, from: `./sidecar/${from}`, message });
+/** The wings, the lowest first: each imports only those before it. docs/architecture.md says why. */
+const WINGS = [
+  'platform',
+  'audit',
+  'access',
+  'hl7',
+  'ris',
+  'release',
+  'texts',
+  'linking',
+  'images',
+  'worklist',
+  'portal',
+  'operators',
+  'backup',
+  'monitoring',
+  'app',
+  'doctor',
+];
+
+const zone = (target, from, message) => ({ target: `./sidecar/${target}`, from: `./sidecar/${from}`, message });
+const wing = (name, index) => [
+  ...WINGS.slice(index + 1).map((above) => zone(name, above, `${name}/ is beneath ${above}/`)),
+  zone(`${name}/rules`, `${name}/flows`, 'a rule is pure'),
+  zone(`${name}/rules`, `${name}/io`, 'a rule is pure'),
+  zone(`${name}/flows`, `${name}/io`, 'a flow declares the deps it needs; the wing wires them'),
+  zone(`${name}/flows`, `${name}/flows`, 'flows do not know each other; the wing wires them'),
+  zone(`${name}/io`, `${name}/flows`, 'io knows no flow'),
+  ...WINGS.flatMap((other) => [
+    zone(`${name}/rules`, `${other}/*.ts`, 'a rule is pure'),
+    zone(`${name}/flows`, `${other}/*.ts`, 'a flow knows rules only'),
+    ...(other === name
+      ? []
+      : [
+          zone(`${name}/rules`, `${other}/flows`, 'a rule is pure'),
+          zone(`${name}/rules`, `${other}/io`, 'a rule is pure'),
+          zone(`${name}/flows`, `${other}/flows`, 'flows do not know each other'),
+          zone(`${name}/flows`, `${other}/io`, 'a flow declares the deps it needs'),
+          zone(`${name}/io`, `${other}/flows`, 'io knows no flow'),
+        ]),
+  ]),
+  ...['postgres', 'net'].flatMap((outside) => [
+    zone(`${name}/rules`, `platform/${outside}`, 'a rule is pure'),
+    zone(`${name}/flows`, `platform/${outside}`, 'a flow declares the deps it needs'),
+  ]),
+  zone(name, 'dev', 'production code does not know dev'),
+  zone(name, '*.ts', 'a wing does not know what starts it'),
+];
 
 export default tseslint.config(
   { ignores: ['node_modules/', 'coverage/'] },
@@ -22,32 +69,18 @@ export default tseslint.config(
       'import-x/no-default-export': 'error',
       'import-x/no-restricted-paths': [
         'error',
-        {
-          zones: [
-            only('core', 'flows', 'core is pure'),
-            only('core', 'adapters', 'core is pure'),
-            only('core', '*.ts', 'core is pure'),
-            only('core', 'dev', 'core is pure'),
-            only('flows', 'adapters', 'a flow declares the deps it needs; sidecar.ts wires them'),
-            only('flows', 'flows', 'flows do not know each other; sidecar.ts wires them'),
-            only('flows', '*.ts', 'a flow knows core only'),
-            only('flows', 'dev', 'production code does not know dev'),
-            only('adapters', 'flows', 'an adapter knows core only'),
-            only('adapters', 'dev', 'production code does not know dev'),
-            { target: './sidecar/*.ts', from: './sidecar/dev', message: 'production code does not know dev' },
-          ],
-        },
+        { zones: [...WINGS.flatMap(wing), zone('*.ts', 'dev', 'production code does not know dev')] },
       ],
     },
   },
   {
-    files: ['sidecar/core/**/*.ts'],
+    files: ['sidecar/*/rules/**/*.ts'],
     rules: {
       'no-restricted-imports': [
         'error',
         {
           patterns: [
-            { regex: '^(?!\\./|libphonenumber-js)', message: 'core is pure: no I/O, no clock, no randomness' },
+            { regex: '^(?!\\.{1,2}/|libphonenumber-js)', message: 'a rule is pure: no I/O, no clock, no randomness' },
           ],
         },
       ],
@@ -56,6 +89,23 @@ export default tseslint.config(
         'error',
         { object: 'Date', property: 'now', message: 'time is passed in' },
         { object: 'Math', property: 'random', message: 'randomness is passed in' },
+      ],
+    },
+  },
+  {
+    files: ['sidecar/*/flows/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^(?!\\.{1,2}/|node:stream$)',
+              message: 'a flow knows no package: it declares the deps it needs',
+              allowTypeImports: true,
+            },
+          ],
+        },
       ],
     },
   },

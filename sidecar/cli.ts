@@ -1,17 +1,18 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { keyStatements } from './adapters/postgres/api-keys.ts';
-import { openDatabase } from './adapters/postgres/database.ts';
-import { BACKUP_USAGE, backupLine, isBackupLine } from './backup-line.ts';
-import { checkAudit, cliViewer, printAudit } from './cli-audit.ts';
-import { keyEntry, KEYS_USAGE, readKeysLine, runKeysLine, UsageError } from './cli-keys.ts';
-import { studyText, workText } from './cli-text.ts';
-import { ConfigError, loadConfig } from './config.ts';
-import type { Viewer } from './core/audit.ts';
-import { Failure } from './core/failure.ts';
-import type { Act } from './core/operator.ts';
-import { doctorCommand } from './doctor-command.ts';
-import { createOperations, type Operations } from './operations.ts';
+import { keyStatements } from './access/io/key-rows.ts';
+import { openDatabase } from './platform/postgres/database.ts';
+import { BACKUP_USAGE, backupLine, isBackupLine } from './backup/cli.ts';
+import { checkAudit, cliViewer, printAudit } from './audit/cli.ts';
+import { keyEntry, KEYS_USAGE, readKeysLine, runKeysLine, UsageError } from './access/cli.ts';
+import { studyText, workText } from './operators/text.ts';
+import { loadConfig } from './app/config.ts';
+import { ConfigError } from './platform/settings.ts';
+import { Failure } from './platform/rules/failure.ts';
+import type { Act } from './operators/rules/work.ts';
+import { doctorCommand } from './doctor/cli.ts';
+import { createOperations, type Operations } from './app/operations.ts';
+import type { Viewer } from './audit/rules/who.ts';
 
 const USAGE = `usage: axis COMMAND
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { plainAddress } from './adapters/addresses.ts';
-import { startTlsFront } from './adapters/tls-front.ts';
-import { boundedRefusals } from './core/refused-access.ts';
-import { createLog } from './log.ts';
+import { plainAddress } from './platform/rules/address.ts';
+import { startTlsFront } from './platform/net/tls-front.ts';
+import { boundedRefusals } from './platform/rules/refused-access.ts';
+import { createLog } from './platform/log.ts';
 
 // A process of its own, for a TLS port beside Orthanc's plain one: a modality's way in depends on nothing of the sidecar's.
 const SETTINGS = z.object({

@@ -1,7 +1,8 @@
-import './heap.ts';
-import { ConfigError, loadConfig } from './config.ts';
-import { createLog } from './log.ts';
-import { startSidecar } from './sidecar.ts';
+import './app/heap.ts';
+import { loadConfig } from './app/config.ts';
+import { ConfigError } from './platform/settings.ts';
+import { createLog } from './platform/log.ts';
+import { startSidecar } from './app/sidecar.ts';
 
 /** Docker kills after ten seconds; nothing that is cut off is lost. */
 const STOP_LIMIT_MS = 9_500;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DicomBatch, DicomStudy } from '../core/dicom.ts';
+import type { DicomBatch, DicomStudy } from '../images/rules/dicom.ts';
 import type { BenchStudy } from './bench/data.ts';
 
 /** What a study says of itself beside its identifiers. */

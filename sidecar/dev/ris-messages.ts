@@ -1,4 +1,4 @@
-import { hl7Timestamp } from '../core/ack.ts';
+import { hl7Timestamp } from '../hl7/rules/ack.ts';
 
 /** A patient as the RIS knows one. `identifiers` instead of `id` gives PID-3 as it is. */
 export interface RisPatient {

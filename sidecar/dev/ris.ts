@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { createMllpDecoder, mllpFrame } from '../core/mllp.ts';
+import { createMllpDecoder, mllpFrame } from '../hl7/rules/mllp.ts';
 
 export interface Ris extends AsyncDisposable {
   /** Sends one message (segments as lines) on the one kept-open connection and gives the acknowledgment's text. */

@@ -1,4 +1,4 @@
-import { startSmsSandbox, type SmsSandbox } from '../adapters/sms-sandbox.ts';
+import { startSmsSandbox, type SmsSandbox } from '../texts/io/sandbox.ts';
 import { startAzurite, type AzuriteProcess } from './azurite-process.ts';
 import { startOrthanc, type OrthancProcess } from './orthanc-process.ts';
 import { startPostgres, type PostgresProcess } from './postgres-process.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { listen } from '../adapters/listen.ts';
+import { listen } from '../platform/net/listen.ts';
 
 /** Which end of a connection: who opened it, or who it leads to. */
 export type End = 'client' | 'server';

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { table } from '../../core/table.ts';
+import { table } from '../../platform/rules/table.ts';
 import { benchGrowth } from './growth.ts';
 import { benchHl7 } from './hl7.ts';
 import { benchLag } from './lag.ts';

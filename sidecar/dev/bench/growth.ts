@@ -1,6 +1,6 @@
-import { readFrame } from '../../adapters/hl7.ts';
-import { migrate } from '../../adapters/postgres/database.ts';
-import type { DicomBatch } from '../../core/dicom.ts';
+import { readFrame } from '../../hl7/io/listener.ts';
+import { migrate } from '../../platform/postgres/database.ts';
+import type { DicomBatch } from '../../images/rules/dicom.ts';
 import { dicomBatch, type SeenTags } from '../dicom-batch.ts';
 import { fillTables, settleTables } from '../full-tables.ts';
 import { startPostgres, type PostgresProcess } from '../postgres-process.ts';

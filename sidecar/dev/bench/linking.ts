@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
-import type { Orthanc } from '../../adapters/orthanc.ts';
-import type { DicomBatch } from '../../core/dicom.ts';
-import { followUntilStopped } from '../../following.ts';
-import type { Operations } from '../../operations.ts';
+import type { Orthanc } from '../../images/io/orthanc.ts';
+import type { DicomBatch } from '../../images/rules/dicom.ts';
+import { followUntilStopped } from '../../images/feed.ts';
+import type { Operations } from '../../app/operations.ts';
 import { SILENT } from './world.ts';
 
 export interface Linking {
@@ -11,9 +11,13 @@ export interface Linking {
   readonly operations: Operations;
 }
 
-const followed = ({ db, orthanc, operations }: Linking, stop: AbortSignal, onRead: () => void): Promise<void> =>
+const followed = (
+  { db, orthanc, operations: { transaction, take } }: Linking,
+  stop: AbortSignal,
+  onRead: () => void,
+): Promise<void> =>
   followUntilStopped(
-    { db, orthanc, operations, now: () => new Date(), random: () => 0.5, log: SILENT },
+    { db, orthanc, transaction, take, now: () => new Date(), random: () => 0.5, log: SILENT },
     {
       stop,
       batchSize: 1000,

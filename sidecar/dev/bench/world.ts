@@ -1,10 +1,10 @@
 import pg from 'pg';
 import pino from 'pino';
-import { migrate, openDatabase } from '../../adapters/postgres/database.ts';
-import { createOrthanc, type Orthanc } from '../../adapters/orthanc.ts';
-import { loadConfig, type Config } from '../../config.ts';
-import { createOperations, type Operations } from '../../operations.ts';
-import { readFrame } from '../../adapters/hl7.ts';
+import { migrate, openDatabase } from '../../platform/postgres/database.ts';
+import { createOrthanc, type Orthanc } from '../../images/io/orthanc.ts';
+import { loadConfig, type Config } from '../../app/config.ts';
+import { createOperations, type Operations } from '../../app/operations.ts';
+import { readFrame } from '../../hl7/io/listener.ts';
 import type { OrthancProcess } from '../orthanc-process.ts';
 import type { PostgresProcess } from '../postgres-process.ts';
 import { orm } from '../ris-messages.ts';

@@ -29,7 +29,7 @@ export const BREAKS: readonly Break[] = [
     name: 'the cursor is committed before the rows',
     edits: [
       {
-        file: 'sidecar/flows/follow-changes.ts',
+        file: 'sidecar/images/flows/follow.ts',
         find: `    const newImages = await deps.transaction(async (tx) => {
       const now = deps.now();
       const added = await deps.take(tx, read.value, now);
@@ -49,7 +49,7 @@ export const BREAKS: readonly Break[] = [
     name: 'an HL7 message is answered AA before it is committed',
     edits: [
       {
-        file: 'sidecar/flows/receive-message.ts',
+        file: 'sidecar/ris/flows/receive.ts',
         find: `      return await take(deps, all, now);`,
         replace: `      void take(deps, all, now).catch(() => undefined);
       return new Map(all.map((one) => [one, one.answered({ code: 'AA' })]));`,
@@ -64,12 +64,12 @@ export const BREAKS: readonly Break[] = [
     name: 'a text is sent without a row that says sending',
     edits: [
       {
-        file: 'sidecar/adapters/postgres/sms.ts',
+        file: 'sidecar/texts/io/text-rows.ts',
         find: `SET state = 'sending', reason = NULL, sending_since = :now,`,
         replace: `SET state = 'queued', reason = NULL, sending_since = :now,`,
       },
       {
-        file: 'sidecar/adapters/postgres/sms.ts',
+        file: 'sidecar/texts/io/text-rows.ts',
         find: `twilio_sid = :sid, sent_at = :now, updated_at = :now
 WHERE id = :smsId AND state = 'sending' AND sending_since = :since\``,
         replace: `twilio_sid = :sid, sent_at = :now, sending_since = :since, updated_at = :now

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { blobNames } from '../../core/rendering.ts';
+import { blobNames } from '../../images/rules/rendering.ts';
 import { inOrthanc, type Case } from './case.ts';
 import type { CrashWorld } from './world.ts';
 

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { Test } from 'mocha';
 import { z } from 'zod';
@@ -10,27 +11,24 @@ import { startCrashWorld, type CrashWorld } from './world.ts';
 
 /** The scenario in which each flow does its work, and a step of it that only this flow does there. */
 const FLOWS: Readonly<Record<string, readonly [scenario: string, step: RegExp]>> = {
-  'accept-upload': ['an upload', /^orthanc: POST \/instances$/],
-  'follow-changes': ['an image', /^postgres: INSERT INTO feed_cursor$/],
-  'label-study': ['an order for images that are there', /^orthanc: PUT .*\/labels\/ris-linked$/],
-  'link-studies': ['an image', /^postgres: UPDATE dicom_studies$/],
-  'mirror-image': ['an image', /^blob: PUT thumbnails$/],
-  'plan-sms': ['a final report', /^postgres: INSERT INTO sms_messages$/],
-  'receive-message': ['an order for images that are there', /^hl7: ACK$/],
-  // What a message says is written by the statement that keeps it.
-  'receive-order': ['an order for images that are there', /^postgres: INSERT INTO hl7_messages$/],
-  'receive-patient-update': ['a patient’s number, which a held text waits for', /^postgres: INSERT INTO hl7_messages$/],
-  'receive-report': ['a final report', /^postgres: INSERT INTO reports$/],
-  reconcile: ['a sweep that finds an image too many, one too few and a label gone', /^orthanc: GET \/instances$/],
-  'record-opt-choice': ['a patient’s STOP', /^postgres: INSERT INTO sms_opt_outs$/],
-  'remove-blobs': ['a patient corrected in Orthanc', /^blob: DELETE thumbnails$/],
-  'remove-deleted': ['a patient corrected in Orthanc', /^postgres: DELETE FROM images$/],
-  'replay-message': ['a replay by an operator', /^postgres: UPDATE hl7_messages$/],
-  'retry-images': ['a failed image that an operator has mirrored again', /^postgres: add job mirror-image$/],
-  'resolve-review': ['a link by an operator', /^http: answer to POST .*\/link$/],
-  'send-sms': ['a final report', /^twilio: POST Messages$/],
-  'take-batch': ['an image', /^postgres: INSERT INTO dicom_studies$/],
-  'take-instances': [
+  'images/upload': ['an upload', /^orthanc: POST \/instances$/],
+  'images/follow': ['an image', /^postgres: INSERT INTO feed_cursor$/],
+  'linking/label': ['an order for images that are there', /^orthanc: PUT .*\/labels\/ris-linked$/],
+  'linking/link': ['an image', /^postgres: UPDATE dicom_studies$/],
+  'images/mirror': ['an image', /^blob: PUT thumbnails$/],
+  'texts/plan': ['a final report', /^postgres: INSERT INTO sms_messages$/],
+  'ris/receive': ['an order for images that are there', /^hl7: ACK$/],
+  'ris/keep': ['a final report', /^postgres: INSERT INTO reports$/],
+  'images/sweep': ['a sweep that finds an image too many, one too few and a label gone', /^orthanc: GET \/instances$/],
+  'texts/record-opt-choice': ['a patient’s STOP', /^postgres: INSERT INTO sms_opt_outs$/],
+  'images/remove-blobs': ['a patient corrected in Orthanc', /^blob: DELETE thumbnails$/],
+  'images/remove-deleted': ['a patient corrected in Orthanc', /^postgres: DELETE FROM images$/],
+  'operators/replay': ['a replay by an operator', /^postgres: UPDATE hl7_messages$/],
+  'operators/retry-images': ['a failed image that an operator has mirrored again', /^postgres: add job mirror-image$/],
+  'operators/resolve': ['a link by an operator', /^http: answer to POST .*\/link$/],
+  'texts/send': ['a final report', /^twilio: POST Messages$/],
+  'images/take': ['an image', /^postgres: INSERT INTO dicom_studies$/],
+  'images/take-apart': [
     'a sweep that finds an image too many, one too few and a label gone',
     /^postgres: DELETE FROM failures$/,
   ],
@@ -38,14 +36,14 @@ const FLOWS: Readonly<Record<string, readonly [scenario: string, step: RegExp]>>
 
 /** Flows that no event of a day runs: by hand, by the clock, or for a syslog server; and their tests. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  'back-up': 'e2e/backup.test.ts',
-  'count-missing': 'e2e/backup.test.ts',
-  'draw-lost-again': 'flows/draw-lost-again.test.ts',
-  'export-audit': 'flows/export-audit.test.ts',
-  'forget-old': 'adapters/retention.test.ts',
-  restore: 'e2e/backup.test.ts',
-  'try-phantom': 'e2e/doctor.test.ts',
-  'verify-audit': 'adapters/audit-log.test.ts',
+  'backup/back-up': 'backup/backups.test.ts',
+  'backup/count-missing': 'backup/backups.test.ts',
+  'backup/draw-lost-again': 'backup/draw-lost-again.test.ts',
+  'audit/export': 'audit/flows/export.test.ts',
+  'backup/forget-old': 'backup/io/retention-rows.test.ts',
+  'backup/restore': 'backup/backups.test.ts',
+  'doctor/try-phantom': 'doctor/doctor.test.ts',
+  'audit/verify': 'audit/io/rows.test.ts',
 };
 
 /** So many processes are killed at once, each in a world of its own. */
@@ -189,7 +187,9 @@ describe('killed at any step, a restart is all it needs', function () {
   });
 
   it('knows a step of every flow', () => {
-    const flows = readdirSync(new URL('../../flows/', import.meta.url)).map((file) => file.replace(/\.ts$/, ''));
+    const flows = globSync('*/flows/*.ts', { cwd: fileURLToPath(new URL('../../', import.meta.url)) }).map((file) =>
+      file.replace('/flows/', '/').replace(/\.ts$/, ''),
+    );
     expect([...Object.keys(FLOWS), ...Object.keys(ELSEWHERE)]).to.have.members(flows);
     expect(
       Object.values(ELSEWHERE).filter((test) => !existsSync(new URL(`../${test}`, import.meta.url))),

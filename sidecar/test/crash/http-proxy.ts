@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
-import { listen } from '../../adapters/listen.ts';
+import { listen } from '../../platform/net/listen.ts';
 import type { Conductor, Step } from './conductor.ts';
 
 export interface Proxy extends AsyncDisposable {

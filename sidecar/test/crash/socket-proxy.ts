@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { listen } from '../../adapters/listen.ts';
+import { listen } from '../../platform/net/listen.ts';
 import type { Conductor } from './conductor.ts';
 import type { Proxy } from './http-proxy.ts';
 

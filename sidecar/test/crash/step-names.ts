@@ -1,4 +1,4 @@
-import { READ_CURSOR } from '../../adapters/postgres/feed.ts';
+import { READ_CURSOR } from '../../images/io/feed-rows.ts';
 
 /** What tells the job queue's tasks apart by the payload of a job's row. */
 const TASKS: readonly (readonly [task: string, payload: RegExp])[] = [

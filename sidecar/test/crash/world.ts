@@ -7,8 +7,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import pg from 'pg';
 import { z } from 'zod';
-import { newApiKey } from '../../adapters/api-keys.ts';
-import { startSmsSandbox, type SmsSandbox } from '../../adapters/sms-sandbox.ts';
+import { newApiKey } from '../../access/io/api-keys.ts';
+import { startSmsSandbox, type SmsSandbox } from '../../texts/io/sandbox.ts';
 import { freePort, startChild, type Child } from '../../dev/child.ts';
 import { startOrthanc, type OrthancProcess } from '../../dev/orthanc-process.ts';
 import { environmentFor } from '../../dev/stack.ts';
@@ -77,7 +77,7 @@ const newPage = (answer: Buffer): boolean =>
 
 /** A process that is killed does not keep what it compiled, and a start is most of the time that a kill takes. */
 async function fillCache(main: string, cache: string): Promise<void> {
-  const sidecar = new URL('./sidecar.ts', pathToFileURL(main)).href;
+  const sidecar = new URL('./app/sidecar.ts', pathToFileURL(main)).href;
   const args = ['--input-type=module', '--eval', `await import(${JSON.stringify(sidecar)})`];
   await startChild(process.execPath, args, { env: { ...process.env, NODE_COMPILE_CACHE: cache } }).ended;
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startSmsSandbox, type SmsSandbox } from '../../adapters/sms-sandbox.ts';
+import { startSmsSandbox, type SmsSandbox } from '../../texts/io/sandbox.ts';
 import { startAzurite, type AzuriteProcess } from '../../dev/azurite-process.ts';
 import { freePort, startChild, type Child } from '../../dev/child.ts';
 import { startOrthanc, type OrthancProcess } from '../../dev/orthanc-process.ts';

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
-import { migrate, openDatabase } from '../../adapters/postgres/database.ts';
-import { loadConfig } from '../../config.ts';
-import { createOperations, type Operations } from '../../operations.ts';
+import { migrate, openDatabase } from '../../platform/postgres/database.ts';
+import { loadConfig } from '../../app/config.ts';
+import { createOperations, type Operations } from '../../app/operations.ts';
 import { NOW } from './episode.ts';
 import { postgres } from './services.ts';
 

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
 import { z } from 'zod';
-import { readCursor } from '../../adapters/postgres/feed.ts';
-import { cleanTag, type DicomBatch } from '../../core/dicom.ts';
-import { readFrame } from '../../adapters/hl7.ts';
+import { readCursor } from '../../images/io/feed-rows.ts';
+import { cleanTag, type DicomBatch } from '../../images/rules/dicom.ts';
+import { readFrame } from '../../hl7/io/listener.ts';
 import { adt, merge, orm, oru, type RisPatient } from '../../dev/ris-messages.ts';
-import { followChanges, type Feed } from '../../flows/follow-changes.ts';
-import type { Operations } from '../../operations.ts';
+import { followChanges, type Feed } from '../../images/flows/follow.ts';
+import type { Operations } from '../../app/operations.ts';
 
 const PATIENT = z.strictObject({
   id: z.string(),

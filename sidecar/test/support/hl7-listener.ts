@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { startHl7Listener, type Hl7Listener, type Hl7ListenerOptions, type InboundHl7 } from '../../adapters/hl7.ts';
-import { buildAck } from '../../core/ack.ts';
-import { component, segment } from '../../core/hl7-message.ts';
-import { parseHl7 } from '../../core/hl7-parse.ts';
+import { startHl7Listener, type Hl7Listener, type Hl7ListenerOptions, type InboundHl7 } from '../../hl7/io/listener.ts';
+import { buildAck } from '../../hl7/rules/ack.ts';
+import { component, segment } from '../../hl7/rules/message.ts';
+import { parseHl7 } from '../../hl7/rules/parse.ts';
 
 export interface TestListener extends AsyncDisposable {
   readonly listener: Hl7Listener;

@@ -1,7 +1,7 @@
-import type { Hl7Message } from '../../core/hl7-message.ts';
-import { parseHl7 } from '../../core/hl7-parse.ts';
-import { Hl7Rejection } from '../../core/hl7-rejection.ts';
-import type { FieldPlace, Hl7Settings } from '../../core/hl7-settings.ts';
+import type { Hl7Message } from '../../hl7/rules/message.ts';
+import { parseHl7 } from '../../hl7/rules/parse.ts';
+import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
+import type { FieldPlace, Hl7Settings } from '../../hl7/rules/field-settings.ts';
 
 const place = (name: string, field: number): FieldPlace => ({ segment: name, field, component: 1 });
 

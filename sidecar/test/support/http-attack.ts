@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
-import type { HttpServer } from '../../adapters/http.ts';
-import type { HttpGuard } from '../../adapters/http-guard.ts';
-import type { UploadOptions } from '../../adapters/http-upload.ts';
+import type { HttpServer } from '../../app/http.ts';
+import type { HttpGuard } from '../../access/io/http-guard.ts';
+import type { UploadOptions } from '../../images/io/http-upload.ts';
 import { httpGuard, serveHttp } from './http-guard.ts';
 import { pause } from './mllp-sender.ts';
 import { eventually } from './rig.ts';

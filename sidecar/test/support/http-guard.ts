@@ -1,5 +1,5 @@
-import type { HttpGuard } from '../../adapters/http-guard.ts';
-import { startHttp, type HttpOptions, type HttpServer } from '../../adapters/http.ts';
+import type { HttpGuard } from '../../access/io/http-guard.ts';
+import { startHttp, type HttpOptions, type HttpServer } from '../../app/http.ts';
 
 const never = () => Promise.reject(new Error('not here'));
 const log = { warn: () => undefined, info: () => undefined };

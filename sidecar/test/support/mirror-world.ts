@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { z } from 'zod';
-import { startSmsSandbox } from '../../adapters/sms-sandbox.ts';
+import { startSmsSandbox } from '../../texts/io/sandbox.ts';
 import { startChild, type Child } from '../../dev/child.ts';
 import { startOrthanc, type OrthancProcess } from '../../dev/orthanc-process.ts';
 import { environmentFor } from '../../dev/stack.ts';

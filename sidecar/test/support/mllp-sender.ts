@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
-import { createMllpDecoder } from '../../core/mllp.ts';
+import { createMllpDecoder } from '../../hl7/rules/mllp.ts';
 
 /** A plain TCP client that sends what bytes it is told and collects the frames it gets. */
 export interface MllpSender extends Disposable {

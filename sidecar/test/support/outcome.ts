@@ -1,4 +1,4 @@
-import { asFailure } from '../../core/failure.ts';
+import { asFailure } from '../../platform/rules/failure.ts';
 
 /** `done`, or how it failed: `transient postgres-55P03`. */
 export const outcome = (work: Promise<unknown>): Promise<string> =>

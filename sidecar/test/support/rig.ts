@@ -3,17 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import pino from 'pino';
 import { z } from 'zod';
-import { newApiKey } from '../../adapters/api-keys.ts';
-import { startSmsSandbox, type SmsSandbox } from '../../adapters/sms-sandbox.ts';
-import { loadConfig, type Config } from '../../config.ts';
-import { asFailure } from '../../core/failure.ts';
+import { newApiKey } from '../../access/io/api-keys.ts';
+import { startSmsSandbox, type SmsSandbox } from '../../texts/io/sandbox.ts';
+import { loadConfig, type Config } from '../../app/config.ts';
+import { asFailure } from '../../platform/rules/failure.ts';
 import { cStore } from '../../dev/modality.ts';
 import { startOrthanc, type OrthancProcess } from '../../dev/orthanc-process.ts';
 import { connectRis, type Ris } from '../../dev/ris.ts';
 import type { MessageHead } from '../../dev/ris-messages.ts';
 import type { PostgresProcess } from '../../dev/postgres-process.ts';
 import { environmentFor } from '../../dev/stack.ts';
-import { startSidecar, type Sidecar } from '../../sidecar.ts';
+import { startSidecar, type Sidecar } from '../../app/sidecar.ts';
 import { azurite, postgres } from './services.ts';
 
 /** A sidecar between servers of its own: an Orthanc, a database, a container and an SMS sandbox nobody else uses. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TlsFiles } from '../../adapters/tls-files.ts';
+import type { TlsFiles } from '../../platform/net/tls-files.ts';
 import type { KeyPair } from './certificates.ts';
 
 /** The files of a TLS server, in a folder of their own. */

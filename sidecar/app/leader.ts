@@ -1,0 +1,85 @@
+import type { AuditSettings } from '../audit/settings.ts';
+import { exportAudit } from '../audit/trail.ts';
+import { asFailure } from '../platform/rules/failure.ts';
+import { followUntilStopped, takeApart, type FollowParts } from '../images/feed.ts';
+import { loop } from '../platform/loop.ts';
+import { forgetUntilStopped } from '../backup/retention.ts';
+import type { RetentionSettings } from '../backup/settings.ts';
+import { sweepUntilStopped, type SweepParts } from '../images/sweeping.ts';
+import { releaseJobsOfDead, requeueUnfinished } from '../images/io/requeue-rows.ts';
+import type { Tx } from './transaction.ts';
+
+/** A killed process's jobs are run by another one after this at the latest. */
+const RELEASE_EVERY_MS = 5_000;
+
+async function keepJobs(
+  { db, random, log }: Pick<FollowParts<Tx>, 'db' | 'random' | 'log'>,
+  stop: AbortSignal,
+): Promise<void> {
+  let requeued: number | undefined;
+  const step = async (): Promise<'wait'> => {
+    const released = await releaseJobsOfDead(db);
+    if (released > 0) log.warn({ processes: released }, 'jobs of a process that is gone are handed back');
+    if (requeued === undefined) {
+      requeued = await requeueUnfinished(db);
+      if (requeued > 0) log.info({ requeued }, 'unfinished jobs taken up again');
+    }
+    return 'wait';
+  };
+  await loop(step, {
+    stop,
+    waitMs: RELEASE_EVERY_MS,
+    random,
+    onFailure: (error, times) => {
+      const { code, kind } = asFailure(error);
+      log.warn({ code, kind, times }, 'the jobs could not be looked after and will be');
+    },
+  });
+}
+
+/**
+ * What one process does for all of them until `over`: follows the feed, sweeps, sends the audit log, hands back the jobs
+ * of processes that died, and lets go of what is old. The first sweep waits until the feed was read to its end: what is
+ * new is the feed's.
+ */
+export async function lead(
+  parts: FollowParts<Tx> & Pick<SweepParts<Tx>, 'removal' | 'maxLossPercent'>,
+  over: AbortSignal,
+  options: {
+    readonly batchSize: number;
+    readonly waitMs: number;
+    readonly sweepIntervalMs: number;
+    readonly retain: RetentionSettings;
+    /** The feed can never be followed. */
+    readonly onFailed: (reason: string) => void;
+    readonly onBehind: (isBehind: boolean) => void;
+    /** Where the audit log is sent. */
+    readonly audit: AuditSettings;
+  },
+): Promise<void> {
+  const readOnce = Promise.withResolvers<undefined>();
+  const give = (): void => {
+    readOnce.resolve(undefined);
+  };
+  over.addEventListener('abort', give, { once: true });
+  let another = new AbortController();
+  const wanted = (): AbortSignal => {
+    if (another.signal.aborted) another = new AbortController();
+    return another.signal;
+  };
+  const onOverlooked = (): void => {
+    another.abort();
+  };
+  const sweeps = {
+    ...parts,
+    takeApart: (orthancIds: readonly string[]) => takeApart(parts, orthancIds),
+    stop: over,
+  };
+  await Promise.all([
+    followUntilStopped(parts, { ...options, stop: over, onRead: give, onOverlooked }),
+    readOnce.promise.then(() => sweepUntilStopped(sweeps, options.sweepIntervalMs, wanted)),
+    keepJobs(parts, over),
+    forgetUntilStopped(parts, options.retain, over),
+    exportAudit(parts, options.audit, over),
+  ]);
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { IMAGES_SETTINGS } from '../images/settings.ts';
+import { ConfigError, count, PLATFORM_SETTINGS, withSecretFiles } from '../platform/settings.ts';
+
+export const RETENTION_SETTINGS = z.object({
+  RETAIN_HL7_DAYS: count(0, 36_500).default(0),
+  RETAIN_AUDIT_DAYS: count(0, 36_500).default(0),
+  RETAIN_BLOBS_DAYS: count(0, 36_500).default(0),
+});
+
+/** For how many days what is kept; 0: for ever. */
+export type RetentionSettings = z.output<typeof RETENTION_SETTINGS>;
+
+const shared = { ...PLATFORM_SETTINGS.shape, ...IMAGES_SETTINGS.shape };
+
+const BACKUP_SETTINGS = z.object({
+  ORTHANC_URL: shared.ORTHANC_URL,
+  ORTHANC_USERNAME: shared.ORTHANC_USERNAME,
+  ORTHANC_PASSWORD: shared.ORTHANC_PASSWORD,
+  DATABASE_URL: shared.DATABASE_URL,
+  AZURE_STORAGE_CONNECTION_STRING: shared.AZURE_STORAGE_CONNECTION_STRING.optional(),
+  AZURE_STORAGE_CONTAINER: shared.AZURE_STORAGE_CONTAINER,
+  PRACTICE_TIME_ZONE: shared.PRACTICE_TIME_ZONE,
+  LOG_LEVEL: shared.LOG_LEVEL,
+  RESTIC_REPOSITORY: z.string().min(1),
+  RESTIC_PASSWORD: z.string().min(8, 'must have 8 characters or more'),
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  AWS_DEFAULT_REGION: z.string().optional(),
+  AZURE_ACCOUNT_NAME: z.string().optional(),
+  AZURE_ACCOUNT_KEY: z.string().optional(),
+  BACKUP_STORAGE: z.string().startsWith('/', 'must be an absolute path').default('/var/lib/orthanc/db'),
+  BACKUP_WORK: z.string().startsWith('/', 'must be an absolute path').default('/var/lib/axis-backup'),
+  BACKUP_AT: z
+    .string()
+    .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 02:00')
+    .default('02:00'),
+  BACKUP_EVERY_HOURS: count(1, 168).default(24),
+  BACKUP_KEEP_DAILY: count(1, 3660).default(14),
+  BACKUP_KEEP_WEEKLY: count(0, 520).default(8),
+  BACKUP_KEEP_MONTHLY: count(0, 1200).default(24),
+  BACKUP_CHECK_PARTS: count(1, 365).default(30),
+  BACKUP_TIME_LIMIT_HOURS: count(1, 168).default(12),
+});
+
+const SHARED = [
+  'ORTHANC_URL',
+  'ORTHANC_USERNAME',
+  'ORTHANC_PASSWORD',
+  'DATABASE_URL',
+  'AZURE_STORAGE_CONNECTION_STRING',
+  'AZURE_STORAGE_CONTAINER',
+  'PRACTICE_TIME_ZONE',
+  'LOG_LEVEL',
+];
+
+/** The name of every setting that backups read, and of those that only they do. */
+export const BACKUP_SETTING_NAMES: readonly string[] = Object.keys(BACKUP_SETTINGS.shape);
+export const BACKUP_ONLY_NAMES: readonly string[] = BACKUP_SETTING_NAMES.filter((name) => !SHARED.includes(name));
+
+export type BackupConfig = z.output<typeof BACKUP_SETTINGS>;
+
+/**
+ * The settings of backups, typed, as `loadConfig` reads the sidecar's.
+ * @throws ConfigError with every problem at once.
+ */
+export function loadBackupConfig(environment: NodeJS.ProcessEnv): BackupConfig {
+  const problems: string[] = [];
+  const settings = withSecretFiles(environment, problems, BACKUP_SETTING_NAMES);
+  const result = BACKUP_SETTINGS.safeParse(settings);
+  for (const { path, message } of result.error?.issues ?? []) {
+    const name = path.join('.');
+    problems.push(`${name}: ${settings[name] === undefined ? 'is not set' : message}`);
+  }
+  if (!result.success || problems.length > 0) throw new ConfigError(problems);
+  return result.data;
+}

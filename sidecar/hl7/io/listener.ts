@@ -1,0 +1,290 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { buildAck } from '../rules/ack.ts';
+import { atMost, type AtMost } from '../../platform/rules/at-most.ts';
+import { asFailure, Failure } from '../../platform/rules/failure.ts';
+import { createFrameRoom, type FrameRoom } from '../rules/frame-room.ts';
+import { encodeHl7 } from '../rules/charset.ts';
+import { createMllpDecoder, mllpFrame, type MllpEvent } from '../rules/mllp.ts';
+import { readFrame, readHeader, type ReadFrame } from './frame.ts';
+import { openHl7Ports, type Hl7PortsOptions } from './ports.ts';
+
+export { readFrame } from './frame.ts';
+
+export interface InboundHl7 extends ReadFrame {
+  readonly raw: Buffer;
+  readonly remoteAddress: string;
+}
+
+export interface Hl7ListenerOptions extends Hl7PortsOptions {
+  readonly maxFrameBytes: number;
+  /** A connection without a byte for so long is closed. */
+  readonly idleTimeoutMs: number;
+  /** A connection on which a frame takes longer than that to come in is closed. */
+  readonly frameTimeoutMs: number;
+  /** How long an answer may take before it is AE. */
+  readonly answerTimeoutMs: number;
+  /** Frames that are handled at once; others wait, within `answerTimeoutMs`. */
+  readonly maxAtOnce: number;
+  /** How long frames in work may take when the listener is closed. */
+  readonly closeTimeoutMs: number;
+  readonly now: () => Date;
+  readonly newControlId: () => string;
+  /**
+   * Gives the acknowledgment's text. Called for one frame at a time per connection, in order, but for one that took too
+   * long. Must settle: until it does the frame counts as held.
+   */
+  readonly handle: (inbound: InboundHl7) => Promise<string>;
+}
+
+export interface Hl7Listener extends AsyncDisposable {
+  /** Of the port without TLS; 0 where there is none. */
+  readonly port: number;
+  /** 0 where there is none. */
+  readonly tlsPort: number;
+  readonly listening: boolean;
+  /** Bytes of frames, whole or in part, that are held: those coming in, waiting, and in work. */
+  readonly heldBytes: number;
+}
+
+/** Bytes outside frames, since the last frame, after which a sender cannot be speaking MLLP. */
+const MAX_GARBAGE_BYTES = 4096;
+/** Frames of one connection that wait their turn before its socket is not read any more. */
+const MAX_WAITING = 16;
+/** All that is held of frames on all connections, in frames of the largest size. */
+const MAX_HELD_FRAMES = 16;
+/** A connection that holds no more than that is read on where there is no room for more. */
+const SMALL_BYTES = 65_536;
+
+async function within<T>(work: Promise<T>, limitMs: number, late: () => T): Promise<T> {
+  const { promise, resolve } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => {
+    resolve(late());
+  }, limitMs);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const heldBy = (event: MllpEvent): number =>
+  event.kind === 'frame' ? event.bytes.length : event.kind === 'too-large' ? event.head.length : 0;
+
+interface Connection {
+  /** Reads no more, answers what is in work, closes. */
+  finish(): Promise<void>;
+  destroy(): void;
+}
+
+function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atOnce: AtMost): Connection {
+  const { log, now, newControlId, answerTimeoutMs, frameTimeoutMs } = options;
+  const remoteAddress = socket.remoteAddress ?? '';
+  let decoder = createMllpDecoder(options.maxFrameBytes);
+  const waiting: MllpEvent[] = [];
+  // With the frame that is on its way in, a connection's own never take more than twice the largest.
+  let held = 0;
+  let working: Promise<void> | undefined;
+  let garbage = 0;
+  let reading = true;
+  let finishing = false;
+  let frameTimer: NodeJS.Timeout | undefined;
+
+  const later = (raw: Buffer, code: string): string =>
+    buildAck(
+      readHeader(raw) ?? undefined,
+      { code: 'AE', text: `try again later: ${code}`, errorCode: 207 },
+      now(),
+      newControlId(),
+    );
+  const answer = async (raw: Buffer, read: (raw: Buffer) => ReadFrame): Promise<string> => {
+    let late = false;
+    const handled = atOnce(() => {
+      // Nobody waits for it any more, and who sent it sends it again.
+      if (late || socket.destroyed) return Promise.reject(new Failure('transient', 'timeout', 'not begun in time'));
+      return options.handle({ raw, ...read(raw), remoteAddress });
+    });
+    const done = (): void => {
+      hold(-raw.length);
+    };
+    handled.then(done, done);
+    try {
+      return await within(handled, answerTimeoutMs, () => {
+        late = true;
+        log.warn({ remoteAddress, limitMs: answerTimeoutMs }, 'HL7 message answered AE: it took too long');
+        return later(raw, 'timeout');
+      });
+    } catch (error) {
+      return later(raw, asFailure(error).code);
+    }
+  };
+  // Of a frame that is too large its beginning is handed on, to be kept with the reason.
+  const readTooLarge = (head: Buffer): ReadFrame => ({
+    message: readHeader(head),
+    problem: `larger than the ${options.maxFrameBytes} bytes that are taken`,
+  });
+  const send = async (text: string): Promise<void> => {
+    if (socket.destroyed || socket.write(mllpFrame(encodeHl7(text)))) return;
+    await within(
+      once(socket, 'drain').then(() => undefined),
+      answerTimeoutMs,
+      () => {
+        socket.destroy();
+      },
+    ).catch(() => undefined);
+  };
+  const work = async (): Promise<void> => {
+    while (!socket.destroyed) {
+      const event = waiting.shift();
+      if (event === undefined) return;
+      if (event.kind === 'frame') await send(await answer(event.bytes, readFrame));
+      if (event.kind === 'too-large') await send(await answer(event.head, readTooLarge));
+      regulate();
+    }
+  };
+  /** Sees to what waits. Looks again when that is over: while a paused socket's buffer empties, data comes in between. */
+  const begin = (): void => {
+    if (working !== undefined || waiting.length === 0 || socket.destroyed) return;
+    working = work().finally(() => {
+      working = undefined;
+      begin();
+    });
+  };
+  /** Gives up the frame that is coming in. */
+  const forget = (): void => {
+    decoder = createMllpDecoder(options.maxFrameBytes);
+    hold(0);
+    watch(true);
+  };
+  const finish = async (): Promise<void> => {
+    finishing = true;
+    forget();
+    while (working !== undefined) await working;
+    socket.resume();
+    socket.end();
+  };
+  const giveUp = (): void => {
+    log.warn({ remoteAddress, bytes: decoder.held }, 'HL7 connection closed: the end of a message did not come');
+    if (working === undefined) socket.destroy();
+    else {
+      void finish().then(() => {
+        socket.destroySoon();
+      });
+    }
+  };
+  /** Waits for the end of the frame that is coming in. The time in which it is not read does not count. */
+  const watch = (anew: boolean): void => {
+    const coming = reading && decoder.inside;
+    if (anew || !coming) {
+      clearTimeout(frameTimer);
+      frameTimer = undefined;
+    }
+    if (coming) {
+      frameTimer ??= setTimeout(giveUp, seat.inTurn ? Math.min(answerTimeoutMs, frameTimeoutMs) : frameTimeoutMs);
+    }
+  };
+  const regulate = (): void => {
+    if (finishing || socket.destroyed) return;
+    const may = seat.ask() && waiting.length < MAX_WAITING && held < options.maxFrameBytes;
+    if (may === reading) return;
+    reading = may;
+    if (reading) {
+      socket.resume();
+      socket.setTimeout(options.idleTimeoutMs);
+    } else {
+      socket.pause();
+    }
+    watch(true);
+  };
+  const seat = room.join(() => {
+    regulate();
+    watch(true);
+  });
+  const hold = (bytes: number): void => {
+    held += bytes;
+    seat.hold(decoder.held, held);
+    regulate();
+  };
+
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, 30_000);
+  socket.setTimeout(options.idleTimeoutMs);
+  socket.on('timeout', () => {
+    if (working === undefined && reading) socket.destroy();
+  });
+  socket.on('error', () => socket.destroy());
+  socket.once('close', () => {
+    seat.leave();
+    for (const event of waiting.splice(0)) held -= heldBy(event);
+    forget();
+  });
+  socket.on('data', (chunk: Buffer) => {
+    if (finishing) return;
+    let ended = false;
+    for (const event of decoder.push(chunk)) {
+      if (event.kind === 'garbage') {
+        garbage += event.bytes;
+        if (garbage <= MAX_GARBAGE_BYTES) continue;
+        log.warn({ remoteAddress, garbage }, 'HL7 connection closed: what it sends is not MLLP');
+        socket.destroy();
+        return;
+      }
+      if (event.kind === 'frame') garbage = 0;
+      ended ||= event.kind === 'frame';
+      waiting.push(event);
+      held += heldBy(event);
+    }
+    hold(0);
+    watch(ended);
+    begin();
+  });
+  return { finish, destroy: () => socket.destroy() };
+}
+
+/**
+ * Listens for HL7 v2 over MLLP: any number of messages on a connection, one answer a frame, in order. The parser is
+ * node-hl7-server's; its `Inbound` cannot be the listener, since it ignores the address to bind to, repeats the first
+ * message of a kept-open connection, decodes bytes before it frames them and has no limits (see the contract tests).
+ * Closing takes no new frames, answers those in work, then closes every connection.
+ *
+ * What is held of frames on all connections is bounded, those that are only half there too, as {@link createFrameRoom}
+ * says: by {@link MAX_HELD_FRAMES} of the largest size, one more, and {@link SMALL_BYTES} and a read for each connection
+ * (what the sockets themselves buffer aside).
+ * A sender for which there is no room is not read, so that it waits; what is small gets through. When half-received
+ * frames take all the room, one of them at a time is read on, and closed when its end does not come within
+ * `answerTimeoutMs`.
+ */
+export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7Listener> {
+  const connections = new Map<Socket, Connection>();
+  const room = createFrameRoom(MAX_HELD_FRAMES * options.maxFrameBytes, SMALL_BYTES);
+  const atOnce = atMost(options.maxAtOnce);
+  const ports = await openHl7Ports(options, (socket) => {
+    connections.set(socket, serve(socket, options, room, atOnce));
+    socket.once('close', () => connections.delete(socket));
+  });
+  return {
+    port: ports.port,
+    tlsPort: ports.tlsPort,
+    get listening() {
+      return ports.listening;
+    },
+    get heldBytes() {
+      return room.bytes;
+    },
+    async [Symbol.asyncDispose]() {
+      const closed = ports.close();
+      const finished = Promise.allSettled([...connections.values()].map((connection) => connection.finish()));
+      await within(
+        finished.then(() => undefined),
+        options.closeTimeoutMs,
+        () => undefined,
+      );
+      const lingering = setTimeout(() => {
+        for (const connection of connections.values()) connection.destroy();
+        ports.destroyAll();
+      }, 200);
+      await closed;
+      clearTimeout(lingering);
+    },
+  };
+}

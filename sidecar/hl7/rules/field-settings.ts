@@ -1,0 +1,123 @@
+import { component, segment, type Hl7Message } from './message.ts';
+
+/** A component of a field: `OBR-18`, `OBR-3.2`. */
+export interface FieldPlace {
+  readonly segment: string;
+  readonly field: number;
+  readonly component: number;
+}
+
+/** Where a RIS puts what each puts elsewhere. */
+export interface FieldSettings {
+  /** Where the accession number may be; the first that has one wins. */
+  readonly accessionFields: readonly FieldPlace[];
+  /** Where the modality may be; the first that has one wins. */
+  readonly modalityFields: readonly FieldPlace[];
+  /** Types (table 0203) of the identifiers of PID-3 and MRG-1 that are a patient's here, the preferred first. */
+  readonly patientIdTypes: readonly string[];
+}
+
+/** What differs in the messages of one sender: MSH-3, and MSH-4 unless it is `null`. */
+export interface SenderSettings extends Partial<FieldSettings> {
+  readonly application: string;
+  readonly facility: string | null;
+}
+
+/** Where a practice's RIS puts things, and how its texts are read. */
+export interface Hl7Settings extends FieldSettings {
+  readonly senders: readonly SenderSettings[];
+  readonly timeZone: string;
+  readonly phoneRegion: string;
+}
+
+const fold = (text: string): string => text.trim().toUpperCase();
+
+/** The settings that hold for this message: its sender's own before those of all; one with MSH-4 before one without. */
+export function settingsFor(message: Hl7Message, settings: Hl7Settings): Hl7Settings {
+  const msh = segment(message, 'MSH');
+  const [application, facility] = [fold(component(msh, 3)), fold(component(msh, 4))];
+  const of = settings.senders.filter((sender) => fold(sender.application) === application);
+  const own =
+    of.find((sender) => sender.facility !== null && fold(sender.facility) === facility) ??
+    of.find((sender) => sender.facility === null);
+  if (own === undefined) return settings;
+  const {
+    accessionFields = settings.accessionFields,
+    modalityFields = settings.modalityFields,
+    patientIdTypes = settings.patientIdTypes,
+  } = own;
+  return { ...settings, accessionFields, modalityFields, patientIdTypes };
+}
+
+const PLACE = /^(PID|PV1|PV2|ORC|OBR|IPC|TQ1|Z[A-Z0-9]{2})-([1-9]\d?)(?:\.([1-9]\d?))?$/;
+const ID_TYPE = /^[A-Z]{1,5}$/;
+
+/** A list such as `OBR-18,IPC-1,OBR-3.1`; `null` if it is none. */
+export function parseFieldPlaces(text: string): readonly FieldPlace[] | null {
+  const places = text.split(',').map((one) => PLACE.exec(one.trim()));
+  const found = places.flatMap((match) => {
+    const [, name, field, part = '1'] = match ?? [];
+    return name === undefined ? [] : [{ segment: name, field: Number(field), component: Number(part) }];
+  });
+  return found.length === places.length ? found : null;
+}
+
+/** A list such as `MR,PI,PT`; `null` if it is none. */
+export function parseIdTypes(text: string): readonly string[] | null {
+  const types = text.split(',').map(fold);
+  return types.every((type) => ID_TYPE.test(type)) ? types : null;
+}
+
+const EXAMPLE = {
+  accession: 'a list of fields such as OBR-18,OBR-3.1',
+  modality: 'a list of fields such as IPC-5,OBR-24',
+  ids: 'a list of identifier types such as MR,PI',
+} as const;
+
+function parseAssignment(text: string): { readonly own: Partial<FieldSettings> } | { readonly problem: string } {
+  const [name = '', value = '', ...more] = text.split('=');
+  const wrong = (key: keyof typeof EXAMPLE) => ({ problem: `${key}= must be ${EXAMPLE[key]}` });
+  if (more.length === 0 && name === 'ids') {
+    const patientIdTypes = parseIdTypes(value);
+    return patientIdTypes === null ? wrong(name) : { own: { patientIdTypes } };
+  }
+  if (more.length > 0 || (name !== 'accession' && name !== 'modality')) {
+    return { problem: 'only accession=, modality= and ids= may follow the sender, parted by blanks' };
+  }
+  const places = parseFieldPlaces(value);
+  if (places === null) return wrong(name);
+  return { own: name === 'accession' ? { accessionFields: places } : { modalityFields: places } };
+}
+
+/**
+ * `VOYAGER: accession=OBR-3,ORC-3 modality=OBR-24; OTHER|SITE2: accession=OBR-18`: entries parted by `;`, each a
+ * sender's MSH-3, or MSH-3|MSH-4, and what differs for it. Gives every problem, by the number of its entry.
+ */
+export function parseSenders(text: string): { senders: SenderSettings[]; problems: string[] } {
+  const senders: SenderSettings[] = [];
+  const problems: string[] = [];
+  const entries = text.split(';').filter((entry) => entry.trim() !== '');
+  for (const [index, entry] of entries.entries()) {
+    const problem = (what: string): void => void problems.push(`entry ${index + 1}: ${what}`);
+    const colon = entry.indexOf(':');
+    const [application = '', facility, ...rest] = entry.slice(0, Math.max(colon, 0)).split('|').map(fold);
+    if (application === '' || facility === '' || rest.length > 0) {
+      problem('must begin with the sender: MSH-3, or MSH-3|MSH-4, and a colon');
+      continue;
+    }
+    if (senders.some((one) => one.application === application && one.facility === (facility ?? null))) {
+      problem('names a sender that an entry before it names');
+    }
+    const assignments = entry
+      .slice(colon + 1)
+      .split(/\s+/)
+      .filter((one) => one !== '')
+      .map(parseAssignment);
+    if (assignments.length === 0) problem('says nothing of the sender');
+    for (const one of assignments) if ('problem' in one) problem(one.problem);
+    const own = assignments.flatMap((one) => ('own' in one ? [one.own] : []));
+    if (new Set(own.flatMap((one) => Object.keys(one))).size < own.length) problem('says the same thing twice');
+    senders.push({ application, facility: facility ?? null, ...own.reduce((all, one) => ({ ...all, ...one }), {}) });
+  }
+  return { senders, problems };
+}

@@ -1,0 +1,121 @@
+import { Failure } from '../../platform/rules/failure.ts';
+import { desiredLabels, labelChanges, type LabelFacts } from '../../linking/rules/labels.ts';
+
+export interface SweepDeps {
+  readonly orthanc: {
+    /** All instances' ids, page by page: an empty page is behind the last. */
+    readonly instanceIds: (since: number, limit: number) => Promise<readonly string[]>;
+    readonly present: (orthancIds: readonly string[]) => Promise<ReadonlySet<string>>;
+    /** By Orthanc's study id, without those that are gone. */
+    readonly labels: (orthancStudyIds: readonly string[]) => Promise<ReadonlyMap<string, readonly string[]>>;
+  };
+  /** Of these instances those that have no row. */
+  readonly unknownInstances: (orthancIds: readonly string[]) => Promise<readonly string[]>;
+  /** Takes instances as a page of the feed does; gives how many images are new. */
+  readonly take: (orthancIds: readonly string[]) => Promise<number>;
+  /** The next rows' ids behind `after`, in their own order. */
+  readonly imagesAfter: (after: string, limit: number) => Promise<readonly string[]>;
+  readonly dicomStudiesAfter: (after: string, limit: number) => Promise<readonly string[]>;
+  readonly removeDeleted: (orthancIds: readonly string[]) => Promise<number>;
+  /** For each Orthanc study of these DICOM studies. */
+  readonly labelFacts: (
+    dicomStudyIds: readonly string[],
+  ) => Promise<readonly (LabelFacts & { readonly dicomStudyId: string; readonly orthancId: string })[]>;
+  readonly addLabelJobs: (dicomStudyIds: readonly string[]) => Promise<void>;
+  readonly requeueUnfinished: () => Promise<number>;
+  /** Lets the feed go first for a while; ends at once on a stop. */
+  readonly pause: () => Promise<void>;
+  readonly stop: AbortSignal;
+  readonly pageSize: number;
+  /** Of a page's rows, from 1 to 100, how many may be missing before none of them is removed. */
+  readonly maxLossPercent: number;
+}
+
+export interface Swept {
+  /** Images that Orthanc had and no row, and the other way round. */
+  readonly added: number;
+  readonly removed: number;
+  readonly relabelled: number;
+  readonly requeued: number;
+}
+
+/** From this many rows on, a page in which too many are missing is not believed. */
+const SURE_FROM = 100;
+
+async function addMissingRows(deps: SweepDeps): Promise<number> {
+  let added = 0;
+  for (let since = 0; !deps.stop.aborted;) {
+    const ids = await deps.orthanc.instanceIds(since, deps.pageSize);
+    if (ids.length === 0) break;
+    since += ids.length;
+    const unknown = await deps.unknownInstances(ids);
+    if (unknown.length > 0) added += await deps.take(unknown);
+    await deps.pause();
+  }
+  return added;
+}
+
+/**
+ * @throws Failure permanent `orthanc-lost-most`, with nothing of that page removed: rows come in the order of Orthanc's
+ * ids, which are hashes, so that each page is a random sample of the archive, and an archive that lost most of its
+ * images is more likely another one, or restored from a backup.
+ */
+async function removeDeletedRows(deps: SweepDeps): Promise<number> {
+  let removed = 0;
+  for (let after = ''; !deps.stop.aborted;) {
+    const ids = await deps.imagesAfter(after, deps.pageSize);
+    const last = ids.at(-1);
+    if (last === undefined) break;
+    after = last;
+    const present = await deps.orthanc.present(ids);
+    const missing = ids.filter((id) => !present.has(id));
+    if (ids.length >= SURE_FROM && missing.length * 100 > ids.length * deps.maxLossPercent) {
+      const counts = `${missing.length} of ${ids.length} images that were looked for are not in Orthanc`;
+      throw new Failure(
+        'permanent',
+        'orthanc-lost-most',
+        `${counts}: is it the right one? Nothing of them was removed; SWEEP_MAX_LOSS_PERCENT=100 would`,
+      );
+    }
+    removed += await deps.removeDeleted(missing);
+    await deps.pause();
+  }
+  return removed;
+}
+
+async function repairLabels(deps: SweepDeps): Promise<number> {
+  let relabelled = 0;
+  for (let after = '0'; !deps.stop.aborted;) {
+    const ids = await deps.dicomStudiesAfter(after, deps.pageSize);
+    const last = ids.at(-1);
+    if (last === undefined) break;
+    after = last;
+    const studies = await deps.labelFacts(ids);
+    const labels = await deps.orthanc.labels(studies.map(({ orthancId }) => orthancId));
+    const differ = studies.filter(({ orthancId, ...facts }) => {
+      const present = labels.get(orthancId);
+      if (present === undefined) return false;
+      const { put, remove } = labelChanges(desiredLabels(facts), present);
+      return put.length + remove.length > 0;
+    });
+    const wrong = [...new Set(differ.map(({ dicomStudyId }) => dicomStudyId))];
+    await deps.addLabelJobs(wrong);
+    relabelled += wrong.length;
+    await deps.pause();
+  }
+  return relabelled;
+}
+
+/**
+ * The sweep: makes rows and Orthanc agree again, whatever the feed did not tell (deletions leave no trace in it, and
+ * with a PostgreSQL index changes may become visible out of order), page by page with a pause after each. Ends between
+ * two pages when it is stopped; what it did stays right.
+ * @throws Failure `orthanc-lost-most`, after all else was done.
+ */
+export async function sweep(deps: SweepDeps): Promise<Swept> {
+  const requeued = await deps.requeueUnfinished();
+  const added = await addMissingRows(deps);
+  const relabelled = await repairLabels(deps);
+  const removed = await removeDeletedRows(deps);
+  return { added, removed, relabelled, requeued };
+}

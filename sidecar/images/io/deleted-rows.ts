@@ -1,0 +1,148 @@
+import type { Knex } from 'knex';
+import { z } from 'zod';
+import { mirrorJobs } from './image-rows.ts';
+import { ADD_JOBS, BLOB_FLAG, execute, ID_ROW, query } from '../../platform/postgres/query.ts';
+
+// Not at once: a modification in Orthanc deletes what it was made from at its end.
+export const ADD_LOOKS = `
+WITH jobs AS MATERIALIZED (
+  SELECT array_agg(ROW('look-for-deleted', json_build_object('dicomStudyId', CAST(id AS text), 'look', 0), NULL,
+                       CAST(:at AS timestamptz), NULL, 'look-for-deleted:' || id, 0, NULL)::graphile_worker.job_spec) AS specs
+  FROM (
+    SELECT DISTINCT s.dicom_study_id AS id FROM images i JOIN series s ON s.id = i.series_id
+    WHERE i.orthanc_id = ANY (CAST(:sources AS text[]))
+  ) AS modified
+)
+${ADD_JOBS}`;
+
+export const MOVE_DELETED_IMAGES = `
+WITH gone AS (
+  DELETE FROM images i USING series s, dicom_studies d
+  WHERE i.orthanc_id = ANY (CAST(:orthancIds AS text[])) AND s.id = i.series_id AND d.id = s.dicom_study_id
+  RETURNING i.orthanc_id, i.sop_instance_uid, s.series_instance_uid, d.study_instance_uid, i.image_url, i.thumbnail_url,
+            d.id AS dicom_study_id
+), kept AS (
+  INSERT INTO deleted_images (orthanc_id, sop_instance_uid, series_instance_uid, study_instance_uid, image_url,
+                              thumbnail_url, deleted_at)
+  SELECT orthanc_id, sop_instance_uid, series_instance_uid, study_instance_uid, image_url, thumbnail_url, :now FROM gone
+)
+SELECT DISTINCT dicom_study_id AS id FROM gone`;
+
+export const ADD_BLOB_JOBS = `
+WITH jobs AS MATERIALIZED (
+  SELECT array_agg(ROW('remove-blobs', json_build_object('orthancId', id), NULL, NULL, NULL, 'remove-blobs:' || id, 0,
+                       ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec) AS specs
+  FROM unnest(CAST(:orthancIds AS text[])) AS id
+)
+${ADD_JOBS}`;
+
+export const REMOVE_EMPTY_SERIES = `
+DELETE FROM series s
+WHERE s.dicom_study_id = ANY (CAST(:ids AS bigint[])) AND NOT EXISTS (SELECT 1 FROM images i WHERE i.series_id = s.id)`;
+
+export const REMOVE_EMPTY_TAGS = `
+DELETE FROM dicom_study_tags t
+WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[]))
+  AND NOT EXISTS (SELECT 1 FROM series s WHERE s.orthanc_study_id = t.orthanc_id)`;
+
+export const KEEP_MODALITIES = `
+UPDATE dicom_studies d SET modalities = ARRAY(
+  SELECT DISTINCT s.modality FROM series s WHERE s.dicom_study_id = d.id AND s.modality <> '' ORDER BY 1)
+WHERE d.id = ANY (CAST(:ids AS bigint[]))`;
+
+export const MARK_DELETED = `
+WITH emptied AS MATERIALIZED (
+  SELECT d.id, array_remove(d.candidate_ids || d.study_id, NULL) AS studies
+  FROM dicom_studies d
+  WHERE d.id = ANY (CAST(:ids AS bigint[])) AND d.status IS DISTINCT FROM 'deleted'
+    AND NOT EXISTS (SELECT 1 FROM dicom_study_tags t WHERE t.dicom_study_id = d.id)
+), marked AS (
+  UPDATE dicom_studies d
+  SET study_id = NULL, status = 'deleted', rule = 'not-in-orthanc', reason = NULL, candidate_ids = '{}',
+      decided_by = 'rules', decided_at = :now
+  FROM emptied WHERE d.id = emptied.id
+), history AS (
+  INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
+  SELECT id, NULL, 'deleted', 'not-in-orthanc', NULL, '{}', '[]', 'rules', :now FROM emptied ORDER BY id
+)
+SELECT id, studies FROM emptied`;
+
+export const REMOVE_OWN_STUDIES = `
+WITH own AS MATERIALIZED (
+  SELECT s.id
+  FROM (SELECT study_instance_uid, status FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[])) OFFSET 0) d
+  CROSS JOIN LATERAL (
+    SELECT id FROM studies WHERE source = 'dicom' AND study_instance_uid = d.study_instance_uid OFFSET 0
+  ) s
+  WHERE d.status = 'deleted'
+), gone AS (
+  DELETE FROM studies WHERE id = ANY (ARRAY(SELECT id FROM own)) RETURNING patient_id
+)
+DELETE FROM patients WHERE id = ANY (ARRAY(SELECT patient_id FROM gone)) AND source = 'dicom'`;
+
+const IMAGES_OF = `
+SELECT i.orthanc_id AS id FROM images i JOIN series s ON s.id = i.series_id
+WHERE s.dicom_study_id = :dicomStudyId ORDER BY 1`;
+
+const IS_KNOWN = 'SELECT orthanc_id AS id FROM images WHERE orthanc_id = :orthancId';
+
+const MARK_BLOBS_REMOVED = `
+UPDATE deleted_images SET blobs_removed_at = :now WHERE orthanc_id = :orthancId AND blobs_removed_at IS NULL`;
+
+const EMPTIED_ROW = z.object({ id: z.string(), studies: z.array(z.string()) });
+
+const list = (ids: readonly string[]): string => `{${ids.join(',')}}`;
+
+/** The statements of what is no longer in Orthanc, inside one transaction. */
+export function deletionStatements(trx: Knex.Transaction) {
+  return {
+    /** Has it looked, from `at` on, whether what these instances were modified from is still in Orthanc. */
+    async addLooks(sources: readonly string[], at: Date): Promise<void> {
+      if (sources.length > 0) await execute(trx, ADD_LOOKS, { sources: list(sources), at });
+    },
+
+    /** Takes these images' rows out; gives the ids of the DICOM studies that had them. */
+    async moveDeletedImages(orthancIds: readonly string[], withBlobs: boolean, now: Date): Promise<string[]> {
+      const moved = await query(trx, MOVE_DELETED_IMAGES, { orthancIds: list(orthancIds), now }, ID_ROW);
+      if (withBlobs) await execute(trx, ADD_BLOB_JOBS, { orthancIds: list(orthancIds) });
+      return moved.map(({ id }) => id);
+    },
+
+    /**
+     * Takes out what these DICOM studies have no image of any more. `left` are those that still have images;
+     * `studyIds` the studies that the others were linked to or claimed.
+     */
+    async removeEmptied(dicomStudyIds: readonly string[], now: Date): Promise<{ left: string[]; studyIds: string[] }> {
+      const ids = list(dicomStudyIds);
+      for (const sql of [REMOVE_EMPTY_SERIES, REMOVE_EMPTY_TAGS, KEEP_MODALITIES]) await execute(trx, sql, { ids });
+      const emptied = await query(trx, MARK_DELETED, { ids, now }, EMPTIED_ROW);
+      const gone = new Set(emptied.map(({ id }) => id));
+      await execute(trx, REMOVE_OWN_STUDIES, { ids: list([...gone]) });
+      return {
+        left: dicomStudyIds.filter((id) => !gone.has(id)),
+        studyIds: [...new Set(emptied.flatMap(({ studies }) => studies))],
+      };
+    },
+  };
+}
+
+const MIRROR_AGAIN = `
+WITH again AS (
+  UPDATE images SET mirror_status = 'pending', mirror_reason = NULL, image_url = NULL, thumbnail_url = NULL, mirrored_at = NULL
+  WHERE orthanc_id = :orthancId AND mirror_status <> 'no-pixels' RETURNING id
+), jobs AS MATERIALIZED (${mirrorJobs('again')})
+${ADD_JOBS}`;
+
+/** What looking for deleted images reads and writes outside a transaction. */
+export function deletedImages(db: Knex) {
+  return {
+    /** The Orthanc ids of a DICOM study's images. */
+    imagesOf: async (dicomStudyId: string): Promise<string[]> =>
+      (await query(db, IMAGES_OF, { dicomStudyId }, ID_ROW)).map(({ id }) => id),
+    /** Whether there is (again) an image of that Orthanc id. */
+    isKnown: async (orthancId: string): Promise<boolean> =>
+      (await query(db, IS_KNOWN, { orthancId }, ID_ROW)).length > 0,
+    mirrorAgain: (orthancId: string) => execute(db, MIRROR_AGAIN, { orthancId }),
+    markBlobsRemoved: (orthancId: string, now: Date) => execute(db, MARK_BLOBS_REMOVED, { orthancId, now }),
+  };
+}

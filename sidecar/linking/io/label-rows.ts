@@ -1,0 +1,58 @@
+import type { Knex } from 'knex';
+import { z } from 'zod';
+import { ADD_JOBS, execute, query } from '../../platform/postgres/query.ts';
+
+/** An attempt waits e^n seconds (at most some six hours) after the n-th; what is missed the sweep repairs. */
+const LABEL_ATTEMPTS = 12;
+
+export const LOAD_LABEL_FACTS = `
+SELECT d.id AS "dicomStudyId", t.orthanc_id AS "orthancId", d.status, r.status AS "reportStatus",
+       r.withheld IS NOT NULL AS withheld
+FROM dicom_studies d
+JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+LEFT JOIN LATERAL (
+  SELECT status, withheld FROM reports WHERE study_id = d.study_id ORDER BY said_at DESC, hl7_message_id DESC LIMIT 1
+) r ON d.status = 'linked'
+WHERE d.id = ANY (CAST(:ids AS bigint[])) AND d.status IN ('linked', 'provisional', 'review')
+ORDER BY t.orthanc_id`;
+
+const LABEL_ROW = z.object({
+  dicomStudyId: z.string(),
+  orthancId: z.string(),
+  status: z.enum(['linked', 'provisional', 'review']),
+  reportStatus: z.enum(['preliminary', 'final', 'corrected', 'cancelled']).nullable(),
+  withheld: z.boolean(),
+});
+
+// Before mirror jobs: a radiographer waits for the label, and it takes milliseconds.
+export const ADD_LABEL_JOBS = `
+WITH labelled AS (
+  SELECT id FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[]))
+  UNION
+  SELECT id FROM dicom_studies WHERE study_id = ANY (CAST(:studyIds AS bigint[]))
+), jobs AS MATERIALIZED (
+  SELECT array_agg(ROW('label-study', json_build_object('dicomStudyId', CAST(id AS text)), NULL, NULL, :maxAttempts,
+                       'label-study:' || id, -1, NULL)::graphile_worker.job_spec ORDER BY id) AS specs
+  FROM labelled
+)
+${ADD_JOBS}`;
+
+const array = (ids: readonly string[]): string => `{${ids.join(',')}}`;
+
+/** The Orthanc studies of these DICOM studies, with what their labels follow from. */
+export function loadLabelFacts(db: Knex, dicomStudyIds: readonly string[]) {
+  return query(db, LOAD_LABEL_FACTS, { ids: array(dicomStudyIds) }, LABEL_ROW);
+}
+
+/** The statements of labels, inside one transaction. */
+export function labelStatements(trx: Knex.Transaction) {
+  return {
+    /** A job to label each of these DICOM studies, and all that are linked to these RIS studies. */
+    addLabelJobs: (dicomStudyIds: readonly string[], studyIds: readonly string[]) =>
+      execute(trx, ADD_LABEL_JOBS, {
+        ids: array(dicomStudyIds),
+        studyIds: array(studyIds),
+        maxAttempts: LABEL_ATTEMPTS,
+      }),
+  };
+}

@@ -1,0 +1,274 @@
+import type { Knex } from 'knex';
+import { z } from 'zod';
+import type { NewDecision, RisStudy, StoredStudy } from '../rules/match.ts';
+import { execute, query } from '../../platform/postgres/query.ts';
+
+// One lock for all that decides links: decisions are few and fast, and two of them at once could each miss the other's
+// facts.
+const LINKING_LOCK = 4_721_590_002;
+
+// What is asked under it is a few rows of tables that grow. The plans for that are made once a connection, and they must
+// hold when the tables were all but empty then: by index, a row at a time.
+const LOCK_LINKING = `
+SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'force_generic_plan', true),
+       set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('enable_material', 'off', true),
+       set_config('jit', 'off', true)`;
+
+export const LOAD_STUDIES = `
+SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
+       jsonb_agg(jsonb_build_object(
+         'accessionNumber', t.accession_number, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
+         'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'studyDate', t.study_date)
+         ORDER BY t.orthanc_id) AS tags
+FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+WHERE d.id = ANY (CAST(:ids AS bigint[]))
+GROUP BY d.id ORDER BY d.id`;
+
+const STUDY_ROW = z.object({
+  id: z.string(),
+  study_instance_uid: z.string(),
+  modalities: z.array(z.string()),
+  study_id: z.string().nullable(),
+  status: z.string().nullable(),
+  rule: z.string().nullable(),
+  reason: z.string().nullable(),
+  decided_by: z.string().nullable(),
+  candidate_ids: z.array(z.string()),
+  tags: z.array(
+    z.object({
+      accessionNumber: z.string(),
+      patientId: z.object({ id: z.string(), issuer: z.string() }),
+      patientName: z.string(),
+      birthDate: z.string().nullable(),
+      studyDate: z.string().nullable(),
+    }),
+  ),
+});
+
+// The RIS studies that core/match.ts asks for, per DICOM study: one index look-up for each rule, for which OFFSET 0 keeps
+// the planner from beginning at the other end: with all studies of a day.
+export const LOAD_RIS_STUDIES = `
+WITH tags AS MATERIALIZED (
+  SELECT d.study_instance_uid, t.*
+  FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+  WHERE d.id = ANY (CAST(:ids AS bigint[]))
+), found AS (
+  SELECT t.dicom_study_id, s.id
+  FROM tags t JOIN studies s ON s.accession_key = t.accession_key WHERE t.accession_key <> ''
+  UNION
+  SELECT t.dicom_study_id, s.id
+  FROM tags t JOIN studies s ON s.study_instance_uid = t.study_instance_uid AND s.source = 'ris'
+  UNION
+  SELECT t.dicom_study_id, s.id
+  FROM tags t CROSS JOIN LATERAL (
+    SELECT coalesce(merged_into, id) AS id FROM patients
+    WHERE upper(external_id) = upper(t.patient_id) AND source = 'ris' OFFSET 0
+  ) p CROSS JOIN LATERAL (
+    SELECT id FROM studies WHERE patient_id = p.id AND study_date = t.study_date AND source = 'ris' OFFSET 0
+  ) s
+  WHERE t.patient_id <> ''
+  UNION
+  SELECT t.dicom_study_id, s.id
+  FROM tags t CROSS JOIN LATERAL (
+    SELECT id FROM patients WHERE birth_date = t.patient_birth_date AND source = 'ris' OFFSET 0
+  ) p CROSS JOIN LATERAL (
+    SELECT id FROM studies
+    WHERE patient_id = p.id AND study_date BETWEEN t.study_date - 2 AND t.study_date + 2 AND source = 'ris' OFFSET 0
+  ) s
+)
+SELECT f.dicom_study_id, s.id, s.accession_number, coalesce(s.study_instance_uid, '') AS study_instance_uid,
+       (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')) ORDER BY m.id)
+        FROM patients m WHERE m.id = p.id OR m.merged_into = p.id) AS patient_ids,
+       coalesce(p.name, '') AS patient_name, CAST(p.birth_date AS text) AS birth_date,
+       CAST(s.study_date AS text) AS study_date, coalesce(s.modality, '') AS modality,
+       s.order_status = 'cancelled' AS cancelled
+FROM found f JOIN studies s ON s.id = f.id JOIN patients p ON p.id = s.patient_id
+ORDER BY f.dicom_study_id, s.id`;
+
+const RIS_ROW = z.object({
+  dicom_study_id: z.string(),
+  id: z.string(),
+  accession_number: z.string(),
+  study_instance_uid: z.string(),
+  patient_ids: z.array(z.object({ id: z.string(), issuer: z.string() })),
+  patient_name: z.string(),
+  birth_date: z.string().nullable(),
+  study_date: z.string().nullable(),
+  modality: z.string(),
+  cancelled: z.boolean(),
+});
+
+// A study of its own, with a patient of its own, for each DICOM study that is not linked and has none yet.
+export const MAKE_OWN_STUDIES = `
+WITH wanted AS MATERIALIZED (
+  SELECT nextval(pg_get_serial_sequence('patients', 'id')) AS new_patient_id, d.study_instance_uid, d.modalities, t.*
+  FROM dicom_studies d
+  JOIN LATERAL (
+    SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1
+  ) t ON true
+  WHERE d.id = ANY (CAST(:ids AS bigint[]))
+    AND NOT EXISTS (SELECT 1 FROM studies s WHERE s.source = 'dicom' AND s.study_instance_uid = d.study_instance_uid)
+), made AS (
+  INSERT INTO patients (id, source, external_id, issuer, name, birth_date, sex)
+  OVERRIDING SYSTEM VALUE
+  SELECT new_patient_id, 'dicom', nullif(patient_id, ''), nullif(issuer, ''), nullif(patient_name, ''),
+         patient_birth_date, nullif(patient_sex, '')
+  FROM wanted
+)
+INSERT INTO studies (patient_id, source, study_instance_uid, modality, procedure_description, study_date)
+SELECT new_patient_id, 'dicom', study_instance_uid, modalities[1], nullif(study_description, ''), study_date FROM wanted`;
+
+// What was learned since they were made.
+export const REFRESH_OWN_STUDIES = `
+WITH told AS MATERIALIZED (
+  SELECT s.id, s.patient_id AS own_patient_id, d.modalities, t.*
+  FROM (SELECT id, study_instance_uid, modalities FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[])) OFFSET 0) d
+  CROSS JOIN LATERAL (
+    SELECT id, patient_id FROM studies WHERE source = 'dicom' AND study_instance_uid = d.study_instance_uid OFFSET 0
+  ) s
+  CROSS JOIN LATERAL (SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1) t
+), patients_told AS (
+  UPDATE patients p
+  SET external_id = nullif(t.patient_id, ''), issuer = nullif(t.issuer, ''), name = nullif(t.patient_name, ''),
+      birth_date = t.patient_birth_date, sex = nullif(t.patient_sex, '')
+  FROM told t
+  WHERE p.id = t.own_patient_id AND (p.external_id, p.issuer, p.name, p.birth_date, p.sex) IS DISTINCT FROM
+    (nullif(t.patient_id, ''), nullif(t.issuer, ''), nullif(t.patient_name, ''), t.patient_birth_date, nullif(t.patient_sex, ''))
+)
+UPDATE studies s
+SET modality = t.modalities[1], procedure_description = nullif(t.study_description, ''), study_date = t.study_date
+FROM told t
+WHERE s.id = t.id AND (s.modality, s.procedure_description, s.study_date) IS DISTINCT FROM
+  (t.modalities[1], nullif(t.study_description, ''), t.study_date)`;
+
+export const SAVE_DECISIONS = `
+WITH made AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(CAST(:decisions AS jsonb))
+    AS r(id bigint, study_id bigint, status text, rule text, reason text, candidate_ids bigint[])
+), saved AS (
+  UPDATE dicom_studies d
+  SET study_id = coalesce(m.study_id, own.id), status = m.status, rule = m.rule, reason = m.reason,
+      candidate_ids = m.candidate_ids, decided_by = :decidedBy, decided_at = :now
+  FROM made m
+  JOIN dicom_studies was ON was.id = m.id
+  LEFT JOIN studies own ON own.source = 'dicom' AND own.study_instance_uid = was.study_instance_uid
+  WHERE d.id = m.id
+  RETURNING d.*
+)
+INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
+SELECT s.id, s.study_id, s.status, s.rule, s.reason, s.candidate_ids,
+       (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id)
+        FROM dicom_study_tags t WHERE t.dicom_study_id = s.id),
+       s.decided_by, s.decided_at
+FROM saved s ORDER BY s.id`;
+
+// What an adopted DICOM study leaves behind.
+export const REMOVE_ABANDONED_STUDIES = `
+WITH abandoned AS MATERIALIZED (
+  SELECT s.id
+  FROM (SELECT study_instance_uid, study_id, status FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[])) OFFSET 0) d
+  CROSS JOIN LATERAL (
+    SELECT id FROM studies WHERE source = 'dicom' AND study_instance_uid = d.study_instance_uid OFFSET 0
+  ) s
+  WHERE d.status = 'linked' AND d.study_id <> s.id
+), gone AS (
+  DELETE FROM studies WHERE id = ANY (ARRAY(SELECT id FROM abandoned)) RETURNING patient_id
+)
+DELETE FROM patients WHERE id = ANY (ARRAY(SELECT patient_id FROM gone)) AND source = 'dicom'`;
+
+// The DICOM studies whose decision may rest on these RIS studies, as they are now or as they were when decided: each an
+// index look-up, for which OFFSET 0 keeps the planner from beginning at the other end.
+export const STUDIES_RESTING_ON = `
+WITH ris AS MATERIALIZED (
+  SELECT s.patient_id, s.accession_key, s.study_instance_uid, s.study_date,
+         (SELECT p.birth_date FROM patients p WHERE p.id = s.patient_id) AS birth_date
+  FROM studies s WHERE s.id = ANY (CAST(:ids AS bigint[]))
+), numbers AS MATERIALIZED (
+  SELECT DISTINCT upper(m.external_id) AS number, r.study_date FROM ris r CROSS JOIN LATERAL (
+    SELECT external_id FROM patients WHERE id = r.patient_id
+    UNION ALL SELECT external_id FROM patients WHERE merged_into = r.patient_id
+  ) m
+)
+SELECT id FROM dicom_studies WHERE candidate_ids && CAST(:ids AS bigint[])
+UNION
+SELECT id FROM dicom_studies WHERE study_id = ANY (CAST(:ids AS bigint[]))
+UNION
+SELECT dicom_study_id FROM dicom_study_tags
+WHERE accession_key = ANY (ARRAY(SELECT accession_key FROM ris)) AND accession_key <> ''
+UNION
+SELECT id FROM dicom_studies WHERE study_instance_uid = ANY (ARRAY(SELECT study_instance_uid FROM ris))
+UNION
+SELECT t.dicom_study_id FROM numbers n CROSS JOIN LATERAL (
+  SELECT dicom_study_id FROM dicom_study_tags
+  WHERE upper(patient_id) = n.number AND study_date = n.study_date AND patient_id <> '' OFFSET 0) t
+UNION
+SELECT t.dicom_study_id FROM ris r CROSS JOIN LATERAL (
+  SELECT dicom_study_id FROM dicom_study_tags
+  WHERE patient_birth_date = r.birth_date AND study_date BETWEEN r.study_date - 2 AND r.study_date + 2 OFFSET 0) t`;
+
+/** The statements of link decisions inside one transaction. */
+export function linkStatements(trx: Knex.Transaction) {
+  const idsParameter = (ids: readonly string[]): string => `{${ids.join(',')}}`;
+  return {
+    lockLinking: () => execute(trx, LOCK_LINKING, {}),
+
+    refreshOwnStudies: (dicomStudyIds: readonly string[]) =>
+      execute(trx, REFRESH_OWN_STUDIES, { ids: idsParameter(dicomStudyIds) }),
+
+    async loadStudies(dicomStudyIds: readonly string[]): Promise<StoredStudy[]> {
+      const rows = await query(trx, LOAD_STUDIES, { ids: idsParameter(dicomStudyIds) }, STUDY_ROW);
+      return rows.map((row) => {
+        const { study_id: studyId, status, rule, reason, decided_by: decidedBy, candidate_ids: candidateIds } = row;
+        const decided = studyId !== null && status !== null && rule !== null && decidedBy !== null;
+        return {
+          id: row.id,
+          seen: { studyInstanceUid: row.study_instance_uid, modalities: row.modalities, tags: row.tags },
+          standing: decided ? { studyId, status, rule, reason, decidedBy, candidateIds } : null,
+        };
+      });
+    },
+
+    async loadRisStudies(dicomStudyIds: readonly string[]): Promise<ReadonlyMap<string, readonly RisStudy[]>> {
+      const rows = await query(trx, LOAD_RIS_STUDIES, { ids: idsParameter(dicomStudyIds) }, RIS_ROW);
+      return Map.groupBy(
+        rows.map((row) => ({
+          dicomStudyId: row.dicom_study_id,
+          id: row.id,
+          accessionNumber: row.accession_number,
+          studyInstanceUid: row.study_instance_uid,
+          patientIds: row.patient_ids,
+          patientName: row.patient_name,
+          birthDate: row.birth_date,
+          studyDate: row.study_date,
+          modality: row.modality,
+          cancelled: row.cancelled,
+        })),
+        ({ dicomStudyId }) => dicomStudyId,
+      );
+    },
+
+    async saveDecisions(decisions: readonly NewDecision[], decidedBy: string, now: Date): Promise<void> {
+      const ids = idsParameter(decisions.map(({ dicomStudyId }) => dicomStudyId));
+      const own = decisions.filter(({ decision }) => decision.status !== 'linked');
+      await execute(trx, MAKE_OWN_STUDIES, { ids: idsParameter(own.map(({ dicomStudyId }) => dicomStudyId)) });
+      const rows = decisions.map(({ dicomStudyId, decision }) => ({
+        id: dicomStudyId,
+        study_id: decision.status === 'linked' ? decision.studyId : null,
+        status: decision.status,
+        rule: decision.rule,
+        reason: 'reason' in decision ? decision.reason : null,
+        candidate_ids: decision.candidateIds,
+      }));
+      await execute(trx, SAVE_DECISIONS, { decisions: JSON.stringify(rows), decidedBy, now });
+      await execute(trx, REMOVE_ABANDONED_STUDIES, { ids });
+    },
+
+    /** The DICOM studies that may have to be decided anew since these RIS studies changed. */
+    async studiesRestingOn(studyIds: readonly string[]): Promise<string[]> {
+      if (studyIds.length === 0) return [];
+      const rows = await query(trx, STUDIES_RESTING_ON, { ids: idsParameter(studyIds) }, z.object({ id: z.string() }));
+      return rows.map(({ id }) => id);
+    },
+  };
+}

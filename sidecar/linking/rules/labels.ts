@@ -1,0 +1,33 @@
+import { isFinal, type ReportStatus } from '../../ris/rules/report.ts';
+
+/** What an Orthanc study's labels follow from. */
+export interface LabelFacts {
+  readonly status: 'linked' | 'provisional' | 'review';
+  /** Of the linked RIS study's report that was said last; `null` where there is none. */
+  readonly reportStatus: ReportStatus | null;
+  /** That report must not be shown. */
+  readonly withheld: boolean;
+}
+
+const REPORT_FINAL = 'report-final';
+const OWN = new Set(['ris-linked', 'ris-provisional', 'ris-review', REPORT_FINAL]);
+
+/** The labels that a study should carry: exactly one of how it is linked, and `report-final` when its report is. */
+export function desiredLabels({ status, reportStatus, withheld }: LabelFacts): readonly string[] {
+  const reported = status === 'linked' && reportStatus !== null && isFinal(reportStatus) && !withheld;
+  return [`ris-${status}`, ...(reported ? [REPORT_FINAL] : [])];
+}
+
+/** What makes `present` right. Labels that are not the sidecar's own are left alone. */
+export function labelChanges(
+  desired: readonly string[],
+  present: readonly string[],
+): { readonly put: readonly string[]; readonly remove: readonly string[] } {
+  return {
+    put: desired.filter((label) => !present.includes(label)),
+    remove: present.filter((label) => OWN.has(label) && !desired.includes(label)),
+  };
+}
+
+/** Whether the sidecar puts and removes that label by itself. */
+export const isOwnLabel = (label: string): boolean => OWN.has(label);

@@ -1,0 +1,95 @@
+import type { Knex } from 'knex';
+import type { By, Viewer } from '../audit/rules/who.ts';
+import { readFrame } from '../hl7/io/frame.ts';
+import type { Hl7Message } from '../hl7/rules/message.ts';
+import { operatorAudit, type AuditTx } from './audited.ts';
+import { replayMessage, type ReplayTx } from './flows/replay.ts';
+import { resolveReview, type ResolveTx } from './flows/resolve.ts';
+import { retryImages, type RetryTx } from './flows/retry-images.ts';
+import { listWork, showStudy } from './io/work-rows.ts';
+import type { Act, FailedImages } from './rules/work.ts';
+
+const DAY_MS = 86_400_000;
+
+export type ActsTx = AuditTx & ReplayTx & ResolveTx & RetryTx;
+
+export interface ActsParts<Tx> {
+  readonly db: Knex;
+  readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+  /** Decides DICOM studies, then the texts and labels of all that this or the caller touched. */
+  readonly link: (tx: Tx, dicomStudyIds: readonly string[], alsoTouched: readonly string[], at: Date) => Promise<void>;
+  /** Applies a kept message again, as one that came at `receivedAt`. @throws Hl7Rejection where it cannot be. */
+  readonly applyAgain: (tx: Tx, message: Hl7Message, messageId: string, receivedAt: Date) => Promise<void>;
+  readonly newControlId: () => string;
+  readonly now: () => Date;
+}
+
+export type Acts = ReturnType<typeof createActs>;
+
+/** What a person may see and do; nothing of it without its row in the audit log. */
+export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>) {
+  const { db, transaction, link, applyAgain, newControlId, now } = parts;
+  const trail = operatorAudit(db, now);
+  return {
+    /** What needs a person; of provisional studies those that are so for that many days. */
+    work: (provisionalDays: number, viewer: Viewer) =>
+      trail.view(
+        viewer,
+        { what: 'work' },
+        () => listWork(db, new Date(now().getTime() - provisionalDays * DAY_MS)),
+        (items) => ({ items: items.length }),
+      ),
+    /** `viewer`: who sees it; `null` after an act, which tells it already. */
+    show: (studyInstanceUid: string, viewer: Viewer | null) =>
+      trail.view(viewer, { what: 'study', studyInstanceUid }, () => showStudy(db, studyInstanceUid)),
+    resolve: (studyInstanceUid: string, act: Act, by: By): Promise<void> => {
+      const accessionNumber = act.kind === 'link' ? act.accessionNumber : null;
+      const subject = { event: 'operator-act', what: act.kind, studyInstanceUid, accessionNumber } as const;
+      return trail.act(by, subject, (audit) =>
+        resolveReview(
+          {
+            transaction,
+            decided: async (tx, id, touched, at) => {
+              await link(tx, [id], touched, at);
+              await audit(tx);
+            },
+            now,
+          },
+          studyInstanceUid,
+          act,
+          by,
+        ),
+      );
+    },
+    replay: (hl7MessageId: string, by: By): Promise<void> =>
+      trail.act(by, { event: 'replay', what: 'replay', hl7MessageId }, (audit) =>
+        replayMessage(
+          {
+            transaction,
+            read: readFrame,
+            apply: async (tx, message, id, receivedAt) => {
+              await applyAgain(tx, message, id, receivedAt);
+              await audit(tx);
+            },
+            newControlId,
+            now,
+          },
+          hl7MessageId,
+          by,
+        ),
+      ),
+    retryImages: (which: FailedImages, by: By): Promise<number> => {
+      const { studyInstanceUid } = which;
+      return trail.act(by, { event: 'operator-act', what: 'retry-images', studyInstanceUid }, (audit) => {
+        const retried = (tx: Tx): RetryTx => ({
+          retryImages: async (wanted, who, at) => {
+            const images = await tx.retryImages(wanted, who, at);
+            if (images > 0) await audit(tx, { images, ...(wanted.image !== null && { image: wanted.image }) });
+            return images;
+          },
+        });
+        return retryImages({ transaction: (work) => transaction((tx) => work(retried(tx))), now }, which, by);
+      });
+    },
+  };
+}

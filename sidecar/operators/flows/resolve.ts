@@ -1,0 +1,116 @@
+import { Failure } from '../../platform/rules/failure.ts';
+import type { Act } from '../rules/work.ts';
+import type { By } from '../../audit/rules/who.ts';
+
+export interface Standing {
+  readonly dicomStudyId: string;
+  /** `null`: never decided. */
+  readonly status: 'linked' | 'provisional' | 'review' | 'deleted' | null;
+  readonly studyId: string | null;
+  readonly candidateIds: readonly string[];
+  readonly decidedBy: string | null;
+}
+
+export interface ManualDecision {
+  readonly dicomStudyId: string;
+  readonly status: 'linked' | 'provisional' | 'review';
+  /** `null`: the DICOM study's own. */
+  readonly studyId: string | null;
+  readonly candidateIds: readonly string[];
+  readonly rule: 'person' | 'released';
+}
+
+export interface ResolveTx {
+  lockLinking(): Promise<void>;
+  loadStanding(studyInstanceUid: string): Promise<Standing | null>;
+  /** The RIS study with that accession number, as accession numbers are compared. */
+  findRisStudy(accessionNumber: string): Promise<string | null>;
+  /** Writes decision and history as a person's; makes or removes the study of its own. */
+  saveManualDecision(decision: ManualDecision, by: By, now: Date): Promise<void>;
+  /** From now on the rules decide this one. */
+  leaveToRules(dicomStudyId: string): Promise<void>;
+}
+
+export interface ResolveDeps<Tx extends ResolveTx> {
+  readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+  /** Decides what the rules may, then brings the texts and labels of all that was touched up to it. */
+  readonly decided: (tx: Tx, dicomStudyId: string, touchedStudyIds: readonly string[], now: Date) => Promise<void>;
+  readonly now: () => Date;
+}
+
+/** A name that persons cannot have, since it stands for the rules. */
+const RULES = 'rules';
+const MAX_LENGTH = 500;
+
+const refusal = (code: string, message: string): Failure => new Failure('permanent', code, message);
+
+function checkedBy({ who, why }: By): By {
+  const by = { who: who.trim(), why: why.trim() };
+  if (by.who === '' || by.who.toLowerCase() === RULES) throw refusal('who-missing', 'who decides must be named');
+  if (by.why === '') throw refusal('why-missing', 'why it is decided must be said');
+  if (by.who.length > MAX_LENGTH || by.why.length > MAX_LENGTH) {
+    throw refusal('too-long', `who and why: at most ${MAX_LENGTH} characters each`);
+  }
+  return by;
+}
+
+/**
+ * The studies of the RIS that lose the images, or their claim, with this one. They stay its candidates: until one has
+ * other images, nobody knows whose images its report is of, and its text is held.
+ */
+function takenFrom({ status, studyId, candidateIds, decidedBy }: Standing): readonly string[] {
+  if (status === 'linked' && studyId !== null) return [studyId];
+  return status === 'review' || decidedBy !== RULES ? candidateIds : [];
+}
+
+async function decide(tx: ResolveTx, standing: Standing, act: Act): Promise<ManualDecision> {
+  const { dicomStudyId, candidateIds, studyId } = standing;
+  const status = standing.status === 'deleted' ? null : standing.status;
+  if (status === null) throw refusal('study-not-there', 'Orthanc holds nothing of that study');
+  const own = { dicomStudyId, studyId: null, candidateIds: [], status: 'provisional', rule: 'person' } as const;
+  const linked = (to: string): ManualDecision => ({ ...own, status: 'linked', studyId: to, candidateIds: [to] });
+  switch (act.kind) {
+    case 'link': {
+      const found = await tx.findRisStudy(act.accessionNumber);
+      if (found === null) throw refusal('accession-unknown', 'no study of the RIS has that accession number');
+      return linked(found);
+    }
+    case 'unlink':
+      return { ...own, candidateIds: takenFrom(standing) };
+    case 'confirm': {
+      if (status === 'linked' && studyId !== null) return linked(studyId);
+      if (status === 'provisional') return { ...own, candidateIds: takenFrom(standing) };
+      const [only, another] = candidateIds;
+      if (only !== undefined && another === undefined) return linked(only);
+      throw refusal('nothing-to-confirm', `the review has ${candidateIds.length} candidates: link it to one of them`);
+    }
+    case 'release':
+      return { dicomStudyId, status, studyId: status === 'linked' ? studyId : null, candidateIds, rule: 'released' };
+  }
+}
+
+/**
+ * Applies what a person decided about one DICOM study, in one transaction with the texts and labels that follow. It is
+ * kept with who and why, and no rule undoes it until it is released.
+ * @throws Failure permanent, nothing done: `study-unknown`, `study-not-there`, `accession-unknown`,
+ * `nothing-to-confirm`, `who-missing`, `why-missing`, `too-long`.
+ */
+export async function resolveReview<Tx extends ResolveTx>(
+  deps: ResolveDeps<Tx>,
+  studyInstanceUid: string,
+  act: Act,
+  said: By,
+): Promise<void> {
+  const by = checkedBy(said);
+  await deps.transaction(async (tx) => {
+    await tx.lockLinking();
+    const standing = await tx.loadStanding(studyInstanceUid);
+    if (standing === null) throw refusal('study-unknown', 'no such Study Instance UID');
+    const now = deps.now();
+    const decision = await decide(tx, standing, act);
+    await tx.saveManualDecision(decision, by, now);
+    if (act.kind === 'release') await tx.leaveToRules(standing.dicomStudyId);
+    const touched = [...standing.candidateIds, ...decision.candidateIds, standing.studyId, decision.studyId];
+    await deps.decided(tx, standing.dicomStudyId, [...new Set(touched.filter((id) => id !== null))], now);
+  });
+}

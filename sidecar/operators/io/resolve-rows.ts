@@ -1,0 +1,52 @@
+import type { Knex } from 'knex';
+import { z } from 'zod';
+import { accessionKey } from '../../ris/rules/accession.ts';
+import { MAKE_OWN_STUDIES, REMOVE_ABANDONED_STUDIES, SAVE_DECISIONS } from '../../linking/io/link-rows.ts';
+import { execute, ID_ROW, query } from '../../platform/postgres/query.ts';
+import type { By } from '../../audit/rules/who.ts';
+
+export const LOAD_STANDING = `
+SELECT id AS "dicomStudyId", status, study_id AS "studyId", candidate_ids AS "candidateIds", decided_by AS "decidedBy"
+FROM dicom_studies WHERE study_instance_uid = :uid`;
+
+const STANDING = z.object({
+  dicomStudyId: z.string(),
+  status: z.enum(['linked', 'provisional', 'review', 'deleted']).nullable(),
+  studyId: z.string().nullable(),
+  candidateIds: z.array(z.string()),
+  decidedBy: z.string().nullable(),
+});
+
+export const FIND_RIS_STUDY = 'SELECT id FROM studies WHERE accession_key = :key';
+const LEAVE_TO_RULES = `UPDATE dicom_studies SET decided_by = 'rules' WHERE id = :id`;
+
+/** The statements of what persons decide, inside one transaction. */
+export function resolveStatements(trx: Knex.Transaction) {
+  return {
+    loadStanding: async (uid: string) => (await query(trx, LOAD_STANDING, { uid }, STANDING))[0] ?? null,
+
+    findRisStudy: async (accessionNumber: string): Promise<string | null> =>
+      (await query(trx, FIND_RIS_STUDY, { key: accessionKey(accessionNumber) }, ID_ROW))[0]?.id ?? null,
+
+    async saveManualDecision(
+      decision: {
+        readonly dicomStudyId: string;
+        readonly status: string;
+        readonly studyId: string | null;
+        readonly candidateIds: readonly string[];
+        readonly rule: string;
+      },
+      by: By,
+      now: Date,
+    ): Promise<void> {
+      const { dicomStudyId, status, studyId, candidateIds, rule } = decision;
+      const ids = `{${dicomStudyId}}`;
+      if (studyId === null) await execute(trx, MAKE_OWN_STUDIES, { ids });
+      const row = { id: dicomStudyId, study_id: studyId, status, rule, reason: by.why, candidate_ids: candidateIds };
+      await execute(trx, SAVE_DECISIONS, { decisions: JSON.stringify([row]), decidedBy: by.who, now });
+      await execute(trx, REMOVE_ABANDONED_STUDIES, { ids });
+    },
+
+    leaveToRules: (id: string) => execute(trx, LEAVE_TO_RULES, { id }),
+  };
+}

@@ -1,0 +1,155 @@
+import type { Knex } from 'knex';
+import { z } from 'zod';
+import { WORK_KINDS, type StudyView, type WorkItem } from '../rules/work.ts';
+import { query } from '../../platform/postgres/query.ts';
+
+/** Of each kind at most so many are listed, the oldest first. */
+const MAX_LISTED = 500;
+
+export const LIST_WORK = `
+WITH open_studies AS (
+  SELECT d.status, d.study_instance_uid, d.reason, d.first_seen_at,
+         (SELECT nullif(t.patient_name, '') FROM dicom_study_tags t WHERE t.dicom_study_id = d.id ORDER BY t.orthanc_id LIMIT 1) AS patient,
+         (SELECT nullif(t.accession_number, '') FROM dicom_study_tags t WHERE t.dicom_study_id = d.id ORDER BY t.orthanc_id LIMIT 1) AS accession
+  FROM dicom_studies d
+  WHERE d.status = 'review' OR (d.status = 'provisional' AND d.first_seen_at <= :provisionalBefore AND d.decided_by = 'rules')
+), told AS (
+  (SELECT status AS kind, study_instance_uid AS subject, patient, accession, reason, first_seen_at AS since
+   FROM open_studies WHERE status = 'review' ORDER BY since LIMIT :limit)
+  UNION ALL
+  (SELECT status, study_instance_uid, patient, accession, reason, first_seen_at
+   FROM open_studies WHERE status = 'provisional' ORDER BY first_seen_at LIMIT :limit)
+  UNION ALL
+  (SELECT 'image-failed', d.study_instance_uid, p.name, s.accession_number,
+          i.mirror_reason || CASE count(*) WHEN 1 THEN ' (' ELSE ' (' || count(*) || ' images, such as ' END
+          || min(i.sop_instance_uid) || ')', min(i.created_at)
+   FROM images i JOIN series e ON e.id = i.series_id JOIN dicom_studies d ON d.id = e.dicom_study_id
+   JOIN studies s ON s.id = e.study_id JOIN patients p ON p.id = s.patient_id
+   WHERE i.mirror_status = 'failed' GROUP BY d.id, s.id, p.id, i.mirror_reason ORDER BY min(i.created_at) LIMIT :limit)
+  UNION ALL
+  (SELECT 'text-' || m.state, s.accession_number, p.name, s.accession_number, m.reason, m.updated_at
+   FROM sms_messages m JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
+   WHERE m.state IN ('held', 'failed') ORDER BY m.updated_at LIMIT :limit)
+  UNION ALL
+  (SELECT 'text-undelivered', s.accession_number, p.name, s.accession_number, r.status || coalesce(': twilio-' || r.error_code, ''), r.received_at
+   FROM sms_receipts r JOIN sms_messages m ON m.twilio_sid = r.twilio_sid
+   JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
+   WHERE r.status IN ('canceled', 'undelivered', 'failed') ORDER BY r.received_at LIMIT :limit)
+  UNION ALL
+  (SELECT 'message-refused', CAST(h.id AS text), NULL, NULL, h.message_type || ': ' || h.reason, h.received_at
+   FROM hl7_messages h WHERE h.answer = 'AR' ORDER BY h.received_at LIMIT :limit)
+  UNION ALL
+  (SELECT 'report-withheld', s.accession_number, p.name, s.accession_number, r.withheld, r.created_at
+   FROM reports r JOIN studies s ON s.id = r.study_id JOIN patients p ON p.id = s.patient_id
+   WHERE r.withheld IS NOT NULL ORDER BY r.created_at LIMIT :limit)
+  UNION ALL
+  (SELECT 'failure', part || ' ' || subject, NULL, NULL, code || ': ' || message, last_at
+   FROM failures ORDER BY last_at LIMIT :limit)
+)
+SELECT kind, subject, patient, accession AS "accessionNumber", reason, to_jsonb(since) #>> '{}' AS since
+FROM told ORDER BY array_position(CAST(:kinds AS text[]), kind), since, subject`;
+
+export const WORK_ITEM = z.object({
+  kind: z.enum(WORK_KINDS),
+  subject: z.string(),
+  patient: z.string().nullable(),
+  accessionNumber: z.string().nullable(),
+  reason: z.string().nullable(),
+  since: z.string(),
+});
+
+const PATIENT_JSON = `jsonb_build_object('id', p.external_id, 'name', p.name, 'birthDate', p.birth_date)`;
+
+export const SHOW_STUDY = `
+SELECT d.study_instance_uid AS "studyInstanceUid", d.status, d.rule, d.reason, d.decided_by AS "decidedBy",
+  to_jsonb(d.decided_at) #>> '{}' AS "decidedAt", to_jsonb(d.first_seen_at) #>> '{}' AS "firstSeenAt", d.modalities,
+  s.accession_number AS "accessionNumber", CASE WHEN p.id IS NOT NULL THEN ${PATIENT_JSON} END AS patient,
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('orthancId', t.orthanc_id, 'accessionNumber', t.accession_number,
+      'patientId', t.patient_id, 'patientName', t.patient_name, 'birthDate', t.patient_birth_date,
+      'studyDate', t.study_date, 'description', t.study_description) ORDER BY t.orthanc_id), '[]')
+   FROM dicom_study_tags t WHERE t.dicom_study_id = d.id) AS tags,
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('accessionNumber', c.accession_number, 'patient', (
+      SELECT ${PATIENT_JSON} FROM patients p WHERE p.id = c.patient_id), 'modality', c.modality,
+      'studyDate', c.study_date, 'procedure', c.procedure_description, 'orderStatus', c.order_status) ORDER BY c.id), '[]')
+   FROM studies c WHERE c.source = 'ris' AND c.id = ANY (d.candidate_ids || d.study_id)) AS candidates,
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('at', l.decided_at, 'by', l.decided_by, 'status', l.status,
+      'rule', l.rule, 'reason', l.reason,
+      'accessionNumber', (SELECT h.accession_number FROM studies h WHERE h.id = l.study_id)) ORDER BY l.id), '[]')
+   FROM link_decisions l WHERE l.dicom_study_id = d.id) AS history,
+  (SELECT coalesce(jsonb_agg(to_jsonb(counted) ORDER BY counted."seriesInstanceUid"), '[]') FROM (
+      SELECT e.series_instance_uid AS "seriesInstanceUid", e.modality, e.description, count(i.id) AS images,
+             count(*) FILTER (WHERE i.mirror_status = 'mirrored') AS mirrored,
+             count(*) FILTER (WHERE i.mirror_status = 'pending') AS pending,
+             count(*) FILTER (WHERE i.mirror_status = 'no-pixels') AS "noPixels",
+             count(*) FILTER (WHERE i.mirror_status = 'failed') AS failed
+      FROM series e LEFT JOIN images i ON i.series_id = e.id WHERE e.dicom_study_id = d.id GROUP BY e.id) AS counted) AS series
+FROM dicom_studies d LEFT JOIN studies s ON s.id = d.study_id LEFT JOIN patients p ON p.id = s.patient_id
+WHERE d.study_instance_uid = :uid`;
+
+const text = z.string().nullable();
+const PATIENT = z.object({ id: text, name: text, birthDate: text });
+export const STUDY = z.object({
+  studyInstanceUid: z.string(),
+  status: text,
+  rule: text,
+  reason: text,
+  decidedBy: text,
+  decidedAt: text,
+  firstSeenAt: z.string(),
+  modalities: z.array(z.string()),
+  accessionNumber: text,
+  patient: PATIENT.nullable(),
+  tags: z.array(
+    z.object({
+      orthancId: z.string(),
+      accessionNumber: z.string(),
+      patientId: z.string(),
+      patientName: z.string(),
+      birthDate: text,
+      studyDate: text,
+      description: z.string(),
+    }),
+  ),
+  candidates: z.array(
+    z.object({
+      accessionNumber: z.string(),
+      patient: PATIENT,
+      modality: text,
+      studyDate: text,
+      procedure: text,
+      orderStatus: z.string(),
+    }),
+  ),
+  history: z.array(
+    z.object({
+      at: z.string(),
+      by: z.string(),
+      status: z.string(),
+      rule: z.string(),
+      reason: text,
+      accessionNumber: text,
+    }),
+  ),
+  series: z.array(
+    z.object({
+      seriesInstanceUid: z.string(),
+      modality: z.string(),
+      description: z.string(),
+      images: z.number(),
+      mirrored: z.number(),
+      pending: z.number(),
+      noPixels: z.number(),
+      failed: z.number(),
+    }),
+  ),
+});
+
+/** All that needs a person, the oldest of each kind first; of provisional studies those first seen until then. */
+export function listWork(db: Knex, provisionalBefore: Date): Promise<WorkItem[]> {
+  return query(db, LIST_WORK, { provisionalBefore, limit: MAX_LISTED, kinds: `{${WORK_KINDS.join(',')}}` }, WORK_ITEM);
+}
+
+/** One DICOM study by its Study Instance UID; `null` for one that was never seen. */
+export async function showStudy(db: Knex, studyInstanceUid: string): Promise<StudyView | null> {
+  return (await query(db, SHOW_STUDY, { uid: studyInstanceUid }, STUDY))[0] ?? null;
+}

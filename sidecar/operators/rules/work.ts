@@ -1,0 +1,104 @@
+/** What one person decides about one DICOM study. */
+export type Act =
+  | { readonly kind: 'link'; readonly accessionNumber: string }
+  /** Back to a study of its own. */
+  | { readonly kind: 'unlink' }
+  /** What stands, or the only candidate of a review, becomes the person's own decision. */
+  | { readonly kind: 'confirm' }
+  /** Back to the rules, which decide at once. */
+  | { readonly kind: 'release' };
+
+/** Which failed images a person has tried again: those that are all of this; `null` says nothing. */
+export interface FailedImages {
+  /** A SOP Instance UID, or Orthanc's id. */
+  readonly image: string | null;
+  readonly studyInstanceUid: string | null;
+  /** One of the codes that the reason names. */
+  readonly reason: string | null;
+}
+
+export const WORK_KINDS = [
+  'review',
+  'provisional',
+  'image-failed',
+  'text-held',
+  'text-failed',
+  'text-undelivered',
+  'message-refused',
+  'report-withheld',
+  'failure',
+] as const;
+
+/** One thing that needs a person. Of its kind `subject` is what the next command takes. */
+export interface WorkItem {
+  readonly kind: (typeof WORK_KINDS)[number];
+  /** A Study Instance UID, an accession number, the id of an HL7 message, or of a failure's part. */
+  readonly subject: string;
+  readonly patient: string | null;
+  readonly accessionNumber: string | null;
+  readonly reason: string | null;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
+export interface StudyView {
+  readonly studyInstanceUid: string;
+  readonly status: string | null;
+  readonly rule: string | null;
+  readonly reason: string | null;
+  readonly decidedBy: string | null;
+  readonly decidedAt: string | null;
+  readonly firstSeenAt: string;
+  readonly modalities: readonly string[];
+  readonly accessionNumber: string | null;
+  readonly patient: PatientView | null;
+  readonly tags: readonly TagsView[];
+  readonly candidates: readonly CandidateView[];
+  readonly history: readonly DecisionView[];
+  readonly series: readonly SeriesView[];
+}
+
+export interface PatientView {
+  readonly id: string | null;
+  readonly name: string | null;
+  readonly birthDate: string | null;
+}
+
+export interface TagsView {
+  readonly orthancId: string;
+  readonly accessionNumber: string;
+  readonly patientId: string;
+  readonly patientName: string;
+  readonly birthDate: string | null;
+  readonly studyDate: string | null;
+  readonly description: string;
+}
+
+export interface CandidateView {
+  readonly accessionNumber: string;
+  readonly patient: PatientView;
+  readonly modality: string | null;
+  readonly studyDate: string | null;
+  readonly procedure: string | null;
+  readonly orderStatus: string;
+}
+
+export interface DecisionView {
+  readonly at: string;
+  readonly by: string;
+  readonly status: string;
+  readonly rule: string;
+  readonly reason: string | null;
+  readonly accessionNumber: string | null;
+}
+
+export interface SeriesView {
+  readonly seriesInstanceUid: string;
+  readonly modality: string;
+  readonly description: string;
+  readonly images: number;
+  readonly mirrored: number;
+  readonly pending: number;
+  readonly noPixels: number;
+  readonly failed: number;
+}

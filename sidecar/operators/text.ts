@@ -1,0 +1,82 @@
+import type { PatientView, StudyView, WorkItem } from './rules/work.ts';
+import { table } from '../platform/rules/table.ts';
+
+const minute = (iso: string | null): string | null => iso && `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
+
+const patientText = (patient: PatientView | null): string =>
+  patient === null ? '' : [patient.name, patient.id, patient.birthDate].filter((part) => part !== null).join(', ');
+
+/** What needs a person, as a table. */
+export function workText(items: readonly WorkItem[]): string {
+  if (items.length === 0) return 'nothing needs a person\n';
+  return table(
+    ['what', 'subject', 'accession', 'patient', 'why', 'since (UTC)'],
+    items.map(({ kind, subject, accessionNumber, patient, reason, since }) => [
+      kind,
+      subject,
+      accessionNumber,
+      patient,
+      reason,
+      minute(since),
+    ]),
+  );
+}
+
+/** One DICOM study, as an operator reads it. */
+export function studyText(study: StudyView): string {
+  const { history, tags, candidates, series } = study;
+  const facts = table(
+    ['study', study.studyInstanceUid],
+    [
+      ['status', [study.status ?? 'not decided', study.rule, study.reason].filter((part) => part !== null).join(', ')],
+      ['decided', [study.decidedBy, minute(study.decidedAt)].filter((part) => part !== null).join(', ')],
+      ['accession', study.accessionNumber],
+      ['patient', patientText(study.patient)],
+      ['modalities', study.modalities.join(' ')],
+      ['first seen', minute(study.firstSeenAt)],
+    ],
+  );
+  const parts = [
+    facts,
+    table(
+      ['tags: accession', 'patient id', 'name', 'birth date', 'study date', 'description'],
+      tags.map((one) => [
+        one.accessionNumber,
+        one.patientId,
+        one.patientName,
+        one.birthDate,
+        one.studyDate,
+        one.description,
+      ]),
+    ),
+    table(
+      ['candidate', 'patient', 'modality', 'date', 'procedure', 'order'],
+      candidates.map((one) => [
+        one.accessionNumber,
+        patientText(one.patient),
+        one.modality,
+        one.studyDate,
+        one.procedure,
+        one.orderStatus,
+      ]),
+    ),
+    table(
+      ['history (UTC)', 'by', 'status', 'rule', 'why', 'accession'],
+      history.map((one) => [minute(one.at), one.by, one.status, one.rule, one.reason, one.accessionNumber]),
+    ),
+    table(
+      ['series', 'modality', 'description', 'images', 'mirrored', 'pending', 'no pixels', 'failed'],
+      series.map((one) => [
+        one.seriesInstanceUid,
+        one.modality,
+        one.description,
+        one.images,
+        one.mirrored,
+        one.pending,
+        one.noPixels,
+        one.failed,
+      ]),
+    ),
+  ];
+  return parts.join('\n');
+}

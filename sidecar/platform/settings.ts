@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { parseAddresses } from './net/addresses.ts';
+
+export const count = (lowest: number, highest: number) => {
+  const error = `must be a whole number from ${lowest} to ${highest}`;
+  return z.coerce.number({ error }).int({ error }).min(lowest, { error }).max(highest, { error });
+};
+
+export const port = count(0, 65_535);
+export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
+export const yesOrNo = z
+  .enum(['true', 'false'], { error: 'must be true or false' })
+  .transform((value) => value === 'true');
+
+export const addressList = z.string().transform((text, context): readonly string[] => {
+  const { addresses, problems } = parseAddresses(text);
+  for (const message of problems) context.addIssue({ code: 'custom', message });
+  return addresses;
+});
+
+function isTimeZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+export const PLATFORM_SETTINGS = z.object({
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }),
+  DATABASE_POOL_SIZE: count(4, 200).default(16),
+  PRACTICE_TIME_ZONE: z
+    .string()
+    .refine(isTimeZone, 'must be an IANA time zone such as Australia/Melbourne')
+    .default('Australia/Melbourne'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+/** The settings that name a certificate, and its file; or that are one, in PEM. */
+export function certificateSettings(settings: Readonly<Record<string, unknown>>): { setting: string; file: string }[] {
+  return Object.entries(settings).flatMap(([setting, file]) =>
+    setting.endsWith('_CERTIFICATE') && typeof file === 'string' ? [{ setting, file }] : [],
+  );
+}
+
+/** What is wrong with the settings, a line each, without the values of any. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** The settings of these names that `environment` has, some from the files that `NAME_FILE` names; adds to `problems`. */
+export function withSecretFiles(
+  environment: NodeJS.ProcessEnv,
+  problems: string[],
+  names: readonly string[],
+): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const name of names) {
+    const [value, file] = [environment[name], environment[`${name}_FILE`]];
+    if (value !== undefined && value !== '') settings[name] = value;
+    if (file === undefined || file === '') continue;
+    if (settings[name] !== undefined) problems.push(`${name}: is set, and ${name}_FILE too`);
+    try {
+      settings[name] = readFileSync(file, 'utf8').trim();
+    } catch {
+      problems.push(`${name}_FILE: cannot be read`);
+    }
+  }
+  return settings;
+}

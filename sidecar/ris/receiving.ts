@@ -1,0 +1,69 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Hl7Settings } from '../hl7/rules/field-settings.ts';
+import type { Hl7Message } from '../hl7/rules/message.ts';
+import { gather } from '../platform/rules/gather.ts';
+import { settledWithin } from '../platform/time-limit.ts';
+import { keepAgain, keepMessages, type KeepAgainTx, type KeepDeps } from './flows/keep.ts';
+import { receiveMessages, route, type InboundMessage, type ReceiveDeps, type ReceiveTx } from './flows/receive.ts';
+import type { MessageFacts } from './rules/facts.ts';
+import { readOrder, readPatientUpdate, readReport } from './rules/read.ts';
+
+/** HL7 messages that are taken in one transaction, at most. */
+export const MESSAGES_TOGETHER = 32;
+const BYTES_TOGETHER = 4 * 1024 * 1024;
+/** A transaction that takes longer does not hold up the messages after it. */
+const PATIENCE_MS = 5_000;
+
+/** Makes a message control ID (MSH-10). */
+export const newControlId = (): string => randomBytes(10).toString('hex');
+
+export interface ReceivingParts<Tx> extends KeepDeps<Tx & ReceivingTx> {
+  readonly settings: Hl7Settings;
+  readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+  /** So many transactions at most are at work for messages: the feed, the operators and /readyz need connections too. */
+  readonly mostTakes: number;
+  readonly now: () => Date;
+  readonly onRefused: ReceiveDeps<ReceiveTx>['onRefused'];
+  readonly onTest: ReceiveDeps<ReceiveTx>['onTest'];
+}
+
+export type ReceivingTx = ReceiveTx & KeepAgainTx;
+
+/** How HL7 messages are taken: as they come, several in one transaction where they come faster than that, or again. */
+export function createReceiving<Tx extends ReceivingTx>(parts: ReceivingParts<Tx>) {
+  const { settings, transaction, link, planTexts, mostTakes, now, onRefused, onTest } = parts;
+  const reading =
+    (read: (message: Hl7Message, settings: Hl7Settings, receivedAt: Date) => MessageFacts) =>
+    (message: Hl7Message, receivedAt: Date): MessageFacts =>
+      read(message, settings, receivedAt);
+  const read = {
+    order: reading(readOrder),
+    report: reading(readReport),
+    patient: reading(readPatientUpdate),
+  };
+  const deps: ReceiveDeps<Tx> = {
+    ...{ transaction, read, newControlId, now, onRefused, onTest },
+    keep: (tx, kept, known, messages, at) => keepMessages({ link, planTexts }, tx, kept, known, messages, at),
+    contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
+  };
+  const receiveTogether = (inbound: readonly InboundMessage[]): Promise<string[]> => receiveMessages(deps, inbound);
+  const again = {
+    ...{ link, planTexts },
+    read: (message: Hl7Message, receivedAt: Date): MessageFacts => read[route(message)](message, receivedAt),
+  };
+  return {
+    receiveTogether,
+    /** Takes a message, together with those that come while others are in work. */
+    receive: gather(receiveTogether, {
+      most: MESSAGES_TOGETHER,
+      mostWeight: BYTES_TOGETHER,
+      weigh: ({ raw }) => raw.length,
+      mostTakes,
+      patience: (take) => settledWithin(take, PATIENCE_MS),
+      soon: (begin) => void setImmediate(begin),
+    }),
+    /** Applies a kept message again, as one that came at `receivedAt`. @throws Hl7Rejection where it cannot be. */
+    applyAgain: (tx: Tx, message: Hl7Message, messageId: string, receivedAt: Date): Promise<void> =>
+      keepAgain(again, tx, message, messageId, receivedAt, now()),
+  };
+}

@@ -1,0 +1,163 @@
+import {
+  component,
+  HL7_NULL,
+  ordinal,
+  repetitions,
+  segment,
+  type Hl7Message,
+  type Hl7Segment,
+} from '../../hl7/rules/message.ts';
+import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
+import { settingsFor, type Hl7Settings } from '../../hl7/rules/field-settings.ts';
+import { personNameFromXpn } from './person-name.ts';
+import { chooseMobile, phoneCandidates, phoneRepetitions } from './phone.ts';
+import { parseDate } from '../../platform/rules/date.ts';
+
+/** `undefined`: the message says nothing, keep what is there; `null`: the message deletes it (`""`). */
+export type Said<T> = T | null | undefined;
+
+/** What a PID segment says of a patient. */
+export interface PatientFacts {
+  readonly externalId: string;
+  readonly issuer: string;
+  readonly name: Said<string>;
+  /** `YYYY-MM-DD`. */
+  readonly birthDate: Said<string>;
+  readonly sex: Said<string>;
+  /** E.164. `null` with a `phoneProblem` where no number given takes a text. */
+  readonly phoneNumber: Said<string>;
+  readonly phoneProblem: Said<string>;
+}
+
+export interface PatientMerge {
+  readonly patient: PatientFacts;
+  readonly prior: Identifier;
+}
+
+export type PatientMessage =
+  | { readonly kind: 'update'; readonly patient: PatientFacts }
+  /** A40 and its like: everything of each `prior` becomes its `patient`'s, in this order. */
+  | { readonly kind: 'merge'; readonly merges: readonly PatientMerge[] };
+
+interface Identifier {
+  readonly externalId: string;
+  readonly issuer: string;
+}
+
+/**
+ * Of a CX list (PID-3, MRG-1; v2.5.1 chapter 2.A.14) the identifiers of the first of these types that is there,
+ * else those without a type (all are before 2.3), never of another type, such as a Medicare or passport number. Its
+ * issuer is the assigning authority's namespace, else its universal id (HD, chapter 2.A.33).
+ */
+function patientIdentifiers(source: Hl7Segment, field: number, types: readonly string[]): Identifier[] {
+  const given = (source.fields[field] ?? [])
+    .map(([id = [], , , [namespace = '', universalId = ''] = [], [type = ''] = []]) => ({
+      externalId: id.join('&').trim(),
+      issuer: [namespace, universalId].map(plain).find((one) => one !== '') ?? '',
+      type: plain(type).toUpperCase(),
+    }))
+    .filter(({ externalId }) => externalId !== '' && externalId !== HL7_NULL);
+  for (const type of [...types, '']) {
+    const found = given.filter((candidate) => candidate.type === type);
+    if (found.length > 0) return found.map(({ externalId, issuer }) => ({ externalId, issuer }));
+  }
+  return [];
+}
+
+/** A component's text; what it deletes it has not. */
+const plain = (value: string): string => (value.trim() === HL7_NULL ? '' : value.trim());
+
+/** What a field says, read by `read`; what cannot be read counts as not said. */
+export function said<T>(text: string, read: (text: string) => T | null): Said<T> {
+  if (text.trim() === HL7_NULL) return null;
+  return text.trim() === '' ? undefined : (read(text) ?? undefined);
+}
+
+function readPhone(pid: Hl7Segment, region: string): Pick<PatientFacts, 'phoneNumber' | 'phoneProblem'> {
+  const fields = phoneRepetitions(pid).filter((xtn) => xtn.some((part) => part.trim() !== ''));
+  if (fields.length === 0) return { phoneNumber: undefined, phoneProblem: undefined };
+  if (fields.every((xtn) => xtn.every((part) => plain(part) === ''))) {
+    return { phoneNumber: null, phoneProblem: 'no-number' };
+  }
+  const chosen = chooseMobile(phoneCandidates(pid), region);
+  if ('number' in chosen) return { phoneNumber: chosen.number, phoneProblem: null };
+  return { phoneNumber: null, phoneProblem: chosen.reason };
+}
+
+function factsOf(message: Hl7Message, pid: Hl7Segment, settings: Hl7Settings): PatientFacts {
+  const [identifier] = patientIdentifiers(pid, 3, settings.patientIdTypes);
+  if (identifier === undefined) {
+    const location = { segment: 'PID', ordinal: ordinal(message, pid), field: 3 };
+    throw new Hl7Rejection(101, 'PID-3 has no patient identifier', location);
+  }
+  const names = repetitions(pid, 5).map((xpn) => xpn.map(plain));
+  const nulled = component(pid, 5).trim() === HL7_NULL && names.flat().every((part) => part === '');
+  return {
+    ...identifier,
+    name: nulled ? null : personNameFromXpn(names) || undefined,
+    birthDate: said(component(pid, 7), (text) => parseDate(/^\s*\d{8}/.exec(text)?.[0] ?? text)),
+    sex: said(component(pid, 8), (text) => text.trim().slice(0, 1).toUpperCase()),
+    ...readPhone(pid, settings.phoneRegion),
+  };
+}
+
+/**
+ * Reads PID (HL7 v2.5.1 chapter 3.4.2) by what holds for this sender.
+ * @throws Hl7Rejection 100 where there is no PID, or a second one, whose orders and reports would become the first
+ * patient's; 101 where PID-3 has no patient identifier.
+ */
+export function readPatient(message: Hl7Message, settings: Hl7Settings): PatientFacts {
+  const pid = segment(message, 'PID');
+  if (pid === undefined) throw new Hl7Rejection(100, 'PID segment missing', { segment: 'PID' });
+  if (message.segments.filter(({ name }) => name === 'PID').length > 1) {
+    throw new Hl7Rejection(100, 'more than one PID segment', { segment: 'PID', ordinal: 2 });
+  }
+  return factsOf(message, pid, settings);
+}
+
+/**
+ * The pairs of A40 (HL7 v2.5.1 chapter 3.3.40): each MRG is of the PID before it, and no PID is without one. Every number
+ * in MRG-1 of the type that counts is retired.
+ */
+function readMerges(message: Hl7Message, settings: Hl7Settings): PatientMerge[] {
+  const merges: PatientMerge[] = [];
+  let survivor: { readonly pid: Hl7Segment; readonly patient: PatientFacts; merged: boolean } | null = null;
+  let read = 0;
+  const missing = (): Hl7Rejection =>
+    new Hl7Rejection(100, 'PID without an MRG of its own', { segment: 'MRG', ordinal: read + 1 });
+  for (const one of message.segments) {
+    if (one.name === 'PID') {
+      if (survivor?.merged === false) throw missing();
+      survivor = { pid: one, patient: factsOf(message, one, settings), merged: false };
+    } else if (one.name === 'MRG') {
+      if (survivor === null) throw new Hl7Rejection(100, 'PID segment missing', { segment: 'PID' });
+      const priors = patientIdentifiers(one, 1, settings.patientIdTypes);
+      if (priors.length === 0) {
+        const location = { segment: 'MRG', ordinal: ordinal(message, one), field: 1 };
+        throw new Hl7Rejection(101, 'MRG-1 has no patient identifier', location);
+      }
+      for (const prior of priors) merges.push({ patient: survivor.patient, prior });
+      survivor.merged = true;
+      read += 1;
+    }
+  }
+  if (survivor === null) throw new Hl7Rejection(100, 'PID segment missing', { segment: 'PID' });
+  if (!survivor.merged) throw missing();
+  return merges;
+}
+
+const UPDATES = new Set(['A01', 'A04', 'A05', 'A08', 'A28', 'A31']);
+// A18, A34 and A36 are what versions before 2.3.1 have for A40 (kept by chapter 3.3 for them).
+const MERGES = new Set(['A40', 'A18', 'A34', 'A36']);
+
+/**
+ * Reads an ADT message (HL7 v2.5.1 chapter 3.3); its event is MSH-9.2, before HL7 2.2 EVN-1.
+ * @throws Hl7Rejection 201 for an event that is not taken, 100 for a missing segment, 101 for a missing identifier.
+ */
+export function readPatientMessage(message: Hl7Message, allSettings: Hl7Settings): PatientMessage {
+  const settings = settingsFor(message, allSettings);
+  const event = (component(segment(message, 'MSH'), 9, 2) || component(segment(message, 'EVN'), 1)).trim();
+  if (MERGES.has(event)) return { kind: 'merge', merges: readMerges(message, settings) };
+  if (UPDATES.has(event)) return { kind: 'update', patient: readPatient(message, settings) };
+  throw new Hl7Rejection(201, 'this ADT event is not taken', { segment: 'MSH', ordinal: 1, field: 9 });
+}

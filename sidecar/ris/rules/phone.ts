@@ -1,0 +1,102 @@
+import { getCountryCallingCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
+import { HL7_NULL, repetitions, type Hl7Segment } from '../../hl7/rules/message.ts';
+
+/** One phone number of a PID segment. */
+export interface PhoneCandidate {
+  readonly text: string;
+  /** XTN-2, table 0201: PRN is a home, WPN work, PRS one's own, EMR for an emergency, NET a mail address. */
+  readonly use: string;
+  /** XTN-3, table 0202: CP is a mobile, FX a fax, BP a pager, MD a modem. */
+  readonly equipment: string;
+}
+
+export type ChosenPhone =
+  { readonly number: string } | { readonly reason: 'no-number' | 'no-mobile' | 'unusable-number' };
+
+// PID-13 (home), PID-14 (business), and PID-40, which takes their place from HL7 2.7 on.
+const PHONE_FIELDS = [13, 14, 40];
+const BUSINESS = 14;
+
+/** The repetitions of every field of PID that holds phone numbers. */
+export function phoneRepetitions(pid: Hl7Segment): readonly (readonly string[])[] {
+  return PHONE_FIELDS.flatMap((field) => repetitions(pid, field));
+}
+
+/** The phone numbers of PID (HL7 v2.5.1 chapters 3.4.2.13 and 2.A.89), in its order; in PID-14 one is at work unless it says. */
+export function phoneCandidates(pid: Hl7Segment): PhoneCandidate[] {
+  return PHONE_FIELDS.flatMap((field) =>
+    repetitions(pid, field).flatMap((xtn) => candidateOf(xtn, field === BUSINESS)),
+  );
+}
+
+function candidateOf(xtn: readonly string[], business: boolean): PhoneCandidate[] {
+  const at = (number: number): string => {
+    const value = (xtn[number - 1] ?? '').trim();
+    return value === HL7_NULL ? '' : value;
+  };
+  const pieces = at(7) === '' ? '' : `${at(5) === '' ? '' : `+${at(5).replace(/^\+/, '')} `}${at(6)} ${at(7)}`;
+  const text = at(1) || at(12) || pieces.trim();
+  const use = at(2).toUpperCase() || (business ? AT_WORK : '');
+  return text === '' ? [] : [{ text, use, equipment: at(3).toUpperCase() }];
+}
+
+const NOT_A_PHONE = new Set(['FX', 'BP', 'MD', 'SAT', 'INTERNET', 'X.400', 'TDD', 'TTY']);
+/** Of no use for a text to the patient: mail, a pager, an answering service, whom to call in an emergency. */
+const NOT_THE_PATIENT = new Set(['NET', 'BPN', 'ASN', 'EMR']);
+const AT_WORK = 'WPN';
+
+const MAX_TEXT_LENGTH = 100;
+
+// A number may carry a note ("Mob 0412 345 678 (wife)"), and (04) is how some write the area code.
+function candidateNumbers(text: string): string[] {
+  const plain = text.slice(0, MAX_TEXT_LENGTH).replace(/\(\s*(\d{1,4})\s*\)/g, ' $1 ');
+  return [...plain.matchAll(/\+?\d[\d\s.-]*/g)].map(([number]) => number.replace(/[^\d+]/g, ''));
+}
+
+/** Also as an international number without its `+`, but only where it begins as one: 00, or the region's own code. */
+function readings(number: string, callingCode: string): string[] {
+  if (number.startsWith('00')) return [number, `+${number.replace(/^00(11)?/, '')}`];
+  return number.startsWith(callingCode) ? [number, `+${number}`] : [number];
+}
+
+interface Found {
+  readonly number: string;
+  readonly mobile: boolean;
+}
+
+/** Every number of a text that holds one or more. */
+function parse(text: string, region: string): Found[] {
+  if (!isSupportedCountry(region)) return [];
+  const callingCode = getCountryCallingCode(region);
+  return candidateNumbers(text).flatMap((number) => {
+    const [valid] = readings(number, callingCode).flatMap((attempt) => {
+      const parsed = parsePhoneNumberFromString(attempt, region);
+      return parsed?.isValid() === true ? [parsed] : [];
+    });
+    if (valid === undefined) return [];
+    const type = valid.getType();
+    return [{ number: valid.number, mobile: type === 'MOBILE' || type === 'FIXED_LINE_OR_MOBILE' }];
+  });
+}
+
+/** `text` as E.164, read as a number of `region` (ISO 3166) unless it says otherwise; `null` if it is no number. */
+export function toE164(text: string, region: string): string | null {
+  return parse(text, region)[0]?.number ?? null;
+}
+
+/**
+ * The number to text: one of the patient's own before one at work; of several, one marked as a mobile before one that is
+ * a mobile by its numbering plan only; of several still, the first. A landline is never chosen, whatever it is marked
+ * as; a mail address, a pager or whom to call in an emergency never counts.
+ */
+export function chooseMobile(candidates: readonly PhoneCandidate[], region: string): ChosenPhone {
+  if (candidates.length === 0) return { reason: 'no-number' };
+  const phones = candidates.filter(({ use, equipment }) => !NOT_A_PHONE.has(equipment) && !NOT_THE_PATIENT.has(use));
+  const found = phones.flatMap(({ text, use, equipment }) => {
+    const rank = (use === AT_WORK ? 2 : 0) + (equipment === 'CP' ? 0 : 1);
+    return parse(text, region).map((one) => ({ ...one, rank }));
+  });
+  const [chosen] = found.filter(({ mobile }) => mobile).toSorted((a, b) => a.rank - b.rank);
+  if (chosen !== undefined) return { number: chosen.number };
+  return { reason: found.length > 0 || phones.length === 0 ? 'no-mobile' : 'unusable-number' };
+}

@@ -1,0 +1,27 @@
+import { expect } from 'chai';
+import { desiredLabels, labelChanges } from '../../../linking/rules/labels.ts';
+
+describe('labels', () => {
+  it('tell how a study is linked, and that its report is final', () => {
+    const facts = { status: 'linked', reportStatus: 'final', withheld: false } as const;
+    expect(desiredLabels(facts)).to.deep.equal(['ris-linked', 'report-final']);
+    expect(desiredLabels({ ...facts, reportStatus: 'corrected' })).to.include('report-final');
+    for (const other of [
+      { ...facts, withheld: true },
+      { ...facts, reportStatus: 'preliminary' },
+      { ...facts, reportStatus: 'cancelled' },
+      { ...facts, reportStatus: null },
+    ] as const) {
+      expect(desiredLabels(other)).to.deep.equal(['ris-linked']);
+    }
+    expect(desiredLabels({ ...facts, status: 'review' })).to.deep.equal(['ris-review']);
+  });
+
+  it('are put and removed as needed, foreign ones left alone', () => {
+    expect(labelChanges(['ris-linked'], ['teaching', 'ris-review', 'report-final'])).to.deep.equal({
+      put: ['ris-linked'],
+      remove: ['ris-review', 'report-final'],
+    });
+    expect(labelChanges(['ris-linked'], ['ris-linked', 'teaching'])).to.deep.equal({ put: [], remove: [] });
+  });
+});

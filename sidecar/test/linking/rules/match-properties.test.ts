@@ -1,0 +1,158 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { decideLink, type RisStudy, type SeenStudy, type SeenTags } from '../../../linking/rules/match.ts';
+import { patientsContradict } from '../../../ris/rules/same-patient.ts';
+
+// Few values each, so that what is drawn at random agrees and disagrees often.
+const patientId = fc.record({ id: fc.constantFrom('', 'P1', 'p1', 'P2'), issuer: fc.constantFrom('', 'A', 'B') });
+const patientName = fc.constantFrom('', 'Doe^Jane', 'DOE^JANE', 'Doe^John', 'Roe^Max=山田');
+const birthDate = fc.constantFrom(null, '1980-02-03', '1950-01-01');
+const studyDate = fc.constantFrom(null, '2026-04-01', '2026-04-02', '2026-04-05');
+const accessionNumber = fc.constantFrom('', ' ', 'ACC1', 'acc1 ', 'ACC2', '0ACC1');
+const uid = fc.constantFrom('', '1.2.3', '1.2.4');
+
+const tags: fc.Arbitrary<SeenTags> = fc.record({ accessionNumber, patientId, patientName, birthDate, studyDate });
+const study: fc.Arbitrary<SeenStudy> = fc.record({
+  studyInstanceUid: fc.constantFrom('1.2.3', '1.2.5'),
+  modalities: fc.subarray(['CT', 'DX', 'SR', '']),
+  tags: fc.array(tags, { minLength: 1, maxLength: 3 }),
+});
+const facts = fc.record({
+  accessionNumber,
+  studyInstanceUid: uid,
+  patientIds: fc.array(patientId, { maxLength: 2 }),
+  patientName,
+  birthDate,
+  studyDate,
+  modality: fc.constantFrom('', 'CT', 'XR'),
+  cancelled: fc.boolean(),
+});
+const orders: fc.Arbitrary<RisStudy[]> = fc
+  .array(facts, { maxLength: 5 })
+  .map((all) => all.map((one, index) => ({ id: `s${index}`, ...one })));
+
+/** Shares nothing with what {@link study} draws. */
+const irrelevant: fc.Arbitrary<RisStudy[]> = fc.array(
+  fc.nat().map((number) => ({
+    id: `other-${number}`,
+    accessionNumber: `OTHER${number}`,
+    studyInstanceUid: `9.${number}`,
+    patientIds: [{ id: `X${number}`, issuer: '' }],
+    patientName: 'Doe^Jane',
+    birthDate: '2001-01-01',
+    studyDate: '2026-04-01',
+    modality: 'CT',
+    cancelled: false,
+  })),
+  { maxLength: 3 },
+);
+
+const RUNS = { numRuns: 2000 };
+
+describe('deciding a link, for any study and any orders', () => {
+  it('does not depend on the order in which the RIS studies are given', () => {
+    const shuffled = orders.chain((all) =>
+      fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })),
+    );
+    fc.assert(
+      fc.property(study, shuffled, (seen, [all, other]) => {
+        expect(decideLink(seen, other)).to.deep.equal(decideLink(seen, all));
+      }),
+      RUNS,
+    );
+  });
+
+  it('does not depend on the order in which the parts of the study were seen', () => {
+    fc.assert(
+      fc.property(study, orders, (seen, all) => {
+        const reversed = { ...seen, tags: seen.tags.toReversed(), modalities: seen.modalities.toReversed() };
+        expect(decideLink(reversed, all)).to.deep.equal(decideLink(seen, all));
+      }),
+      RUNS,
+    );
+  });
+
+  it('does not depend on how often a part of the study was seen', () => {
+    fc.assert(
+      fc.property(study, orders, (seen, all) => {
+        expect(decideLink({ ...seen, tags: [...seen.tags, ...seen.tags] }, all)).to.deep.equal(decideLink(seen, all));
+      }),
+      RUNS,
+    );
+  });
+
+  it('is not changed by RIS studies that have nothing to do with it', () => {
+    fc.assert(
+      fc.property(study, orders, irrelevant, (seen, all, others) => {
+        expect(decideLink(seen, [...others, ...all])).to.deep.equal(decideLink(seen, all));
+      }),
+      RUNS,
+    );
+  });
+
+  it('never links to a RIS study whose patient any part of the study contradicts', () => {
+    fc.assert(
+      fc.property(study, orders, (seen, all) => {
+        const decision = decideLink(seen, all);
+        if (decision.status !== 'linked') return;
+        const chosen = all.find(({ id }) => id === decision.studyId);
+        expect(chosen).not.to.equal(undefined);
+        for (const part of seen.tags) {
+          const side = { patientIds: [part.patientId], patientName: part.patientName, birthDate: part.birthDate };
+          expect(chosen && patientsContradict(side, chosen)).to.equal(false);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('links to one candidate only, and sends to review only what a person can decide', () => {
+    fc.assert(
+      fc.property(study, orders, (seen, all) => {
+        const decision = decideLink(seen, all);
+        expect(decision.candidateIds).to.deep.equal([...new Set(decision.candidateIds)].sort());
+        for (const id of decision.candidateIds) expect(all.map((one) => one.id)).to.include(id);
+        if (decision.status === 'linked') expect(decision.candidateIds).to.deep.equal([decision.studyId]);
+        if (decision.status === 'review' && decision.reason === 'several-candidates') {
+          expect(decision.candidateIds.length).to.be.greaterThan(1);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('is the same again when nothing has changed', () => {
+    fc.assert(
+      fc.property(study, orders, (seen, all) => {
+        expect(decideLink(structuredClone(seen), structuredClone(all))).to.deep.equal(decideLink(seen, all));
+      }),
+    );
+  });
+
+  it('takes any texts at all', () => {
+    const text = fc.string({ unit: 'binary' });
+    const wild: fc.Arbitrary<SeenTags> = fc.record({
+      accessionNumber: text,
+      patientId: fc.record({ id: text, issuer: text }),
+      patientName: text,
+      birthDate: fc.option(text),
+      studyDate: fc.option(text),
+    });
+    fc.assert(
+      fc.property(fc.array(wild, { maxLength: 3 }), fc.array(text), text, orders, (parts, modalities, uidText, all) => {
+        const decision = decideLink({ studyInstanceUid: uidText, modalities, tags: parts }, all);
+        expect(decision.status).to.be.oneOf(['linked', 'provisional', 'review']);
+      }),
+    );
+  });
+
+  it('sees a contradiction the same way from either side', () => {
+    const side = fc.record({ patientIds: fc.array(patientId, { maxLength: 2 }), patientName, birthDate });
+    fc.assert(
+      fc.property(side, side, (a, b) => {
+        expect(patientsContradict(a, b)).to.equal(patientsContradict(b, a));
+      }),
+      RUNS,
+    );
+  });
+});

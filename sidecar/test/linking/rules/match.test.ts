@@ -1,0 +1,283 @@
+import { expect } from 'chai';
+import { decideLink, type RisStudy, type SeenStudy, type SeenTags } from '../../../linking/rules/match.ts';
+
+const JANE = { patientId: { id: 'P1', issuer: '' }, patientName: 'Doe^Jane', birthDate: '1980-02-03' };
+
+const tags = (changed: Partial<SeenTags> = {}): SeenTags => ({
+  accessionNumber: '',
+  ...JANE,
+  studyDate: '2026-04-01',
+  ...changed,
+});
+
+const seen = (changed: Partial<SeenTags> = {}, study: Partial<SeenStudy> = {}): SeenStudy => ({
+  studyInstanceUid: '1.2.3',
+  modalities: ['CT'],
+  tags: [tags(changed)],
+  ...study,
+});
+
+const order = (changed: Partial<RisStudy> = {}): RisStudy => ({
+  id: 's1',
+  accessionNumber: 'ACC1',
+  studyInstanceUid: '',
+  patientIds: [JANE.patientId],
+  patientName: JANE.patientName,
+  birthDate: JANE.birthDate,
+  studyDate: '2026-04-01',
+  modality: 'CT',
+  cancelled: false,
+  ...changed,
+});
+
+const UNKNOWN = { patientId: { id: '', issuer: '' }, patientName: '', birthDate: null };
+const STRANGER = { patientId: { id: 'P9', issuer: '' }, patientName: 'Roe^Max', birthDate: '1950-01-01' };
+
+describe('linking by accession number', () => {
+  it('links, comparing trimmed, without control characters and without case', () => {
+    expect(decideLink(seen({ accessionNumber: ' acc1\0 ' }), [order()])).to.deep.equal({
+      status: 'linked',
+      rule: 'accession',
+      studyId: 's1',
+      candidateIds: ['s1'],
+    });
+  });
+
+  it('links where the images say nothing of the patient', () => {
+    expect(decideLink(seen({ accessionNumber: 'ACC1', ...UNKNOWN }), [order()]).status).to.equal('linked');
+  });
+
+  it('links whatever the day and the modality', () => {
+    const study = seen({ accessionNumber: 'ACC1', studyDate: '2020-01-01' }, { modalities: ['US'] });
+    expect(decideLink(study, [order()]).status).to.equal('linked');
+  });
+
+  it('links to a cancelled order: it lets go of nothing', () => {
+    expect(decideLink(seen({ accessionNumber: 'ACC1' }), [order({ cancelled: true })]).status).to.equal('linked');
+  });
+
+  it('goes before the announced StudyInstanceUID and the patient', () => {
+    const others = [order({ id: 's2', accessionNumber: 'ACC2', studyInstanceUid: '1.2.3' }), order()];
+    expect(decideLink(seen({ accessionNumber: 'ACC1' }), others)).to.include({ rule: 'accession', studyId: 's1' });
+  });
+
+  it('leaves one that no order has to be provisional, with what fits the patient as suggestions only', () => {
+    const decision = decideLink(seen({ accessionNumber: 'ACC7' }), [order()]);
+    expect(decision).to.deep.equal({
+      status: 'provisional',
+      rule: 'no-order',
+      reason: 'accession-unknown',
+      candidateIds: ['s1'],
+    });
+  });
+
+  it('tells leading zeros apart', () => {
+    expect(decideLink(seen({ accessionNumber: '0123' }), [order({ accessionNumber: '123' })]).status).to.equal(
+      'provisional',
+    );
+  });
+
+  it('sends it to review where the patient contradicts', () => {
+    expect(decideLink(seen({ accessionNumber: 'ACC1', ...STRANGER }), [order()])).to.deep.equal({
+      status: 'review',
+      rule: 'accession',
+      reason: 'patient-contradicts',
+      candidateIds: ['s1'],
+    });
+  });
+
+  it('sends it to review where two orders have it', () => {
+    expect(decideLink(seen({ accessionNumber: 'ACC1' }), [order({ id: 's2' }), order()])).to.deep.equal({
+      status: 'review',
+      rule: 'accession',
+      reason: 'several-candidates',
+      candidateIds: ['s1', 's2'],
+    });
+  });
+
+  it('sends it to review where parts of one study name different accession numbers', () => {
+    const study = seen({}, { tags: [tags({ accessionNumber: 'ACC1' }), tags({ accessionNumber: 'ACC2' })] });
+    expect(decideLink(study, [order()])).to.deep.equal({
+      status: 'review',
+      rule: 'accession',
+      reason: 'tags-disagree',
+      candidateIds: ['s1'],
+    });
+  });
+
+  it('sends it to review where parts of one study are of different patients', () => {
+    const study = seen(
+      {},
+      { tags: [tags({ accessionNumber: 'ACC1' }), tags({ accessionNumber: 'ACC1', ...STRANGER })] },
+    );
+    expect(decideLink(study, [order()])).to.include({ status: 'review', reason: 'tags-disagree' });
+  });
+
+  it('links where a part of the study has no accession number', () => {
+    const study = seen({}, { tags: [tags(), tags({ accessionNumber: 'ACC1' })] });
+    expect(decideLink(study, [order()])).to.include({ status: 'linked', rule: 'accession' });
+  });
+});
+
+describe('linking by the announced StudyInstanceUID', () => {
+  const announced = order({ accessionNumber: 'ACC2', studyInstanceUid: '1.2.3' });
+
+  it('links without an accession number, and with one that no order has', () => {
+    for (const accessionNumber of ['', 'TYPO']) {
+      expect(decideLink(seen({ accessionNumber }), [announced])).to.include({ status: 'linked', rule: 'study-uid' });
+    }
+  });
+
+  it('sends it to review where the patient contradicts', () => {
+    expect(decideLink(seen(STRANGER), [announced])).to.include({ status: 'review', rule: 'study-uid' });
+  });
+
+  it('prefers a live order before a cancelled one', () => {
+    const cancelled = order({ id: 's0', studyInstanceUid: '1.2.3', cancelled: true });
+    expect(decideLink(seen(), [cancelled, announced])).to.include({ status: 'linked', studyId: 's1' });
+  });
+
+  it('does not take an order that announced none', () => {
+    const study = seen({ ...UNKNOWN }, { studyInstanceUid: '' });
+    expect(decideLink(study, [order()]).status).to.equal('provisional');
+  });
+});
+
+describe('linking by Patient ID and study date', () => {
+  it('links, without case and blanks', () => {
+    const study = seen({ patientId: { id: ' p1 ', issuer: '' }, patientName: '', birthDate: null });
+    expect(decideLink(study, [order()])).to.include({ status: 'linked', rule: 'patient-id-date', studyId: 's1' });
+  });
+
+  it('narrows several by modality', () => {
+    const both = [order(), order({ id: 's2', accessionNumber: 'ACC2', modality: 'MR' })];
+    expect(decideLink(seen({}, { modalities: ['MR'] }), both)).to.include({ status: 'linked', studyId: 's2' });
+  });
+
+  it('sends several that the modality does not narrow to review', () => {
+    const both = [order({ id: 's2', modality: 'MR' }), order({ modality: 'US' })];
+    expect(decideLink(seen(), both)).to.deep.equal({
+      status: 'review',
+      rule: 'patient-id-date',
+      reason: 'several-candidates',
+      candidateIds: ['s1', 's2'],
+    });
+    const sameKind = [order(), order({ id: 's2' })];
+    expect(decideLink(seen(), sameKind)).to.include({ status: 'review', reason: 'several-candidates' });
+  });
+
+  it('does not ask the modality where there is one only', () => {
+    expect(decideLink(seen({}, { modalities: ['SR'] }), [order()])).to.include({ status: 'linked' });
+  });
+
+  it('takes the number of a patient that was merged into this one', () => {
+    const merged = order({ patientIds: [{ id: 'NEW', issuer: '' }, JANE.patientId] });
+    expect(decideLink(seen(), [merged])).to.include({ status: 'linked', rule: 'patient-id-date' });
+  });
+
+  it('does not take the same number of another issuer', () => {
+    const study = seen({ patientId: { id: 'P1', issuer: 'OTHER' }, patientName: '', birthDate: null });
+    expect(decideLink(study, [order({ patientIds: [{ id: 'P1', issuer: 'CLINIC' }] })]).status).to.equal('provisional');
+  });
+
+  it('does not take two that both say no day for the same day', () => {
+    const study = seen({ studyDate: null, patientName: '', birthDate: null });
+    expect(decideLink(study, [order({ studyDate: null })]).status).to.equal('provisional');
+  });
+
+  it('does not take another day', () => {
+    const study = seen({ studyDate: '2026-04-02', patientName: '', birthDate: null });
+    expect(decideLink(study, [order()])).to.deep.equal({
+      status: 'provisional',
+      rule: 'no-order',
+      reason: 'nothing-matches',
+      candidateIds: [],
+    });
+  });
+
+  it('sends it to review where name and birth date both differ', () => {
+    expect(decideLink(seen({ ...STRANGER, patientId: JANE.patientId }), [order()])).to.include({
+      status: 'review',
+      rule: 'patient-id-date',
+      reason: 'patient-contradicts',
+    });
+  });
+
+  it('prefers a live order before a cancelled one, and takes a cancelled one where it is the only one', () => {
+    const cancelled = order({ id: 's2', cancelled: true });
+    expect(decideLink(seen(), [cancelled, order()])).to.include({ status: 'linked', studyId: 's1' });
+    expect(decideLink(seen(), [cancelled])).to.include({ status: 'linked', studyId: 's2' });
+  });
+});
+
+describe('linking by name, birth date and modality', () => {
+  const nameless = { patientId: { id: '', issuer: '' } };
+
+  it('links within two days of the study date, with accents and case folded', () => {
+    for (const studyDate of ['2026-03-30', '2026-04-01', '2026-04-03']) {
+      const study = seen({ ...nameless, patientName: 'DÖE^jane', studyDate });
+      expect(decideLink(study, [order()]), studyDate).to.include({ status: 'linked', rule: 'name-birth-modality' });
+    }
+  });
+
+  it('does not link three days away, over a month, or without a study date', () => {
+    for (const studyDate of ['2026-03-29', '2026-04-04', null]) {
+      expect(decideLink(seen({ ...nameless, studyDate }), [order()]).status, String(studyDate)).to.equal('provisional');
+    }
+  });
+
+  it('counts the days over the end of a month', () => {
+    const study = seen({ ...nameless, studyDate: '2026-02-28' });
+    expect(decideLink(study, [order({ studyDate: '2026-03-02' })]).status).to.equal('linked');
+  });
+
+  it('does not link another modality, name or birth date', () => {
+    expect(decideLink(seen(nameless, { modalities: ['US'] }), [order()]).status).to.equal('provisional');
+    expect(decideLink(seen({ ...nameless, patientName: 'Doe^June' }), [order()]).status).to.equal('provisional');
+    expect(decideLink(seen({ ...nameless, birthDate: '1980-02-04' }), [order()]).status).to.equal('provisional');
+  });
+
+  it('does not link without a birth date or a name', () => {
+    expect(decideLink(seen({ ...nameless, birthDate: null }), [order({ birthDate: null })]).status).to.equal(
+      'provisional',
+    );
+    expect(decideLink(seen({ ...nameless, patientName: '' }), [order({ patientName: '' })]).status).to.equal(
+      'provisional',
+    );
+  });
+
+  it('knows what else a modality is called', () => {
+    for (const [device, ris] of [
+      ['CR', 'XR'],
+      ['DX', 'XRAY'],
+      ['MR', 'MRI'],
+      ['PT', 'PET'],
+      ['DR', 'CR'],
+      ['RG', 'DX'],
+      ['MG', 'Mammo'],
+      ['US', 'ULTRASOUND'],
+    ] as const) {
+      const study = seen(nameless, { modalities: ['SR', device] });
+      expect(decideLink(study, [order({ modality: ris })]).status, `${device} ${ris}`).to.equal('linked');
+    }
+  });
+
+  it('does not take two that both say no modality for one', () => {
+    const study = seen(nameless, { modalities: [''] });
+    expect(decideLink(study, [order({ modality: ' ' })]).status).to.equal('provisional');
+  });
+
+  it('sends two candidates to review', () => {
+    expect(decideLink(seen(nameless), [order({ id: 's2', studyDate: '2026-04-02' }), order()])).to.deep.equal({
+      status: 'review',
+      rule: 'name-birth-modality',
+      reason: 'several-candidates',
+      candidateIds: ['s1', 's2'],
+    });
+  });
+
+  it('is not asked where the Patient ID and study date found one', () => {
+    const other = order({ id: 's2', patientIds: [{ id: 'P2', issuer: '' }] });
+    expect(decideLink(seen(), [other, order()])).to.include({ rule: 'patient-id-date', studyId: 's1' });
+  });
+});

@@ -1,0 +1,271 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { Failure, type FailureKind } from '../../../platform/rules/failure.ts';
+import {
+  FIRST_LOOK_MS,
+  LAST_LOOK_MS,
+  sendSms,
+  type SendSmsDeps,
+  type SendSmsOutcome,
+} from '../../../texts/flows/send.ts';
+
+const START = new Date('2026-04-01T02:00:00Z'); // 13:00 in Melbourne
+
+interface Row {
+  state: 'queued' | 'sending' | 'sent' | 'failed';
+  attempts: number;
+  notBefore: Date;
+  since: Date | null;
+  sid: string | null;
+  reason: string | null;
+  optedOut?: boolean;
+}
+
+/** What Twilio does with the next call. */
+type End = 'takes' | 'takes-then-silent' | 'silent' | 'refuses' | 'busy' | 'taken-then-crash' | 'crash';
+
+/** One row that obeys the claim's contract, a Twilio that does as told, and a clock that only moves when it is told to. */
+class Desk {
+  now = START;
+  readonly row: Row = { state: 'queued', attempts: 0, notBefore: START, since: null, sid: null, reason: null };
+  readonly taken: string[] = [];
+  calls = 0;
+  looks = 0;
+  ends: End[] = [];
+  lookFrom: Date | null = null;
+  hours = { from: 480, to: 1200 };
+
+  readonly deps: SendSmsDeps = {
+    claim: (_, now, mayBegin) => Promise.resolve(this.claim(now, mayBegin)),
+    markSent: (_, since, sid) => this.change(since, { state: 'sent', sid }),
+    markFailed: (_, since, reason) => this.change(since, { state: 'failed', reason }),
+    markOptedOut: (_, since, reason) => this.change(since, { state: 'failed', reason, optedOut: true }),
+    requeue: (_, since, reason, notBefore) => this.change(since, { state: 'queued', reason, notBefore, since: null }),
+    send: () => this.send(),
+    find: () => {
+      this.looks += 1;
+      return Promise.resolve(this.taken[0] === undefined ? null : { sid: this.taken[0] });
+    },
+    now: () => this.now,
+    random: () => 0.5,
+    hours: { from: 480, to: 1200 },
+    timeZone: 'Australia/Melbourne',
+    hearsStart: true,
+  };
+
+  private claim(now: Date, mayBegin: Date): Awaited<ReturnType<SendSmsDeps['claim']>> {
+    const { row } = this;
+    if (row.state === 'sent' || row.state === 'failed') return { state: 'done' };
+    const text = { to: '+61412345678', body: 'Ready' };
+    if (row.state === 'sending' && row.since !== null) return { state: 'settle', ...text, since: row.since };
+    const due = new Date(Math.max(row.notBefore.getTime(), mayBegin.getTime()));
+    if (due > now) return { state: 'later', at: due };
+    Object.assign(row, { state: 'sending', since: now, attempts: row.attempts + 1 });
+    return { state: 'send', ...text, since: now, attempt: row.attempts, lookFrom: this.lookFrom };
+  }
+
+  private change(since: Date, changed: Partial<Row>): Promise<void> {
+    if (this.row.state === 'sending' && this.row.since?.getTime() === since.getTime()) Object.assign(this.row, changed);
+    return Promise.resolve();
+  }
+
+  private send(): Promise<{ sid: string }> {
+    this.calls += 1;
+    const sid = `SM${this.calls}`;
+    const end = this.ends.shift() ?? 'takes';
+    if (end.startsWith('take')) this.taken.push(sid);
+    const fail = (kind: FailureKind, code: string) => Promise.reject(new Failure(kind, code, code));
+    switch (end) {
+      case 'takes':
+        return Promise.resolve({ sid });
+      case 'takes-then-silent':
+      case 'silent':
+        return fail('ambiguous', 'twilio-timeout');
+      case 'refuses':
+        return fail('permanent', 'twilio-21211');
+      case 'busy':
+        return fail('transient', 'twilio-20429');
+      case 'taken-then-crash':
+      case 'crash':
+        // The process is gone: nothing after the call happens.
+        return new Promise(() => undefined);
+    }
+  }
+
+  run(): Promise<SendSmsOutcome> {
+    return sendSms(this.deps, '1');
+  }
+
+  pass(ms: number): void {
+    this.now = new Date(this.now.getTime() + ms);
+  }
+
+  /** Calls again whenever the flow asks for it; after a crash a minute later. Gives how often it was called. */
+  async runToTheEnd(limit = 60): Promise<number> {
+    for (let turn = 1; turn <= limit; turn += 1) {
+      const crashed = this.ends[0]?.endsWith('crash') === true;
+      const outcome = await Promise.race([
+        this.run(),
+        new Promise<'crashed'>((resolve) => setImmediate(resolve, 'crashed')),
+      ]);
+      if (outcome === null) return turn;
+      if (outcome === 'crashed' && !crashed) throw new Error('hangs');
+      this.now =
+        outcome === 'crashed'
+          ? new Date(this.now.getTime() + 60_000)
+          : new Date(Math.max(outcome.again.getTime(), this.now.getTime()));
+    }
+    throw new Error('does not end');
+  }
+}
+
+describe('sending a text', () => {
+  it('says sending before it calls Twilio, and sent afterwards', async () => {
+    const desk = new Desk();
+    const states: string[] = [];
+    const deps = {
+      ...desk.deps,
+      send: (message: { to: string; body: string }) => {
+        states.push(desk.row.state);
+        return desk.deps.send(message);
+      },
+    };
+    expect(await sendSms(deps, '1')).to.equal(null);
+    expect(states).to.deep.equal(['sending']);
+    expect(desk.row).to.include({ state: 'sent', sid: 'SM1' });
+    expect(await desk.run()).to.equal(null);
+    expect(desk.calls).to.equal(1);
+  });
+
+  it('sends once where several try at the same moment', async () => {
+    const desk = new Desk();
+    await Promise.all(Array.from({ length: 10 }, () => desk.run()));
+    expect(desk.calls).to.equal(1);
+    expect(desk.row.state).to.equal('sent');
+  });
+
+  it('waits for the hours of texts', async () => {
+    const desk = new Desk();
+    desk.now = new Date('2026-04-01T12:00:00Z');
+    expect(await desk.run()).to.deep.equal({ again: new Date('2026-04-01T21:00:00Z') });
+    expect(desk.calls).to.equal(0);
+  });
+
+  it('gives a clear refusal up at once, with its code', async () => {
+    const desk = new Desk();
+    desk.ends = ['refuses'];
+    expect(await desk.run()).to.equal(null);
+    expect(desk.row).to.include({ state: 'failed', reason: 'twilio-21211' });
+  });
+
+  it('keeps that a number wants no texts where Twilio refuses for that, if a START is heard', async () => {
+    const refuses = () => Promise.reject(new Failure('permanent', 'twilio-21610', 'refused'));
+    for (const hearsStart of [true, false]) {
+      const desk = new Desk();
+      expect(await sendSms({ ...desk.deps, send: refuses, hearsStart }, '1')).to.equal(null);
+      expect(desk.row).to.include({ state: 'failed', reason: 'twilio-21610' });
+      expect(desk.row.optedOut === true).to.equal(hearsStart);
+    }
+  });
+
+  it('tries again later what passes, each time later, and gives up after six times', async () => {
+    const desk = new Desk();
+    desk.ends = Array.from({ length: 20 }, () => 'busy');
+    const first = await desk.run();
+    expect(first).to.deep.equal({ again: new Date(START.getTime() + 7500) });
+    expect(desk.row).to.include({ state: 'queued', reason: 'twilio-20429' });
+    await desk.runToTheEnd();
+    expect(desk.calls).to.equal(6);
+    expect(desk.row).to.include({ state: 'failed', reason: 'twilio-20429' });
+  });
+
+  it('leaves an unclear end as it is, and sends nothing before Twilio’s list was asked', async () => {
+    const desk = new Desk();
+    desk.ends = ['takes-then-silent'];
+    expect(await desk.run()).to.deep.equal({ again: new Date(START.getTime() + FIRST_LOOK_MS) });
+    expect(desk.row.state).to.equal('sending');
+    desk.pass(FIRST_LOOK_MS - 1);
+    expect(await desk.run()).to.deep.equal({ again: new Date(START.getTime() + FIRST_LOOK_MS) });
+    expect(desk.looks).to.equal(0);
+    desk.pass(1);
+    expect(await desk.run()).to.equal(null);
+    expect(desk.row).to.include({ state: 'sent', sid: 'SM1' });
+    expect(desk.calls).to.equal(1);
+  });
+
+  it('sends again what Twilio’s list has long not shown', async () => {
+    const desk = new Desk();
+    desk.ends = ['silent', 'takes'];
+    await desk.runToTheEnd();
+    expect(desk.calls).to.equal(2);
+    expect(desk.looks).to.be.greaterThan(3);
+    expect(desk.now.getTime() - START.getTime()).to.be.at.least(LAST_LOOK_MS);
+    expect(desk.row).to.include({ state: 'sent', sid: 'SM2' });
+  });
+
+  it('lets a list that cannot be read be asked again, and changes nothing', async () => {
+    const desk = new Desk();
+    desk.ends = ['silent'];
+    await desk.run();
+    desk.pass(LAST_LOOK_MS * 2);
+    const away = new Failure('transient', 'twilio-timeout', 'no answer');
+    const failed = await sendSms({ ...desk.deps, find: () => Promise.reject(away) }, '1').catch(
+      (error: unknown) => error,
+    );
+    expect(failed).to.equal(away);
+    expect(desk.row.state).to.equal('sending');
+  });
+
+  it('asks Twilio’s list where the text was taken and the row could not be changed', async () => {
+    const desk = new Desk();
+    const broken = { ...desk.deps, markSent: () => Promise.reject(new Failure('transient', 'database-away', 'away')) };
+    expect(await sendSms(broken, '1')).to.deep.equal({ again: new Date(START.getTime() + FIRST_LOOK_MS) });
+    await desk.runToTheEnd();
+    expect(desk.calls).to.equal(1);
+    expect(desk.row).to.include({ state: 'sent', sid: 'SM1' });
+  });
+
+  it('after a restore sends nothing that Twilio’s list shows, and what it does not show once', async () => {
+    const [known, unknown] = [new Desk(), new Desk()];
+    known.lookFrom = unknown.lookFrom = new Date(START.getTime() - 86_400_000);
+    known.taken.push('SM0');
+    await known.runToTheEnd();
+    expect(known.row).to.include({ state: 'sent', sid: 'SM0' });
+    expect(known.calls).to.equal(0);
+    await unknown.runToTheEnd();
+    expect(unknown.row).to.include({ state: 'sent', sid: 'SM1' });
+    expect([unknown.looks, unknown.calls]).to.deep.equal([1, 1]);
+  });
+
+  it('after a restore sends nothing while Twilio’s list cannot be read', async () => {
+    const desk = new Desk();
+    desk.lookFrom = START;
+    const away = { ...desk.deps, find: () => Promise.reject(new Failure('transient', 'twilio-503', 'away')) };
+    expect(await sendSms(away, '1')).to.have.property('again');
+    expect(desk.row).to.include({ state: 'queued', reason: 'twilio-503' });
+    expect(desk.calls).to.equal(0);
+  });
+
+  it('texts a patient once and never twice, whatever ends the calls have, and always comes to an end', async () => {
+    const end = fc.constantFrom<End>(
+      'takes',
+      'takes-then-silent',
+      'silent',
+      'refuses',
+      'busy',
+      'taken-then-crash',
+      'crash',
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(end, { maxLength: 8 }), async (ends) => {
+        const desk = new Desk();
+        desk.ends = [...ends];
+        await desk.runToTheEnd();
+        expect(desk.taken.length).to.be.at.most(1);
+        expect(desk.row.state).to.equal(desk.taken.length === 1 ? 'sent' : 'failed');
+        expect(desk.row.state === 'sent' ? desk.row.sid : null).to.equal(desk.taken[0] ?? null);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

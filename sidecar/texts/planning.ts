@@ -1,0 +1,18 @@
+import { planSms, type PlanSmsTx } from './flows/plan.ts';
+import { smsText } from './rules/wording.ts';
+import type { TextsSettings } from './settings.ts';
+
+/** Decides anew, in the caller's transaction, whether the texts of these studies may go out. */
+export type PlanTexts = (tx: PlanSmsTx, studyIds: readonly string[], at: Date) => Promise<void>;
+
+/** Plans texts in the words that the settings give. */
+export function createPlanTexts(settings: Pick<TextsSettings, 'SMS_TEMPLATE' | 'PORTAL_URL'>): PlanTexts {
+  const { SMS_TEMPLATE: template, PORTAL_URL: portalUrl } = settings;
+  return (tx, studyIds, at) =>
+    planSms(
+      { body: ({ modality, accessionNumber }) => smsText({ template, portalUrl, modality, accessionNumber }) },
+      tx,
+      studyIds,
+      at,
+    );
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { httpUrl } from '../platform/settings.ts';
+import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './rules/wording.ts';
+
+// What Twilio posts to, and signs: a path may follow, so no query.
+const publicUrl = httpUrl.transform((text, context) => {
+  const { search, hash, username, password } = new URL(text);
+  if (`${search}${hash}${username}${password}` === '' && !/[?#]$/.test(text)) return text.replace(/\/+$/, '');
+  context.addIssue({ code: 'custom', message: 'must be an http(s) URL without query, fragment or credentials' });
+  return z.NEVER;
+});
+
+const smsHours = z.string().transform((text, context) => {
+  const hours = parseSmsHours(text);
+  if (hours !== null) return hours;
+  context.addIssue({ code: 'custom', message: 'must be two times such as 08:00-20:00' });
+  return z.NEVER;
+});
+
+const smsTemplate = z.string().superRefine((template, context) => {
+  const problem = checkTemplate(template);
+  if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+});
+
+export const TEXTS_SETTINGS = z.object({
+  PORTAL_URL: httpUrl,
+  PUBLIC_URL: publicUrl.optional(),
+  TWILIO_ACCOUNT_SID: z.string().optional(),
+  TWILIO_AUTH_TOKEN: z.string().optional(),
+  TWILIO_FROM: z.string().optional(),
+  TWILIO_MESSAGING_SERVICE_SID: z.string().optional(),
+  TWILIO_API_URL: httpUrl.optional(),
+  SMS_HOURS: smsHours.prefault('08:00-20:00'),
+  SMS_TEMPLATE: smsTemplate.prefault(DEFAULT_TEMPLATE),
+});
+
+export type TextsSettings = z.output<typeof TEXTS_SETTINGS>;
