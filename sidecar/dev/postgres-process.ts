@@ -52,6 +52,19 @@ export const SERVER_SETTINGS = [
   'max_connections=200',
 ];
 
+/** Makes an empty database on the server of `url`, under a new name if none is given; one that is there is kept. Gives its URL. */
+export async function createDatabaseAt(url: string, name = `axis_${randomBytes(6).toString('hex')}`): Promise<string> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`);
+  } finally {
+    await client.end();
+  }
+  return new URL(name, url).href;
+}
+
 /**
  * A Postgres of its own on loopback. `name` keeps its data for the next start; without one they go with it, and it does
  * not wait for the disk unless it is to be `durable`, as in production.
@@ -81,7 +94,7 @@ export async function startPostgres(
       'listen_addresses=127.0.0.1',
       'unix_socket_directories=',
       ...(options.name === undefined && options.durable !== true
-        ? ['max_connections=300', 'fsync=off', 'synchronous_commit=off', 'full_page_writes=off']
+        ? ['max_connections=600', 'fsync=off', 'synchronous_commit=off', 'full_page_writes=off']
         : SERVER_SETTINGS),
     ];
     const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
@@ -102,17 +115,7 @@ export async function startPostgres(
     url: `${base}/postgres`,
     start,
     stop,
-    async createDatabase(name = `axis_${randomBytes(6).toString('hex')}`) {
-      const client = new pg.Client({ connectionString: `${base}/postgres` });
-      await client.connect();
-      try {
-        const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name]);
-        if (rowCount === 0) await client.query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`);
-      } finally {
-        await client.end();
-      }
-      return `${base}/${name}`;
-    },
+    createDatabase: (name) => createDatabaseAt(`${base}/postgres`, name),
     async [Symbol.asyncDispose]() {
       await stop();
       if (options.name === undefined) await folder.remove();

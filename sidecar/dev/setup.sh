@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sets up what `npm run demo` and `npm test` need and is not there yet: the npm packages (a Node new enough among them)
-# and Orthanc. Runs under whatever Node the machine has; takes a blink when there is nothing to do.
+# and Orthanc; `packages` as an argument: the npm packages alone. Runs under whatever Node the machine has; takes a blink
+# when there is nothing to do.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -29,4 +30,4 @@ case $version in
   *) say "node_modules/.bin/node is $version, but 24 is needed: delete node_modules and try again"; exit 1 ;;
 esac
 
-sh orthanc/install.sh >/dev/null
+[ "${1:-}" = packages ] || sh orthanc/install.sh >/dev/null

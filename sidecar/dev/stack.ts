@@ -17,7 +17,7 @@ export interface Stack extends AsyncDisposable {
 export function environmentFor(parts: {
   orthanc: OrthancProcess;
   databaseUrl: string;
-  azurite: AzuriteProcess;
+  azurite: Pick<AzuriteProcess, 'connectionString'>;
   sandbox: SmsSandbox;
 }): Record<string, string> {
   const { orthanc, databaseUrl, azurite, sandbox } = parts;

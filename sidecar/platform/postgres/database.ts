@@ -4,6 +4,7 @@ import { runMigrations } from 'graphile-worker';
 import knex, { type Knex } from 'knex';
 import pg from 'pg';
 import { z } from 'zod';
+import { Failure } from '../rules/failure.ts';
 import { postgresFailure, query } from './query.ts';
 
 const SQL_FOLDER = new URL('../../../sql/', import.meta.url);
@@ -12,7 +13,7 @@ const SQL_FOLDER = new URL('../../../sql/', import.meta.url);
 export const MIGRATION_LOCK = 4_721_590_001;
 
 const SQL_MIGRATIONS = {
-  getMigrations: async () => (await readdir(SQL_FOLDER)).filter((name) => name.endsWith('.sql')).sort(),
+  getMigrations: async () => (await readdir(SQL_FOLDER)).filter((name) => /^\d{4}-.*\.sql$/.test(name)).sort(),
   getMigrationName: (name: string) => name,
   getMigration: async (name: string) => {
     const sql = await readFile(new URL(name, SQL_FOLDER), 'utf8');
@@ -79,10 +80,25 @@ export function openDatabase(databaseUrl: string, poolSize: number, { statementM
   });
 }
 
+const KNOWN_TO_DATABASE = `SELECT to_regclass('knex_migrations') IS NOT NULL AS known`;
+const APPLIED_MIGRATIONS = 'SELECT name FROM knex_migrations ORDER BY id';
+
+/** @throws Failure permanent `database-newer` where the database has migrations that this program does not know. */
+async function refuseNewer(holder: pg.Client): Promise<void> {
+  const { rows: there } = await holder.query<{ known: boolean }>(KNOWN_TO_DATABASE);
+  if (there[0]?.known !== true) return;
+  const known = new Set(await SQL_MIGRATIONS.getMigrations());
+  const { rows } = await holder.query<{ name: string }>(APPLIED_MIGRATIONS);
+  const newer = rows.map(({ name }) => name).filter((name) => !known.has(name));
+  if (newer.length === 0) return;
+  const message = `the database is of a newer version than this program, by ${newer.join(', ')}: start that version`;
+  throw new Failure('permanent', 'database-newer', message);
+}
+
 /**
  * Brings the database to the newest schema, this project's (`sql/`) and the job queue's. Several processes may call it
  * at once: one migrates, the others wait for it. An advisory lock of a session, so that a crash leaves no lock behind.
- * @throws Failure, permanent where a migration itself cannot be applied.
+ * @throws Failure, permanent where a migration itself cannot be applied, or the database is newer (`database-newer`).
  */
 export async function migrate(databaseUrl: string): Promise<void> {
   const db = openDatabase(databaseUrl, 2, MIGRATION_LIMITS);
@@ -94,6 +110,7 @@ export async function migrate(databaseUrl: string): Promise<void> {
     await holder.connect();
     await holder.query('SET lock_timeout = 0; SET statement_timeout = 3600000');
     await holder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await refuseNewer(holder);
     await db.migrate.forceFreeMigrationsLock({ migrationSource: SQL_MIGRATIONS });
     await db.migrate.latest({ migrationSource: SQL_MIGRATIONS });
     await runMigrations({ connectionString: databaseUrl });

@@ -42,8 +42,15 @@ export async function connectSender(port: number, host = '127.0.0.1', tls?: Conn
     chunks.push(chunk);
     for (const event of decoder.push(chunk)) if (event.kind === 'frame') frames.push(event.bytes.toString('utf8'));
   });
+  let drained = Promise.withResolvers<undefined>();
+  const go = (): void => {
+    drained.resolve(undefined);
+    drained = Promise.withResolvers();
+  };
+  socket.on('drain', go);
   socket.on('close', () => {
     closed = true;
+    go();
   });
   await once(socket, tls === undefined ? 'connect' : 'secureConnect');
   socket.on('error', () => undefined);
@@ -55,14 +62,7 @@ export async function connectSender(port: number, host = '127.0.0.1', tls?: Conn
       return closed;
     },
     async write(bytes) {
-      if (socket.write(bytes) || closed) return;
-      const settled = new AbortController();
-      const { signal } = settled;
-      try {
-        await Promise.race([once(socket, 'drain', { signal }), once(socket, 'close', { signal })]);
-      } finally {
-        settled.abort();
-      }
+      if (!socket.write(bytes) && !closed) await drained.promise;
     },
     async answers(count, limitMs = 3000) {
       await until(`${count} answers`, () => frames.length >= count || closed, limitMs);
