@@ -16,7 +16,7 @@ const MAX_HEADER_BYTES = 4096;
 
 /**
  * What a frame's bytes say. node-hl7-server's parser judges the message as its own listener would; the fields are then
- * read by core/hl7-parse.ts, since that parser's tree does not give a field's repetitions apart.
+ * read by ../rules/parse.ts, since that parser's tree does not give a field's repetitions apart.
  */
 export function readFrame(raw: Buffer): ReadFrame {
   try {
