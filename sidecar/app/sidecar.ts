@@ -94,7 +94,6 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
   const lock = createRenderingLock(config.DATABASE_URL, { size: config.JOB_CONCURRENCY, ...RENDERING });
   const mirroring = createMirroring({
     ...{ ...stores, db, lock, now, random, log },
-    container: config.AZURE_STORAGE_CONTAINER,
     maxPixels: config.RENDER_MAX_PIXELS,
     drawnAtOnce: config.JOB_CONCURRENCY,
   });

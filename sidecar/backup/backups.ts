@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { createBlobStore, type BlobStore } from '../images/io/azure.ts';
+import { hasBlobStore, openBlobStore } from '../images/blobs.ts';
+import type { BlobStore } from '../images/rules/blob-store.ts';
 import { createBackupFolder, readRestored, storedFiles } from './io/folder.ts';
 import { createOrthancArchive } from './io/orthanc-archive.ts';
 import { createOrthanc } from '../images/io/orthanc.ts';
@@ -84,9 +85,7 @@ export function openBackups(
   const remind = (code: string, what: string): Promise<unknown> =>
     failures.save('restore', 'images', { code, message: `${what}: axis restore --report` }, now());
   const missing = async (): Promise<Missing> => {
-    const connection = config.AZURE_STORAGE_CONNECTION_STRING;
-    const blobs =
-      connection === undefined ? null : createBlobStore(connection, config.AZURE_STORAGE_CONTAINER, BLOB_TIMEOUT_MS);
+    const blobs = hasBlobStore(config) ? openBlobStore(config, BLOB_TIMEOUT_MS) : null;
     const idsOf = async function* (store: BlobStore, prefix: string, name: RegExp) {
       for await (const names of store.names(prefix)) yield names.flatMap((one) => name.exec(one)?.[1] ?? []);
     };

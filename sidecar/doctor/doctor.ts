@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createBlobStore } from '../images/io/azure.ts';
+import { blobKey, openBlobStore } from '../images/blobs.ts';
 import { certificateEnd, shownCertificateEnd } from '../platform/net/certificates.ts';
 import { cEcho, cStore, type DicomPeer } from './io/dicom-client.ts';
 import { sendByMllp } from '../hl7/io/client.ts';
@@ -73,12 +73,11 @@ async function lookAtSidecar(place: Place, certificate: string | undefined): Pro
 }
 
 async function tryBlob(config: Config): Promise<Finding> {
-  const { AZURE_STORAGE_CONNECTION_STRING: account, AZURE_STORAGE_CONTAINER: container } = config;
-  const blobs = createBlobStore(account, container, CALL_MS);
+  const blobs = openBlobStore(config, CALL_MS);
   const name = `axis-doctor/${randomUUID()}.jpg`;
-  await blobs.upload(name, Buffer.from('axis doctor'));
+  await blobs.write(name, Buffer.from('axis doctor'));
   await blobs.remove(name);
-  return ok(`a blob was written to ${container} and deleted again`);
+  return ok(`a blob was written to ${blobs.name} and deleted again`);
 }
 
 async function tryTwilio(config: Config): Promise<Finding> {
@@ -176,9 +175,9 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
   const rows = doctorStatements(db);
   const operations = createOperations({ config, db, now, onRefused: () => undefined });
   const deleted = deletedImages(db);
-  const blobs = createBlobStore(config.AZURE_STORAGE_CONNECTION_STRING, config.AZURE_STORAGE_CONTAINER, CALL_MS);
+  const blobs = openBlobStore(config, CALL_MS);
 
-  await check('settings', '', () => Promise.resolve(judge.judgeSettings(config)));
+  await check('settings', '', () => Promise.resolve(judge.judgeSettings(config, blobKey(config))));
   const http = { host: loopback(config.HTTP_HOST), port: config.HTTP_PORT, ...options.http };
   const secured = config.HTTPS_CERTIFICATE === undefined ? '' : ', by TLS with the certificate of HTTPS_CERTIFICATE';
   await check(

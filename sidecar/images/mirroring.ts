@@ -1,5 +1,4 @@
 import type { Knex } from 'knex';
-import { isOfStore, type BlobStore } from './io/azure.ts';
 import type { Codec } from './io/codec.ts';
 import type { Orthanc } from './io/orthanc.ts';
 import { deletedImages } from './io/deleted-rows.ts';
@@ -12,6 +11,7 @@ import { asFailure } from '../platform/rules/failure.ts';
 import { failed, mayPass, OPEN, passed, undecided } from '../platform/rules/gate.ts';
 import { mirrorImage } from './flows/mirror.ts';
 import { removeBlobs } from './flows/remove-blobs.ts';
+import { isOfStore, type BlobStore } from './rules/blob-store.ts';
 import type { Log } from '../platform/log.ts';
 
 /** How long a rendering waits for its turn, and how long others may join the turn of one. */
@@ -21,8 +21,6 @@ export interface MirroringParts {
   readonly db: Knex;
   readonly orthanc: Orthanc;
   readonly blobs: BlobStore;
-  /** How a failure of the blob store is named to a person. */
-  readonly container: string;
   readonly codec: Codec;
   readonly lock: RenderingLock;
   readonly maxPixels: number;
@@ -52,7 +50,7 @@ export interface Mirroring {
  * and one line in the log at the beginning and at the end.
  */
 export function createMirroring(parts: MirroringParts): Mirroring {
-  const { db, orthanc, blobs, container, codec, lock, maxPixels, drawnAtOnce, now, random, log } = parts;
+  const { db, orthanc, blobs, codec, lock, maxPixels, drawnAtOnce, now, random, log } = parts;
   const failures = failureStatements(db);
   let gate = OPEN;
   // A row of a process before this one.
@@ -66,7 +64,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
         const result = await call(...args);
         const rested = gate.restsUntil !== null;
         gate = OPEN;
-        if (told) await failures.clear('blob', [container]);
+        if (told) await failures.clear('blob', [blobs.name]);
         told = false;
         if (rested) log.info('the blob store works again');
         return result;
@@ -80,7 +78,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
             if (before.restsUntil === null) {
               log.error({ code: failure.code }, 'the blob store takes nothing: what needs it waits');
             }
-            await failures.save('blob', container, failure, now());
+            await failures.save('blob', blobs.name, failure, now());
           }
         }
         throw failure;
@@ -119,7 +117,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     renderHere: async (orthancId: string, frame: number) =>
       encodeJpeg(await codec.render(await orthanc.file(orthancId), frame)),
     thumbnail: (jpeg: Buffer) => thumbnail(jpeg, maxPixels),
-    upload: watched(blobs.upload),
+    write: watched(blobs.write),
   };
   const removal = { ...deleted, removeBlob: watched(blobs.remove), now };
   return {

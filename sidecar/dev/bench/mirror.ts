@@ -1,7 +1,7 @@
 import { BlobServiceClient } from '@azure/storage-blob';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { createBlobStore } from '../../images/io/azure.ts';
+import { openBlobStore } from '../../images/blobs.ts';
 import { createCodec } from '../../images/io/codec.ts';
 import type { Orthanc } from '../../images/io/orthanc.ts';
 import { startJobs } from '../../app/jobs.ts';
@@ -90,8 +90,11 @@ async function mirrorWith<T>(
     startReplica({ databaseUrl: config.DATABASE_URL, beatMs: 1000, lead, random, log: SILENT }),
   );
   const mirroring = createMirroring({
-    ...{ db, orthanc, codec, lock, container, now, random, log: SILENT },
-    blobs: createBlobStore(azurite.connectionString, container, 30_000),
+    ...{ db, orthanc, codec, lock, now, random, log: SILENT },
+    blobs: openBlobStore(
+      { AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString, AZURE_STORAGE_CONTAINER: container },
+      30_000,
+    ),
     maxPixels: config.RENDER_MAX_PIXELS,
     drawnAtOnce: config.JOB_CONCURRENCY,
   });
