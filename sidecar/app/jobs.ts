@@ -16,9 +16,8 @@ import type { Orthanc } from '../images/io/orthanc.ts';
 import type { Mirroring } from '../images/mirroring.ts';
 import { labelStudy } from '../linking/flows/label.ts';
 import { loadLabelFacts } from '../linking/io/label-rows.ts';
-import { sendSms } from '../texts/flows/send.ts';
-import type { TextGateway } from '../texts/gateway.ts';
-import { smsStatements } from '../texts/io/text-rows.ts';
+import type { TextGateway } from '../texts/rules/vendor.ts';
+import { createSendSms } from '../texts/sending.ts';
 import type { Config } from './config.ts';
 import type { Tx } from './transaction.ts';
 import { asFailure } from '../platform/rules/failure.ts';
@@ -221,13 +220,6 @@ export function jobHandlers(parts: {
 }): JobHandlers {
   const { config, db, orthanc, gateway, mirroring, removal, feedBehind, now, random } = parts;
   const { imagesOf } = deletedImages(db);
-  const sending = {
-    ...smsStatements(db),
-    ...{ send: gateway.send, find: gateway.find, now, random },
-    hours: config.SMS_HOURS,
-    timeZone: config.PRACTICE_TIME_ZONE,
-    hearsStart: config.PUBLIC_URL !== undefined,
-  };
   const labelling = {
     ...orthanc,
     load: (id: string) => loadLabelFacts(db, [id]),
@@ -238,7 +230,7 @@ export function jobHandlers(parts: {
     // What is new is linked first: a report may wait for it, and drawing takes the most of Orthanc.
     blobsRest: () => feedBehind() || mirroring.blobsRest(),
     lookForDeleted: (dicomStudyId, look) => lookForDeleted({ ...removal, imagesOf }, dicomStudyId, look),
-    sendSms: (smsId) => sendSms(sending, smsId),
+    sendSms: createSendSms({ ...config, timeZone: config.PRACTICE_TIME_ZONE }, { db, gateway, now, random }),
     labelStudy: (dicomStudyId) => labelStudy(labelling, dicomStudyId),
   };
 }

@@ -15,7 +15,8 @@ import { migrate, openDatabase } from '../platform/postgres/database.ts';
 import { startReplica } from '../platform/postgres/replica.ts';
 import { MESSAGES_TOGETHER } from '../ris/receiving.ts';
 import { smsCallbacks } from '../texts/callbacks.ts';
-import { openTextGateway, type TextGateway } from '../texts/gateway.ts';
+import { openTextGateway } from '../texts/gateway.ts';
+import type { TextGateway } from '../texts/rules/vendor.ts';
 import type { Config } from './config.ts';
 import { createGuards, type Guards } from './guards.ts';
 import { startHttp, type HttpServer } from './http.ts';
@@ -134,7 +135,7 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
   return { lock, replica, jobs };
 }
 
-/** Answers HTTP: uploads, operators, Twilio's callbacks, readiness. */
+/** Answers HTTP: uploads, operators, the text vendor's callbacks, readiness. */
 function startWeb(ground: Ground, readiness: () => Promise<PartReadiness[]>): Promise<HttpServer> {
   const { config, log, now, random, db, audit, metrics, guards, operations, stores, gateway } = ground;
   const { orthanc } = stores;
@@ -145,7 +146,7 @@ function startWeb(ground: Ground, readiness: () => Promise<PartReadiness[]>): Pr
     closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
     sms: smsCallbacks({
       ...{ db, now, random, log },
-      authToken: gateway.authToken,
+      callbacks: gateway.callbacks,
       publicUrl: config.PUBLIC_URL,
       onRefused: audit.refused,
       recordOptChoice: operations.recordOptChoice,

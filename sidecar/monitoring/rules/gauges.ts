@@ -20,7 +20,7 @@ export const GAUGES = {
   axis_sms_messages: ['Texts by state', 'state'],
   axis_sms_oldest_unsettled_age_seconds: ['Time since the oldest text whose sending has no known end was begun'],
   axis_sms_oldest_queued_age_seconds: ['Time since the oldest text that waits to be sent was queued'],
-  axis_sms_undelivered_last_day: ['Texts that Twilio said in the last 24 hours it could not deliver'],
+  axis_sms_undelivered_last_day: ['Texts that the vendor said in the last 24 hours it could not deliver'],
   axis_hl7_last_message_timestamp_seconds: ['When the last HL7 message came that was answered for good'],
   axis_practice_hour: ["The hour of the day in the practice's time zone, with its part"],
   axis_practice_weekday: ["The day of the week in the practice's time zone, from 1 for Monday to 7"],

@@ -184,7 +184,7 @@ async function oneOfEach({ db, operations }: TestDatabase, group: number): Promi
   await sweep.dicomStudiesAfter('0', 10);
   await loadLabelFacts(db, [await last('dicom_studies')]);
   await deletions.deletedImages(db).isKnown(orthancId);
-  await operations.recordOptChoice({ sid: `SM-stop-${group}`, number: '+61491570156', optedOut: true });
+  await operations.recordOptChoice({ vendorId: `SM-stop-${group}`, number: '+61491570156', optedOut: true });
   await operations.transaction(async (tx) => {
     await tx.lockLinking();
     await tx.addLooks([orthancId], NOW);

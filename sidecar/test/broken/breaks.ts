@@ -70,9 +70,9 @@ export const BREAKS: readonly Break[] = [
       },
       {
         file: 'sidecar/texts/io/text-rows.ts',
-        find: `twilio_sid = :sid, sent_at = :now, updated_at = :now
+        find: `twilio_sid = :vendorId, sent_at = :now, updated_at = :now
 WHERE id = :smsId AND state = 'sending' AND sending_since = :since\``,
-        replace: `twilio_sid = :sid, sent_at = :now, sending_since = :since, updated_at = :now
+        replace: `twilio_sid = :vendorId, sent_at = :now, sending_since = :since, updated_at = :now
 WHERE id = :smsId\``,
       },
     ],

@@ -119,7 +119,7 @@ const HOLD_OPTED_OUT = `
 UPDATE sms_messages SET state = 'held', reason = 'opted-out', to_number = NULL, updated_at = :now WHERE id = :smsId`;
 
 export const MARK_SENT = `
-UPDATE sms_messages SET state = 'sent', reason = NULL, twilio_sid = :sid, sent_at = :now, updated_at = :now
+UPDATE sms_messages SET state = 'sent', reason = NULL, twilio_sid = :vendorId, sent_at = :now, updated_at = :now
 WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
 
 const MARK_FAILED = `
@@ -162,8 +162,8 @@ export function smsStatements(db: Knex) {
         }
         return { state: 'send', to, body, since: now, attempt: row.attempts + 1, lookFrom: begun.lookFrom };
       }),
-    markSent: (smsId: string, since: Date, sid: string, now: Date) =>
-      execute(db, MARK_SENT, { smsId, since, sid, now }),
+    markSent: (smsId: string, since: Date, vendorId: string, now: Date) =>
+      execute(db, MARK_SENT, { smsId, since, vendorId, now }),
     markFailed: (smsId: string, since: Date, reason: string, now: Date) =>
       execute(db, MARK_FAILED, { smsId, since, reason, now }),
     markOptedOut: (smsId: string, since: Date, reason: string, now: Date) =>
