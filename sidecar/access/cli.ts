@@ -69,8 +69,36 @@ const addFor = (command: Command): Command =>
 const scopeOf = ({ for: wanted }: { for: string }): ApiKeyScope =>
   API_KEY_SCOPES.find((one) => one === wanted) ?? 'upload';
 
+function listAndWithdraw(group: Command, { terminal, action }: CommandLine, withKeys: WithKeys): void {
+  group
+    .command('list')
+    .description('those keys and certificates: name, what for, made, used, withdrawn')
+    .option('--json', 'print JSON')
+    .action(
+      action(async ({ json }: { json?: true }) => {
+        await withKeys(async ({ list }) => {
+          const all = await list();
+          terminal.out(json === true ? `${JSON.stringify(all, null, 2)}\n` : keysText(all));
+        });
+        return 0;
+      }),
+    );
+  group
+    .command('withdraw')
+    .description('let one of them in no more, within seconds')
+    .argument('<NAME>', 'whose it is', NAME)
+    .action(
+      action(async (name: string) => {
+        await withKeys(({ withdraw, by, now }) => withdraw(name, by, now()));
+        terminal.out(`${name} is withdrawn\n`);
+        return 0;
+      }),
+    );
+}
+
 /** `api-key` and `certificate`. */
-export function accessCommands({ program, terminal, action }: CommandLine, withKeys: WithKeys): void {
+export function accessCommands(line: CommandLine, withKeys: WithKeys): void {
+  const { program, terminal, action } = line;
   const keys = program
     .command('api-key')
     .description('make a key for the settings: prints it, once, and the entry for API_KEYS or OPERATOR_API_KEYS')
@@ -93,31 +121,9 @@ export function accessCommands({ program, terminal, action }: CommandLine, withK
         return 0;
       }),
     );
-  keys
-    .command('list')
-    .description('those keys and certificates: name, what for, made, used, withdrawn')
-    .option('--json', 'print JSON')
-    .action(
-      action(async ({ json }: { json?: true }) => {
-        await withKeys(async ({ list }) => {
-          const all = await list();
-          terminal.out(json === true ? `${JSON.stringify(all, null, 2)}\n` : keysText(all));
-        });
-        return 0;
-      }),
-    );
-  keys
-    .command('withdraw')
-    .description('let one of them in no more, within seconds')
-    .argument('<NAME>', 'whose it is', NAME)
-    .action(
-      action(async (name: string) => {
-        await withKeys(({ withdraw, by, now }) => withdraw(name, by, now()));
-        terminal.out(`${name} is withdrawn\n`);
-        return 0;
-      }),
-    );
-  addFor(program.command('certificate').description('client certificates, instead of keys').command('add'))
+  listAndWithdraw(keys, line, withKeys);
+  const certificates = program.command('certificate').description('client certificates, instead of keys');
+  addFor(certificates.command('add'))
     .description('let a client certificate in, instead of a key')
     .argument('<NAME>', 'whose it is', NAME)
     .argument('<FILE.pem>', 'the certificate')
@@ -129,4 +135,5 @@ export function accessCommands({ program, terminal, action }: CommandLine, withK
         return 0;
       }),
     );
+  listAndWithdraw(certificates, line, withKeys);
 }
