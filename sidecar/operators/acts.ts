@@ -7,7 +7,9 @@ import { replayMessage, type ReplayTx } from './flows/replay.ts';
 import { resolveReview, type ResolveTx } from './flows/resolve.ts';
 import { retryImages, type RetryTx } from './flows/retry-images.ts';
 import { listWork, showStudy } from './io/work-rows.ts';
-import type { Act, FailedImages, StudyView, WorkItem } from './rules/work.ts';
+import { showMessage, showOrder } from './io/show-rows.ts';
+import { accessionKey } from '../ris/rules/accession.ts';
+import type { Act, FailedImages, MessageView, OrderView, StudyView, WorkItem } from './rules/work.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -29,6 +31,8 @@ export interface Acts {
   readonly work: (provisionalDays: number, viewer: Viewer) => Promise<readonly WorkItem[]>;
   /** `viewer`: who sees it; `null` after an act, which tells it already. */
   readonly show: (studyInstanceUid: string, viewer: Viewer | null) => Promise<StudyView | null>;
+  readonly showOrder: (accessionNumber: string, viewer: Viewer) => Promise<OrderView | null>;
+  readonly showMessage: (hl7MessageId: string, viewer: Viewer) => Promise<MessageView | null>;
   readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
   readonly replay: (hl7MessageId: string, by: By) => Promise<void>;
   /** Gives how many images it has tried again. */
@@ -49,6 +53,10 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
       ),
     show: (studyInstanceUid: string, viewer: Viewer | null) =>
       trail.view(viewer, { what: 'study', studyInstanceUid }, () => showStudy(db, studyInstanceUid)),
+    showOrder: (accessionNumber, viewer) =>
+      trail.view(viewer, { what: 'order', accessionNumber }, () => showOrder(db, accessionKey(accessionNumber))),
+    showMessage: (hl7MessageId, viewer) =>
+      trail.view(viewer, { what: 'message', hl7MessageId }, () => showMessage(db, hl7MessageId)),
     resolve: (studyInstanceUid: string, act: Act, by: By): Promise<void> => {
       const accessionNumber = act.kind === 'link' ? act.accessionNumber : null;
       const subject = { event: 'operator-act', what: act.kind, studyInstanceUid, accessionNumber } as const;

@@ -1,11 +1,12 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import { cliViewer } from '../audit/cli.ts';
+import type { Viewer } from '../audit/rules/who.ts';
 import { checked, type CommandLine } from '../platform/command-line.ts';
 import { Failure } from '../platform/rules/failure.ts';
 import type { Acts } from './acts.ts';
-import { ACTS, type Act } from './definitions.ts';
-import { studyText, workText } from './text.ts';
+import { ACTS, type Act, type Done } from './definitions.ts';
+import { messageText, orderText, studyText, workText } from './text.ts';
 
 /** Opens what acts need, and closes it when the work is done. */
 export type WithActs = (work: (acts: Acts) => Promise<void>) => Promise<void>;
@@ -60,6 +61,31 @@ function addAct({ program, terminal, action }: CommandLine, withActs: WithActs, 
     );
 }
 
+const KINDS = ['study', 'order', 'message'] as const;
+
+/** The first of these kinds that has such a one. @throws Failure permanent `study-unknown` where none has. */
+async function found(
+  acts: Acts,
+  what: string,
+  kinds: readonly (typeof KINDS)[number][],
+  viewer: Viewer,
+): Promise<Done> {
+  for (const kind of kinds) {
+    if (kind === 'study') {
+      const study = await acts.show(what, viewer);
+      if (study !== null) return { json: study, text: studyText(study) };
+    } else if (kind === 'order') {
+      const order = await acts.showOrder(what, viewer);
+      if (order !== null) return { json: order, text: orderText(order) };
+    } else {
+      const message = await acts.showMessage(what, viewer);
+      if (message !== null) return { json: message, text: messageText(message) };
+    }
+  }
+  const names = { study: 'Study Instance UID', order: 'accession number', message: 'message id' };
+  throw new Failure('permanent', 'study-unknown', `no such ${kinds.map((kind) => names[kind]).join(', ')}`);
+}
+
 /** `list`, `show` and all acts. */
 export function operatorCommands(line: CommandLine, withActs: WithActs): void {
   const { program, terminal, action } = line;
@@ -80,16 +106,17 @@ export function operatorCommands(line: CommandLine, withActs: WithActs): void {
     );
   program
     .command('show')
-    .description('one DICOM study: tags, candidates, history, images')
-    .argument('<UID>', 'Study Instance UID')
+    .description('a DICOM study, an order, or an HL7 message')
+    .argument('<WHAT>', 'Study Instance UID, accession number or message id: the first of these that is known')
+    .addOption(new Option('--as <KIND>', 'only that').choices(KINDS))
     .option('--who <NAME>', 'who looks', '')
     .option('--json', 'print JSON')
     .action(
-      action(async (uid: string, options: { who: string; json?: true }) => {
+      action(async (what: string, options: { as?: string; who: string; json?: true }) => {
+        const kinds = KINDS.filter((kind) => options.as === undefined || options.as === kind);
         await withActs(async (acts) => {
-          const study = await acts.show(uid, cliViewer(options.who));
-          if (study === null) throw new Failure('permanent', 'study-unknown', 'no such Study Instance UID');
-          terminal.out(options.json === true ? jsonText(study) : studyText(study));
+          const { json, text } = await found(acts, what, kinds, cliViewer(options.who));
+          terminal.out(options.json === true ? jsonText(json) : text);
         });
         return 0;
       }),
