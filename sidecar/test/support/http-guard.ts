@@ -1,3 +1,4 @@
+import { createRateLimits } from '../../access/io/rate-limits.ts';
 import type { HttpGuard } from '../../access/io/http-guard.ts';
 import { startHttp, type HttpOptions, type HttpServer } from '../../app/http.ts';
 
@@ -13,7 +14,7 @@ export function httpGuard(changed: Partial<HttpGuard> = {}): HttpGuard {
     admit: () => Promise.resolve({ refused: 'no-key' }),
     onRefused: () => undefined,
     log: { warn: () => undefined, info: () => undefined },
-    now: () => new Date(),
+    limits: createRateLimits(null),
     ...changed,
   };
 }
