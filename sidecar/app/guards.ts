@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { addressMatcher } from '../platform/net/addresses.ts';
 import { createAdmission } from '../access/io/admission.ts';
+import { createRateLimits } from '../access/io/rate-limits.ts';
 import type { InboundHl7 } from '../hl7/io/listener.ts';
 import type { Hl7Guard } from '../hl7/io/ports.ts';
 import type { HttpGuard } from '../access/io/http-guard.ts';
@@ -80,9 +81,9 @@ export async function createGuards(parts: {
       trustedProxies: config.TRUSTED_PROXIES,
       maxConnections: config.HTTP_MAX_CONNECTIONS,
       admit: createAdmission({ settings, load: keys.load, markUsed: keys.markUsed, now }),
+      limits: createRateLimits(db),
       onRefused,
       log,
-      now,
     },
     admitting: (handle) => (inbound) => {
       const { message, raw, remoteAddress } = inbound;

@@ -6,22 +6,21 @@ import { loop } from '../platform/loop.ts';
 import { forgetUntilStopped } from '../backup/retention.ts';
 import type { RetentionSettings } from '../backup/settings.ts';
 import { sweepUntilStopped, type SweepParts } from '../images/sweeping.ts';
-import { releaseJobsOfDead, requeueUnfinished } from '../images/io/requeue-rows.ts';
+import { releaseJobsOfDead } from '../platform/postgres/job-rows.ts';
 import type { Tx } from './transaction.ts';
 
 /** A killed process's jobs are run by another one after this at the latest. */
 const RELEASE_EVERY_MS = 5_000;
 
-async function keepJobs(
-  { db, random, log }: Pick<FollowParts<Tx>, 'db' | 'random' | 'log'>,
-  stop: AbortSignal,
-): Promise<void> {
+type LeadParts = FollowParts<Tx> & Pick<SweepParts<Tx>, 'removal' | 'requeueUnfinished' | 'maxLossPercent'>;
+
+async function keepJobs({ db, requeueUnfinished, random, log }: LeadParts, stop: AbortSignal): Promise<void> {
   let requeued: number | undefined;
   const step = async (): Promise<'wait'> => {
     const released = await releaseJobsOfDead(db);
     if (released > 0) log.warn({ processes: released }, 'jobs of a process that is gone are handed back');
     if (requeued === undefined) {
-      requeued = await requeueUnfinished(db);
+      requeued = await requeueUnfinished();
       if (requeued > 0) log.info({ requeued }, 'unfinished jobs taken up again');
     }
     return 'wait';
@@ -43,7 +42,7 @@ async function keepJobs(
  * new is the feed's.
  */
 export async function lead(
-  parts: FollowParts<Tx> & Pick<SweepParts<Tx>, 'removal' | 'maxLossPercent'>,
+  parts: LeadParts,
   over: AbortSignal,
   options: {
     readonly batchSize: number;

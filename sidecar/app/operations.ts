@@ -7,7 +7,7 @@ import { createReceiving, newControlId } from '../ris/receiving.ts';
 import { recordOptChoice } from '../texts/flows/record-opt-choice.ts';
 import { createPlanTexts } from '../texts/planning.ts';
 import type { OptChoice } from '../texts/rules/opt-out.ts';
-import type { Config } from './config.ts';
+import type { OperationsConfig } from './config.ts';
 import { inTransaction, type Tx } from './transaction.ts';
 
 export type Operations = ReturnType<typeof createOperations>;
@@ -17,7 +17,7 @@ export type Operations = ReturnType<typeof createOperations>;
  * operators' command line.
  */
 export function createOperations(parts: {
-  readonly config: Config;
+  readonly config: OperationsConfig;
   readonly db: Knex;
   readonly now: () => Date;
   readonly onRefused: ReceiveDeps<Tx>['onRefused'];

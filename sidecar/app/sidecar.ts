@@ -12,6 +12,7 @@ import { metricsOf, startWatching, tellTests } from '../monitoring/scrapes.ts';
 import type { Log } from '../platform/log.ts';
 import { patiently } from '../platform/loop.ts';
 import { migrate, openDatabase } from '../platform/postgres/database.ts';
+import { requeue } from '../platform/postgres/job-rows.ts';
 import { startReplica } from '../platform/postgres/replica.ts';
 import { MESSAGES_TOGETHER } from '../ris/receiving.ts';
 import { smsCallbacks } from '../texts/callbacks.ts';
@@ -20,7 +21,7 @@ import type { TextGateway } from '../texts/rules/vendor.ts';
 import type { Config } from './config.ts';
 import { createGuards, type Guards } from './guards.ts';
 import { startHttp, type HttpServer } from './http.ts';
-import { jobHandlers, startJobs } from './jobs.ts';
+import { allJobs, startJobs } from './jobs.ts';
 import { lead } from './leader.ts';
 import { createOperations, type Operations } from './operations.ts';
 
@@ -99,8 +100,14 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
     drawnAtOnce: config.JOB_CONCURRENCY,
   });
   const removal = { ...operations.removal, present: orthanc.present };
+  const jobs = allJobs({ config, db, orthanc, gateway, mirroring, removal, now, random });
+  const requeueUnfinished = (): Promise<number> =>
+    requeue(
+      db,
+      jobs.flatMap((job) => job.requeue ?? []),
+    );
   const { transaction, take } = operations;
-  const parts = { db, orthanc, transaction, take, removal, now, random, log };
+  const parts = { db, orthanc, transaction, take, removal, requeueUnfinished, now, random, log };
   let feedBehind = false;
   const replica = startReplica({
     databaseUrl: config.DATABASE_URL,
@@ -121,18 +128,16 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
     random,
     log,
   });
-  const handlers = jobHandlers({
-    ...{ config, db, orthanc, gateway, mirroring, removal, now, random },
-    feedBehind: () => feedBehind,
-  });
-  const jobs = startJobs(handlers, {
+  const queue = startJobs(jobs, {
     databaseUrl: config.DATABASE_URL,
     concurrency: config.JOB_CONCURRENCY,
+    // What is new is linked first: a report may wait for it, and drawing takes the most of Orthanc.
+    blobsRest: () => feedBehind || mirroring.blobsRest(),
     closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
     vouch: replica.vouch,
     log,
   });
-  return { lock, replica, jobs };
+  return { lock, replica, queue };
 }
 
 /** Answers HTTP: uploads, operators, the text vendor's callbacks, readiness. */
@@ -175,11 +180,11 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   const failed = Promise.withResolvers<string>();
   const ground = await openGround(config, overrides, stack);
   const { log, now, db, audit, metrics, guards, operations, stores } = ground;
-  const { lock, replica, jobs } = startWork(ground, failed.resolve);
+  const { lock, replica, queue } = startWork(ground, failed.resolve);
   stack.use(lock);
   stack.use(replica);
   // Stopped at once together, so that the slowest decides how long a stop takes, not all of them.
-  const atWork: AsyncDisposable[] = [{ [Symbol.asyncDispose]: replica.standDown }, jobs];
+  const atWork: AsyncDisposable[] = [{ [Symbol.asyncDispose]: replica.standDown }, queue];
   stack.defer(async () => {
     await Promise.all(atWork.map((part) => part[Symbol.asyncDispose]()));
   });

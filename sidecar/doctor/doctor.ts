@@ -25,7 +25,7 @@ import { removeDeleted } from '../images/flows/remove-deleted.ts';
 import { tryPhantom } from './flows/try-phantom.ts';
 import { createOperations } from '../app/operations.ts';
 
-interface Place {
+export interface Place {
   readonly host: string;
   readonly port: number;
 }

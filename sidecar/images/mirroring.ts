@@ -6,7 +6,7 @@ import { imageStatements } from './io/image-rows.ts';
 import type { RenderingLock } from './io/rendering-lock.ts';
 import { failureStatements } from './io/sweep-rows.ts';
 import { encodeJpeg, thumbnail } from './io/sharp.ts';
-import { atMost } from '../platform/rules/at-most.ts';
+import pLimit from 'p-limit';
 import { asFailure } from '../platform/rules/failure.ts';
 import { failed, mayPass, OPEN, passed, undecided } from '../platform/rules/gate.ts';
 import { mirrorImage } from './flows/mirror.ts';
@@ -110,7 +110,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const mirror = {
     ...images,
     now,
-    inTurn: atMost(drawnAtOnce),
+    inTurn: pLimit(drawnAtOnce),
     rendering: lock.run,
     orthancAnswers: () => orthanc.system(),
     renderByOrthanc: orthanc.rendered,

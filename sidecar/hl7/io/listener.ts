@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { buildAck } from '../rules/ack.ts';
-import { atMost, type AtMost } from '../../platform/rules/at-most.ts';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { asFailure, Failure } from '../../platform/rules/failure.ts';
 import { createFrameRoom, type FrameRoom } from '../rules/frame-room.ts';
 import { encodeHl7 } from '../rules/charset.ts';
@@ -77,7 +77,7 @@ interface Connection {
   destroy(): void;
 }
 
-function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atOnce: AtMost): Connection {
+function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atOnce: LimitFunction): Connection {
   const { log, now, newControlId, answerTimeoutMs, frameTimeoutMs } = options;
   const remoteAddress = socket.remoteAddress ?? '';
   let decoder = createMllpDecoder(options.maxFrameBytes);
@@ -257,7 +257,7 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
 export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7Listener> {
   const connections = new Map<Socket, Connection>();
   const room = createFrameRoom(MAX_HELD_FRAMES * options.maxFrameBytes, SMALL_BYTES);
-  const atOnce = atMost(options.maxAtOnce);
+  const atOnce = pLimit(options.maxAtOnce);
   const ports = await openHl7Ports(options, (socket) => {
     connections.set(socket, serve(socket, options, room, atOnce));
     socket.once('close', () => connections.delete(socket));

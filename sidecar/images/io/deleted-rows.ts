@@ -1,3 +1,4 @@
+import { LOOK_FOR_DELETED, REMOVE_BLOBS } from '../rules/job-names.ts';
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { mirrorJobs } from './image-rows.ts';
@@ -6,8 +7,8 @@ import { ADD_JOBS, BLOB_FLAG, execute, ID_ROW, query } from '../../platform/post
 // Not at once: a modification in Orthanc deletes what it was made from at its end.
 export const ADD_LOOKS = `
 WITH jobs AS MATERIALIZED (
-  SELECT array_agg(ROW('look-for-deleted', json_build_object('dicomStudyId', CAST(id AS text), 'look', 0), NULL,
-                       CAST(:at AS timestamptz), NULL, 'look-for-deleted:' || id, 0, NULL)::graphile_worker.job_spec) AS specs
+  SELECT array_agg(ROW('${LOOK_FOR_DELETED}', json_build_object('dicomStudyId', CAST(id AS text), 'look', 0), NULL,
+                       CAST(:at AS timestamptz), NULL, '${LOOK_FOR_DELETED}:' || id, 0, NULL)::graphile_worker.job_spec) AS specs
   FROM (
     SELECT DISTINCT s.dicom_study_id AS id FROM images i JOIN series s ON s.id = i.series_id
     WHERE i.orthanc_id = ANY (CAST(:sources AS text[]))
@@ -30,7 +31,7 @@ SELECT DISTINCT dicom_study_id AS id FROM gone`;
 
 export const ADD_BLOB_JOBS = `
 WITH jobs AS MATERIALIZED (
-  SELECT array_agg(ROW('remove-blobs', json_build_object('orthancId', id), NULL, NULL, NULL, 'remove-blobs:' || id, 0,
+  SELECT array_agg(ROW('${REMOVE_BLOBS}', json_build_object('orthancId', id), NULL, NULL, NULL, '${REMOVE_BLOBS}:' || id, 0,
                        ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec) AS specs
   FROM unnest(CAST(:orthancIds AS text[])) AS id
 )

@@ -51,12 +51,22 @@ ON CONFLICT (study_id, kind) DO UPDATE
     AND (m.state, m.reason, m.to_number, m.body) IS DISTINCT FROM (EXCLUDED.state, EXCLUDED.reason, EXCLUDED.to_number, EXCLUDED.body)
 RETURNING id, state`;
 
+/** The name of the job, as it is stored. */
+export const SEND_SMS = 'send-sms';
+
 export const ADD_SMS_JOB = `
 WITH jobs AS MATERIALIZED (
-  SELECT ARRAY[ROW('send-sms', json_build_object('smsId', CAST(:smsId AS text)), NULL, CAST(:at AS timestamptz), NULL,
-                   'send-sms:' || CAST(:smsId AS text), 0, NULL)::graphile_worker.job_spec] AS specs
+  SELECT ARRAY[ROW('${SEND_SMS}', json_build_object('smsId', CAST(:smsId AS text)), NULL, CAST(:at AS timestamptz), NULL,
+                   '${SEND_SMS}:' || CAST(:smsId AS text), 0, NULL)::graphile_worker.job_spec] AS specs
 )
 ${ADD_JOBS}`;
+
+// Once the jobs of dead processes are released, a job that is locked is in work. A text that waits is looked at again: the
+// hours it waits for may be set otherwise now.
+export const REQUEUE_TEXTS = `
+SELECT count(graphile_worker.add_job('${SEND_SMS}', json_build_object('smsId', CAST(id AS text)), job_key := '${SEND_SMS}:' || id)) AS count
+FROM sms_messages WHERE state IN ('queued', 'sending') AND NOT EXISTS (
+  SELECT 1 FROM graphile_worker.jobs j WHERE j.key = '${SEND_SMS}:' || sms_messages.id AND j.locked_at IS NOT NULL)`;
 
 /** The statements that plan texts, inside one transaction. */
 export function smsPlanStatements(trx: Knex.Transaction) {

@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { Failure } from '../../../platform/rules/failure.ts';
 import { query } from '../../../platform/postgres/query.ts';
-import { FIRST_LOOK_MS, LAST_LOOK_MS } from '../../../texts/flows/send.ts';
+import { FIRST_LOOK_MS, LAST_LOOK_MS, sendSms } from '../../../texts/flows/send.ts';
 import { createTextGateway, openTextGateway } from '../../../texts/gateway.ts';
 import { Refusal, type RefusalMeaning, type TextGateway } from '../../../texts/rules/vendor.ts';
-import { createSendSms } from '../../../texts/sending.ts';
+import { sendingBy } from '../../../texts/sending.ts';
 import { TEXTS_SETTINGS } from '../../../texts/settings.ts';
 import { startDatabase, type TestDatabase } from '../../support/database.ts';
 import { startClickSendStandIn, type ClickSendEnd, type ClickSendStandIn } from './clicksend-stand-in.ts';
@@ -63,10 +63,10 @@ describe('another vendor of texts, by one file and its registration', () => {
     );
     const id = row!.id;
     const settings = { ...SETTINGS, timeZone: 'Australia/Melbourne' };
-    const send = createSendSms(settings, { db: database.db, gateway, now: () => now, random: () => 0.5 });
+    const sending = sendingBy(settings, { db: database.db, gateway, now: () => now, random: () => 0.5 });
     const select = 'SELECT state, reason, twilio_sid AS id FROM sms_messages WHERE id = :id';
     return {
-      send: () => send(id),
+      send: () => sendSms(sending, id),
       stands: async () => (await query(database.db, select, { id }, ROW))[0],
     };
   };
