@@ -174,7 +174,7 @@ async function oneOfEach({ db, operations }: TestDatabase, group: number): Promi
   await images.begin(imageId, false);
   await images.ended(imageId, 'one');
   await images.markMirrored(imageId, 'https://blob.example/1', 'https://blob.example/2', NOW);
-  const texts = smsStatements(db);
+  const texts = smsStatements(db, () => 'words');
   const smsId = await last('sms_messages');
   await texts.claim(smsId, NOW, NOW);
   await texts.markSent(smsId, NOW, `SM${group}`, NOW);

@@ -65,8 +65,8 @@ export const BREAKS: readonly Break[] = [
     edits: [
       {
         file: 'sidecar/texts/io/text-rows.ts',
-        find: `SET state = 'sending', reason = NULL, sending_since = :now,`,
-        replace: `SET state = 'queued', reason = NULL, sending_since = :now,`,
+        find: `SET state = 'sending', reason = NULL, body = :body, sending_since = :now,`,
+        replace: `SET state = 'queued', reason = NULL, body = :body, sending_since = :now,`,
       },
       {
         file: 'sidecar/texts/io/text-rows.ts',

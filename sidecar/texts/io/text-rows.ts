@@ -112,15 +112,18 @@ const SMS_ROW = z.object({
   attempts: z.number(),
   notBefore: z.date().nullable(),
   since: z.date().nullable(),
+  modality: z.string(),
+  accessionNumber: z.string(),
 });
 
 export const LOCK_SMS = `
-SELECT state, to_number AS "to", body, attempts, not_before AS "notBefore", sending_since AS since
-FROM sms_messages WHERE id = :smsId FOR UPDATE`;
+SELECT m.state, m.to_number AS "to", m.body, m.attempts, m.not_before AS "notBefore", m.sending_since AS since,
+       coalesce(s.modality, '') AS modality, s.accession_number AS "accessionNumber"
+FROM sms_messages m JOIN studies s ON s.id = m.study_id WHERE m.id = :smsId FOR UPDATE OF m`;
 
 // Whether the number said STOP since the text was planned is asked in the very statement that begins.
 export const BEGIN_SENDING = `
-UPDATE sms_messages m SET state = 'sending', reason = NULL, sending_since = :now, attempts = attempts + 1, updated_at = :now
+UPDATE sms_messages m SET state = 'sending', reason = NULL, body = :body, sending_since = :now, attempts = attempts + 1, updated_at = :now
 WHERE id = :smsId AND NOT ${optedOut('m.to_number')}
 RETURNING id, (SELECT min(taken_at) FROM restores) AS "lookFrom"`;
 const BEGUN_ROW = ID_ROW.extend({ lookFrom: z.date().nullable() });
@@ -153,19 +156,25 @@ type Claim =
   | { state: 'later'; at: Date }
   | { state: 'done' };
 
-/** The statements of sending one text; each call is a transaction of its own. */
-export function smsStatements(db: Knex) {
+/**
+ * The statements of sending one text; each call is a transaction of its own. `words` are those of the text when it is
+ * begun: who planned it may not have known where the portal is.
+ */
+export function smsStatements(db: Knex, words: (study: Pick<SmsSubject, 'modality' | 'accessionNumber'>) => string) {
   return {
     claim: (smsId: string, now: Date, mayBegin: Date): Promise<Claim> =>
       db.transaction(async (trx): Promise<Claim> => {
         const [row] = await query(trx, LOCK_SMS, { smsId }, SMS_ROW);
         if (row === undefined || row.to === null) return { state: 'done' };
-        const { to, body } = row;
-        if (row.state === 'sending' && row.since !== null) return { state: 'settle', to, body, since: row.since };
+        const { to } = row;
+        if (row.state === 'sending' && row.since !== null) {
+          return { state: 'settle', to, body: row.body, since: row.since };
+        }
         if (row.state !== 'queued') return { state: 'done' };
         const due = row.notBefore !== null && row.notBefore > mayBegin ? row.notBefore : mayBegin;
         if (due > now) return { state: 'later', at: due };
-        const [begun] = await query(trx, BEGIN_SENDING, { smsId, now }, BEGUN_ROW);
+        const body = words(row);
+        const [begun] = await query(trx, BEGIN_SENDING, { smsId, body, now }, BEGUN_ROW);
         if (begun === undefined) {
           await execute(trx, HOLD_OPTED_OUT, { smsId, now });
           return { state: 'done' };

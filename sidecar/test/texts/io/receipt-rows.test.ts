@@ -74,7 +74,7 @@ describe('receipts and opt-outs in the database', () => {
   });
 
   it('begin no text to a number that said STOP since it was planned', async () => {
-    const texts = smsStatements(database.db);
+    const texts = smsStatements(database.db, () => 'words');
     const id = await text('R1', 'queued');
     await database.operations.recordOptChoice(choose(true));
     await query(
@@ -92,7 +92,7 @@ describe('receipts and opt-outs in the database', () => {
   });
 
   it('keep that Twilio refused a number, as of when the call began, and once', async () => {
-    const texts = smsStatements(database.db);
+    const texts = smsStatements(database.db, () => 'words');
     const id = await text('R2', 'sending');
     const last = `SELECT opted_out AS value FROM sms_opt_outs WHERE number = '${NUMBER}' ORDER BY said_at DESC, id DESC LIMIT 1`;
     await texts.markOptedOut(id, later(-1), 'twilio-21610', later(5000));
@@ -113,7 +113,7 @@ describe('receipts and opt-outs in the database', () => {
     const shown = async () =>
       (await database.operations.work(1, { who: 'test', from: '' })).filter(({ subject }) => subject === 'R3');
     expect(await shown()).to.deep.equal([]);
-    await smsStatements(database.db).markSent(id, NOW, sid, later(1000));
+    await smsStatements(database.db, () => 'words').markSent(id, NOW, sid, later(1000));
     const [item] = await shown();
     expect(item).to.include({ kind: 'text-undelivered', reason: 'undelivered: twilio-30003' });
   });
@@ -130,7 +130,7 @@ describe('receipts and opt-outs in the database', () => {
     const plan = await query(
       database.db,
       `EXPLAIN ${BEGIN_SENDING}`,
-      { smsId: '1', now: NOW },
+      { smsId: '1', body: '', now: NOW },
       z.object({ 'QUERY PLAN': z.string() }),
     );
     expect(JSON.stringify(plan)).to.contain('sms_opt_outs_number').and.not.to.contain('Seq Scan on sms_opt_outs');
