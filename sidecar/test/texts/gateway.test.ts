@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { createTextGateway, openTextGateway, type TextVendors } from '../../texts/gateway.ts';
 import { smsCallbacks } from '../../texts/callbacks.ts';
+import { twilioCallbacks } from '../../texts/io/twilio-callbacks.ts';
 import type { TextGateway } from '../../texts/rules/vendor.ts';
+import { sendingBy } from '../../texts/sending.ts';
 import { TEXTS_SETTINGS } from '../../texts/settings.ts';
 import { openDatabase } from '../../platform/postgres/database.ts';
 
@@ -57,6 +59,20 @@ describe('the gateway of texts', () => {
     const publicUrl = 'https://axis.example';
     expect(smsCallbacks({ ...parts, log, publicUrl, callbacks: null })).to.equal(undefined);
     expect(log.said.join()).to.contain('callbacks are closed');
+    await db.destroy();
+  });
+
+  it('is heard of a START only where it signs its callbacks and reaches this server', async () => {
+    const db = openDatabase('postgres://nobody@127.0.0.1:1/none', 1);
+    const heard = (callbacks: TextGateway['callbacks'], more: Record<string, string>): boolean =>
+      sendingBy(
+        { ...parse(more), timeZone: 'Australia/Melbourne' },
+        { db, gateway: { ...gateway, callbacks }, now: () => new Date(), random: () => 0 },
+      ).hearsStart;
+    const reached = { PUBLIC_URL: 'https://axis.example' };
+    expect(heard(twilioCallbacks('token'), reached)).to.equal(true);
+    expect(heard(twilioCallbacks('token'), {})).to.equal(false);
+    expect(heard(null, reached)).to.equal(false);
     await db.destroy();
   });
 });
