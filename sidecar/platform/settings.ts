@@ -56,7 +56,7 @@ export class ConfigError extends Error {
 }
 
 /** The settings of these names that `environment` has, some from the files that `NAME_FILE` names; adds to `problems`. */
-export function withSecretFiles(
+function withSecretFiles(
   environment: NodeJS.ProcessEnv,
   problems: string[],
   names: readonly string[],
@@ -74,4 +74,19 @@ export function withSecretFiles(
     }
   }
   return settings;
+}
+
+/**
+ * What `schema` makes of `environment`, with a line for each problem; `given` is what was there for it. An empty variable
+ * counts as not set; any setting may come from the file that `NAME_FILE` names (Docker secrets).
+ */
+export function readSettings<T extends z.ZodRawShape>(schema: z.ZodObject<T>, environment: NodeJS.ProcessEnv) {
+  const problems: string[] = [];
+  const given = withSecretFiles(environment, problems, Object.keys(schema.shape));
+  const { data, error } = schema.safeParse(given);
+  for (const { path, message } of error?.issues ?? []) {
+    const name = path.join('.');
+    problems.push(`${name}: ${given[name] === undefined ? 'is not set' : message}`);
+  }
+  return { data, problems, given };
 }
