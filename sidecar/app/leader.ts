@@ -4,7 +4,7 @@ import { asFailure } from '../platform/rules/failure.ts';
 import { followUntilStopped, takeApart, type FollowParts } from '../images/feed.ts';
 import { loop } from '../platform/loop.ts';
 import { forgetUntilStopped } from '../backup/retention.ts';
-import type { RetentionSettings } from '../backup/settings.ts';
+import type { RetentionDays } from '../backup/rules/retained.ts';
 import { sweepUntilStopped, type SweepParts } from '../images/sweeping.ts';
 import { releaseJobsOfDead, requeueUnfinished } from '../images/io/requeue-rows.ts';
 import type { Tx } from './transaction.ts';
@@ -49,7 +49,7 @@ export async function lead(
     readonly batchSize: number;
     readonly waitMs: number;
     readonly sweepIntervalMs: number;
-    readonly retain: RetentionSettings;
+    readonly retain: RetentionDays;
     /** The feed can never be followed. */
     readonly onFailed: (reason: string) => void;
     readonly onBehind: (isBehind: boolean) => void;

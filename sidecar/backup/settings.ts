@@ -1,15 +1,17 @@
 import { z } from 'zod';
 import { IMAGES_SETTINGS } from '../images/settings.ts';
 import { ConfigError, count, PLATFORM_SETTINGS, readSettings } from '../platform/settings.ts';
+import type { RetentionSetting } from './rules/retained.ts';
 
-export const RETENTION_SETTINGS = z.object({
-  RETAIN_HL7_DAYS: count(0, 36_500).default(0),
-  RETAIN_AUDIT_DAYS: count(0, 36_500).default(0),
-  RETAIN_BLOBS_DAYS: count(0, 36_500).default(0),
-});
+const days = count(0, 36_500).default(0);
+const ofEachKind: Readonly<Record<RetentionSetting, typeof days>> = {
+  RETAIN_HL7_DAYS: days,
+  RETAIN_AUDIT_DAYS: days,
+  RETAIN_BLOBS_DAYS: days,
+};
 
 /** For how many days what is kept; 0: for ever. */
-export type RetentionSettings = z.output<typeof RETENTION_SETTINGS>;
+export const RETENTION_SETTINGS = z.object(ofEachKind);
 
 /** Of the sidecar's settings those that backups read too. */
 const SHARED_SETTINGS = z.object({
