@@ -1,11 +1,11 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { newApiKey } from './io/api-keys.ts';
 import type { ListedKey } from './io/key-rows.ts';
 import { API_KEY_NAME, API_KEY_SCOPES, type ApiKeyKind, type ApiKeyScope } from './rules/api-key.ts';
 import { Failure } from '../platform/rules/failure.ts';
 import { table } from '../platform/rules/table.ts';
+import { parseLine, UsageError } from '../platform/usage.ts';
 import type { Viewer } from '../audit/rules/who.ts';
 
 export const KEYS_USAGE = `  api-key NAME                 make a key for the settings: prints it, once, and the entry for API_KEYS or
@@ -17,9 +17,6 @@ export const KEYS_USAGE = `  api-key NAME                 make a key for the set
   api-key list                 those keys and certificates: name, what for, made, used, withdrawn
   api-key withdraw NAME        let one of them in no more, within seconds
 `;
-
-/** What the command line was not understood to say. */
-export class UsageError extends Error {}
 
 export type KeysLine =
   | { readonly act: 'entry'; readonly name: string }
@@ -55,14 +52,8 @@ const named = (name: string | undefined): string => {
 export function readKeysLine(args: readonly string[]): KeysLine | null {
   const [command] = args;
   if (command !== 'api-key' && command !== 'certificate') return null;
-  const { values, positionals } = (() => {
-    try {
-      const options = { for: { type: 'string' }, json: { type: 'boolean', default: false } } as const;
-      return parseArgs({ args: args.slice(1), allowPositionals: true, options });
-    } catch (error) {
-      throw new UsageError(error instanceof Error ? error.message : String(error));
-    }
-  })();
+  const options = { for: { type: 'string' }, json: { type: 'boolean', default: false } } as const;
+  const { values, positionals } = parseLine({ args: args.slice(1), allowPositionals: true, options });
   const [act, name, file, ...rest] = positionals;
   const most = act === 'list' ? 1 : act === 'add' && command === 'certificate' ? 3 : 2;
   if (positionals.length > most || rest.length > 0) throw new UsageError(`${command} ${act ?? ''} takes less`);

@@ -1,8 +1,7 @@
 import type { AuditSettings } from '../audit/settings.ts';
 import { exportAudit } from '../audit/trail.ts';
-import { asFailure } from '../platform/rules/failure.ts';
 import { followUntilStopped, takeApart, type FollowParts } from '../images/feed.ts';
-import { loop } from '../platform/loop.ts';
+import { loop, warning } from '../platform/loop.ts';
 import { forgetUntilStopped } from '../backup/retention.ts';
 import type { RetentionDays } from '../backup/rules/retained.ts';
 import { sweepUntilStopped, type SweepParts } from '../images/sweeping.ts';
@@ -30,10 +29,7 @@ async function keepJobs(
     stop,
     waitMs: RELEASE_EVERY_MS,
     random,
-    onFailure: (error, times) => {
-      const { code, kind } = asFailure(error);
-      log.warn({ code, kind, times }, 'the jobs could not be looked after and will be');
-    },
+    onFailure: warning(log, 'the jobs could not be looked after and will be'),
   });
 }
 

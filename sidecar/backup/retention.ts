@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import { retentionStatements } from './io/retention-rows.ts';
-import { asFailure } from '../platform/rules/failure.ts';
 import { forgetOld } from './flows/forget-old.ts';
 import { limitedKinds, type RetentionDays } from './rules/retained.ts';
 import type { Log } from '../platform/log.ts';
-import { loop } from '../platform/loop.ts';
+import { loop, warning } from '../platform/loop.ts';
 
 const DAY_MS = 86_400_000;
 const PAUSE_MS = 100;
@@ -28,9 +27,6 @@ export async function forgetUntilStopped(
     stop,
     waitMs: DAY_MS,
     random,
-    onFailure: (error, times) => {
-      const { code, kind } = asFailure(error);
-      log.warn({ code, kind, times }, 'what is old could not be let go of and will be');
-    },
+    onFailure: warning(log, 'what is old could not be let go of and will be'),
   });
 }

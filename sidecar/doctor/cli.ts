@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import type { Config } from '../app/config.ts';
+import { parseLine, UsageError } from '../platform/usage.ts';
 import type { Result } from './rules/findings.ts';
 import { runDoctor, type DoctorOptions } from './doctor.ts';
 
@@ -22,12 +22,10 @@ test image and a test message go all the way and leave nothing but a record; nob
 Exit: 0 nothing failed, 1 something did, 2 not understood.
 `;
 
-class NotUnderstood extends Error {}
-
 function place(name: string, text: string | undefined): { host: string; port: number } | undefined {
   if (text === undefined) return undefined;
   const [, host = '', port = ''] = /^([^:]+|\[[0-9a-f:]+\]):(\d{1,5})$/i.exec(text) ?? [];
-  if (host === '' || Number(port) > 65_535) throw new NotUnderstood(`--${name} takes HOST:PORT`);
+  if (host === '' || Number(port) > 65_535) throw new UsageError(`--${name} takes HOST:PORT`);
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
@@ -36,41 +34,35 @@ function pem(name: string, file: string | undefined): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    throw new NotUnderstood(`--${name}: cannot be read`);
+    throw new UsageError(`--${name}: cannot be read`);
   }
 }
 
 function aeTitle(name: string, text: string): string {
   if (/^[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?$/.test(text)) return text;
-  throw new NotUnderstood(`--${name} takes an AE title of 1 to 16 characters`);
+  throw new UsageError(`--${name} takes an AE title of 1 to 16 characters`);
 }
 
 function readOptions(args: readonly string[]): { options: DoctorOptions; json: boolean } {
   const text = { type: 'string' } as const;
-  const { values } = (() => {
-    try {
-      return parseArgs({
-        args: [...args],
-        options: {
-          dicom: text, hl7: text, http: text,
-          'dicom-ca': text, 'dicom-cert': text, 'dicom-key': text, 'hl7-ca': text, 'hl7-cert': text, 'hl7-key': text,
-          called: { ...text, default: 'AXIS_PORTAL' },
-          calling: { ...text, default: 'AXIS-DOCTOR' },
-          disk: { ...text, multiple: true, default: [] },
-          json: { type: 'boolean', default: false },
-          help: { type: 'boolean', short: 'h', default: false },
-        },
-      }); // prettier-ignore
-    } catch (error) {
-      throw new NotUnderstood(error instanceof Error ? error.message : String(error));
-    }
-  })();
-  if (values.help) throw new NotUnderstood('');
+  const { values } = parseLine({
+    args: [...args],
+    options: {
+      dicom: text, hl7: text, http: text,
+      'dicom-ca': text, 'dicom-cert': text, 'dicom-key': text, 'hl7-ca': text, 'hl7-cert': text, 'hl7-key': text,
+      called: { ...text, default: 'AXIS_PORTAL' },
+      calling: { ...text, default: 'AXIS-DOCTOR' },
+      disk: { ...text, multiple: true, default: [] },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  }); // prettier-ignore
+  if (values.help) throw new UsageError('');
   const tls = (of: 'dicom' | 'hl7') => {
     const ca = pem(`${of}-ca`, values[`${of}-ca`]);
     const [certificate, key] = [pem(`${of}-cert`, values[`${of}-cert`]), pem(`${of}-key`, values[`${of}-key`])];
-    if ((certificate === undefined) !== (key === undefined)) throw new NotUnderstood(`--${of}-cert needs --${of}-key`);
-    if (ca === undefined && certificate !== undefined) throw new NotUnderstood(`--${of}-cert needs --${of}-ca`);
+    if ((certificate === undefined) !== (key === undefined)) throw new UsageError(`--${of}-cert needs --${of}-key`);
+    if (ca === undefined && certificate !== undefined) throw new UsageError(`--${of}-cert needs --${of}-ca`);
     return ca === undefined
       ? undefined
       : { ca, ...(certificate !== undefined && { certificate }), ...(key !== undefined && { key }) };
@@ -111,7 +103,7 @@ export async function doctorCommand(
     const code = results.some(({ level }) => level === 'fail') ? 1 : 0;
     return { code, out: json ? `${JSON.stringify(results, null, 2)}\n` : doctorText(results), err: '' };
   } catch (error) {
-    if (!(error instanceof NotUnderstood)) throw error;
+    if (!(error instanceof UsageError)) throw error;
     return { code: 2, out: '', err: error.message === '' ? DOCTOR_USAGE : `axis: ${error.message}\n\n${DOCTOR_USAGE}` };
   }
 }

@@ -13,6 +13,15 @@ export const yesOrNo = z
   .enum(['true', 'false'], { error: 'must be true or false' })
   .transform((value) => value === 'true');
 
+/** What `parse` makes of a text; `null` of one that is not `expected`. */
+export const parsed = <T>(parse: (text: string) => T | null, expected: string) =>
+  z.string().transform((text, context) => {
+    const value = parse(text);
+    if (value !== null) return value;
+    context.addIssue({ code: 'custom', message: `must be ${expected}` });
+    return z.NEVER;
+  });
+
 export const addressList = z.string().transform((text, context): readonly string[] => {
   const { addresses, problems } = parseAddresses(text);
   for (const message of problems) context.addIssue({ code: 'custom', message });
