@@ -5,6 +5,7 @@ import { MOST_BEGUN } from '../rules/rendering.ts';
 import { BLOB_FLAG, execute, query } from '../../platform/postgres/query.ts';
 
 // In one statement, so that in the common case a rendering costs no more than to read its row.
+// Served by index images_pkey.
 export const BEGIN = `
 WITH image AS (
   SELECT * FROM images WHERE id = ANY (CAST(:imageIds AS bigint[])) AND mirror_status = 'pending' ORDER BY id FOR UPDATE
@@ -34,9 +35,11 @@ export function mirrorJobs(images: string): string {
   ) together`;
 }
 
+// Served by index images_pkey.
 export const ENDED_ONE = 'UPDATE images SET render_begun = greatest(render_begun - 1, 0) WHERE id = :imageId';
 const ENDED_ALL = 'UPDATE images SET render_begun = 0 WHERE id = :imageId';
 
+// Served by index images_pkey.
 export const MARK_MIRRORED = `
 UPDATE images i SET mirror_status = 'mirrored', mirror_reason = NULL, image_url = m.image_url,
                     thumbnail_url = m.thumbnail_url, mirrored_at = m.mirrored_at, render_begun = 0

@@ -5,6 +5,7 @@ import { ADD_JOBS, execute, query } from '../../platform/postgres/query.ts';
 /** An attempt waits e^n seconds (at most some six hours) after the n-th; what is missed the sweep repairs. */
 const LABEL_ATTEMPTS = 12;
 
+// Served by indexes dicom_studies_pkey, dicom_study_tags_study, reports_study_id_version_key.
 export const LOAD_LABEL_FACTS = `
 SELECT d.id AS "dicomStudyId", t.orthanc_id AS "orthancId", d.status, r.status AS "reportStatus",
        r.withheld IS NOT NULL AS withheld
@@ -25,6 +26,7 @@ const LABEL_ROW = z.object({
 });
 
 // Before mirror jobs: a radiographer waits for the label, and it takes milliseconds.
+// Served by indexes dicom_studies_pkey, dicom_studies_study.
 export const ADD_LABEL_JOBS = `
 WITH labelled AS (
   SELECT id FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[]))

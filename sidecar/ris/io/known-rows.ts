@@ -12,6 +12,9 @@ import { query } from '../../platform/postgres/query.ts';
 // planner from beginning at the other end. Related are all identifiers that those named may stand
 // for or be told of: the same one of any authority, and those merged with it. What has no row yet gets its id here, which
 // is lost where nothing is written.
+// Served by indexes hl7_messages_sending_application_sending_facility_control_i_key, patients_ris_identity,
+// patients_pkey, patient_merges_prior, patient_merges_survivor, patient_facts_patient, study_facts_patient,
+// study_facts_accession, studies_accession_key_key, reports_study_id_version_key.
 export const LOOK_UP = `
 WITH RECURSIVE named AS MATERIALIZED (
   SELECT position, upper(external_id) AS number, upper(issuer) AS authority

@@ -8,6 +8,7 @@ import { ID_ROW, query } from '../../platform/postgres/query.ts';
 
 // All that some messages leave behind but for reports, in one round trip: the frames themselves (which come as one value,
 // each cut out of it), what they say, and of what follows from that the patients and studies that are new or changed.
+// Served by indexes hl7_messages_sending_application_sending_facility_control_i_key, patients_pkey, studies_pkey.
 export const SAVE_FACTS = `
 WITH kept AS (
   INSERT INTO hl7_messages (id, received_at, remote_address, sending_application, sending_facility, message_type,
