@@ -5,7 +5,7 @@ import { RETENTION_SETTINGS } from '../backup/settings.ts';
 import { HL7_SETTINGS } from '../hl7/settings.ts';
 import { IMAGES_SETTINGS } from '../images/settings.ts';
 import { MONITORING_SETTINGS } from '../monitoring/settings.ts';
-import { ConfigError, count, PLATFORM_SETTINGS, withSecretFiles } from '../platform/settings.ts';
+import { ConfigError, count, PLATFORM_SETTINGS, readSettings } from '../platform/settings.ts';
 import { RIS_SETTINGS } from '../ris/settings.ts';
 import { TEXTS_SETTINGS } from '../texts/settings.ts';
 
@@ -90,33 +90,20 @@ const TLS_FILES = z
 export type Config = z.output<typeof SETTINGS>;
 export type OperationsConfig = z.output<typeof OPERATIONS_SETTINGS>;
 
-/** Those of `schema` that `environment` has, typed, or what is wrong with them. */
-function read<T extends z.ZodObject>(environment: NodeJS.ProcessEnv, schema: T) {
-  const problems: string[] = [];
-  const settings = withSecretFiles(environment, problems, Object.keys(schema.shape));
-  const result = schema.safeParse(settings);
-  for (const { path, message } of result.error?.issues ?? []) {
-    const name = path.join('.');
-    problems.push(`${name}: ${settings[name] === undefined ? 'is not set' : message}`);
-  }
-  return { settings, data: result.data, problems };
-}
-
 /** What of the settings acts need. @throws ConfigError with every problem at once. */
 export function loadOperationsConfig(environment: NodeJS.ProcessEnv): OperationsConfig {
-  const { data, problems } = read(environment, OPERATIONS_SETTINGS);
+  const { data, problems } = readSettings(OPERATIONS_SETTINGS, environment);
   if (data === undefined || problems.length > 0) throw new ConfigError(problems);
   return data;
 }
 
 /**
- * The settings of `environment`, typed. An empty variable counts as not set; any setting may come from the file that
- * `NAME_FILE` names (Docker secrets).
+ * The settings of `environment`, typed.
  * @throws ConfigError with every problem at once.
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
-  const { settings, data, problems } = read(environment, SETTINGS);
-  const together = [TWILIO_PAIRS, TLS_FILES].flatMap((pairs) => pairs.safeParse(settings).error?.issues ?? []);
+  const { data, problems, given } = readSettings(SETTINGS, environment);
+  const together = [TWILIO_PAIRS, TLS_FILES].flatMap((pairs) => pairs.safeParse(given).error?.issues ?? []);
   for (const { path, message } of together) {
     problems.push(`${path.join('.')}: ${message}`);
   }

@@ -1,10 +1,9 @@
 import type { AuditSettings } from '../audit/settings.ts';
 import { exportAudit } from '../audit/trail.ts';
-import { asFailure } from '../platform/rules/failure.ts';
 import { followUntilStopped, takeApart, type FollowParts } from '../images/feed.ts';
-import { loop } from '../platform/loop.ts';
+import { loop, warning } from '../platform/loop.ts';
 import { forgetUntilStopped } from '../backup/retention.ts';
-import type { RetentionSettings } from '../backup/settings.ts';
+import type { RetentionDays } from '../backup/rules/retained.ts';
 import { sweepUntilStopped, type SweepParts } from '../images/sweeping.ts';
 import { releaseJobsOfDead } from '../platform/postgres/job-rows.ts';
 import type { Tx } from './transaction.ts';
@@ -29,10 +28,7 @@ async function keepJobs({ db, requeueUnfinished, random, log }: LeadParts, stop:
     stop,
     waitMs: RELEASE_EVERY_MS,
     random,
-    onFailure: (error, times) => {
-      const { code, kind } = asFailure(error);
-      log.warn({ code, kind, times }, 'the jobs could not be looked after and will be');
-    },
+    onFailure: warning(log, 'the jobs could not be looked after and will be'),
   });
 }
 
@@ -48,7 +44,7 @@ export async function lead(
     readonly batchSize: number;
     readonly waitMs: number;
     readonly sweepIntervalMs: number;
-    readonly retain: RetentionSettings;
+    readonly retain: RetentionDays;
     /** The feed can never be followed. */
     readonly onFailed: (reason: string) => void;
     readonly onBehind: (isBehind: boolean) => void;

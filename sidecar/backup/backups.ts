@@ -19,7 +19,7 @@ import { countMissing } from './flows/count-missing.ts';
 import { drawLostAgain } from './flows/draw-lost-again.ts';
 import { restore, type RestoreOptions } from './flows/restore.ts';
 import type { Log } from '../platform/log.ts';
-import { loop } from '../platform/loop.ts';
+import { loop, warning } from '../platform/loop.ts';
 
 /** Backups and restores, wired; closed when disposed of. */
 export interface Backups extends AsyncDisposable {
@@ -173,10 +173,7 @@ export function openBackups(
         stop,
         waitMs: LOOK_EVERY_MS,
         random,
-        onFailure: (error, times) => {
-          const { code, kind } = asFailure(error);
-          log.warn({ code, kind, times }, 'the database could not be asked when a backup is due');
-        },
+        onFailure: warning(log, 'the database could not be asked when a backup is due'),
       });
     },
 

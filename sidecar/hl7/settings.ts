@@ -1,21 +1,10 @@
 import { z } from 'zod';
-import { addressList, count, port, yesOrNo } from '../platform/settings.ts';
+import { addressList, count, parsed, port, yesOrNo } from '../platform/settings.ts';
 import { parseFieldPlaces, parseIdTypes, parseSenders, type SenderSettings } from './rules/field-settings.ts';
 import { parseAllowedSenders, type AllowedSender } from './rules/senders.ts';
 
-const hl7Fields = z.string().transform((text, context) => {
-  const places = parseFieldPlaces(text);
-  if (places !== null) return places;
-  context.addIssue({ code: 'custom', message: 'must be a list of fields such as OBR-18,IPC-1,OBR-3.1' });
-  return z.NEVER;
-});
-
-const hl7IdTypes = z.string().transform((text, context) => {
-  const types = parseIdTypes(text);
-  if (types !== null) return types;
-  context.addIssue({ code: 'custom', message: 'must be a list of identifier types such as MR,PI,PT' });
-  return z.NEVER;
-});
+const hl7Fields = parsed(parseFieldPlaces, 'a list of fields such as OBR-18,IPC-1,OBR-3.1');
+const hl7IdTypes = parsed(parseIdTypes, 'a list of identifier types such as MR,PI,PT');
 
 const hl7Senders = z.string().transform((text, context): readonly SenderSettings[] => {
   const { senders, problems } = parseSenders(text);

@@ -8,6 +8,7 @@ import { failureStatements } from './io/sweep-rows.ts';
 import { encodeJpeg, thumbnail } from './io/sharp.ts';
 import pLimit from 'p-limit';
 import { asFailure } from '../platform/rules/failure.ts';
+import type { PutOff } from '../platform/rules/put-off.ts';
 import { failed, mayPass, OPEN, passed, undecided } from '../platform/rules/gate.ts';
 import { mirrorImage } from './flows/mirror.ts';
 import { removeBlobs } from './flows/remove-blobs.ts';
@@ -33,9 +34,6 @@ export interface MirroringParts {
 
 /** What waits for the blob store comes back at once when it works again, a little apart. */
 const BACK_WITHIN_MS = 2_000;
-
-/** When to call again, or null: done. */
-export type PutOff = { readonly again: Date } | null;
 
 export interface Mirroring {
   readonly mirrorImage: (imageId: string, options: { lastAttempt: boolean; stop: AbortSignal }) => Promise<PutOff>;

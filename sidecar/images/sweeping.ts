@@ -9,7 +9,7 @@ import { removeDeleted, type RemoveDeps, type RemoveTx } from './flows/remove-de
 import type { Log } from '../platform/log.ts';
 import type { LinkingTx } from '../linking/linking.ts';
 import type { Taking } from './taking.ts';
-import { loop } from '../platform/loop.ts';
+import { loop, warning } from '../platform/loop.ts';
 
 const PAGE = 500;
 const PAUSE_MS = 100;
@@ -76,9 +76,6 @@ export async function sweepUntilStopped<Tx extends SweepTx>(
     waitMs: intervalMs,
     random,
     wanted,
-    onFailure: (error, times) => {
-      const { code, kind } = asFailure(error);
-      log.warn({ code, kind, times }, 'the sweep failed and is tried again');
-    },
+    onFailure: warning(log, 'the sweep failed and is tried again'),
   });
 }

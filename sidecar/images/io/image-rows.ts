@@ -6,6 +6,7 @@ import { BLOB_FLAG, execute, query, ADD_JOBS } from '../../platform/postgres/que
 import { MIRROR_IMAGE } from '../rules/job-names.ts';
 
 // In one statement, so that in the common case a rendering costs no more than to read its row.
+// Served by index images_pkey.
 export const BEGIN = `
 WITH image AS (
   SELECT * FROM images WHERE id = ANY (CAST(:imageIds AS bigint[])) AND mirror_status = 'pending' ORDER BY id FOR UPDATE
@@ -48,9 +49,11 @@ WITH waiting AS MATERIALIZED (
 ), jobs AS MATERIALIZED (${mirrorJobs('again')})
 ${ADD_JOBS}`;
 
+// Served by index images_pkey.
 export const ENDED_ONE = 'UPDATE images SET render_begun = greatest(render_begun - 1, 0) WHERE id = :imageId';
 const ENDED_ALL = 'UPDATE images SET render_begun = 0 WHERE id = :imageId';
 
+// Served by index images_pkey.
 export const MARK_MIRRORED = `
 UPDATE images i SET mirror_status = 'mirrored', mirror_reason = NULL, image_url = m.image_url,
                     thumbnail_url = m.thumbnail_url, mirrored_at = m.mirrored_at, render_begun = 0

@@ -8,6 +8,7 @@ const LABEL_ATTEMPTS = 12;
 /** The name of the job, as it is stored. */
 export const LABEL_STUDY = 'label-study';
 
+// Served by indexes dicom_studies_pkey, dicom_study_tags_study, reports_study_id_version_key.
 export const LOAD_LABEL_FACTS = `
 SELECT d.id AS "dicomStudyId", t.orthanc_id AS "orthancId", d.status, r.status AS "reportStatus",
        r.withheld IS NOT NULL AS withheld
@@ -28,6 +29,7 @@ const LABEL_ROW = z.object({
 });
 
 // Before mirror jobs: a radiographer waits for the label, and it takes milliseconds.
+// Served by indexes dicom_studies_pkey, dicom_studies_study.
 export const ADD_LABEL_JOBS = `
 WITH labelled AS (
   SELECT id FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[]))

@@ -1,11 +1,10 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { segment, wholeComponent, type Hl7Message } from '../../hl7/rules/message.ts';
-import { GAUGES, HL7_TYPE_LABELS, hl7AnswerLabel, hl7TypeLabel, type GaugeName, type Sample } from '../rules/gauges.ts';
+import { GAUGES, HL7_TYPE_LABELS, hl7AnswerLabel, hl7TypeLabel, type Sample } from '../rules/gauges.ts';
 
-/** What is looked up together. */
+/** What looks up the gauges that name it as their source. */
 export interface Source {
   readonly name: string;
-  readonly gauges: readonly GaugeName[];
   /** Ends within seconds, whatever hangs. `null` stands for what could not be looked up; where it rejects, for all. */
   readonly collect: () => Promise<readonly (Sample | null)[]>;
 }
@@ -71,10 +70,10 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     registers,
   });
   const gauges = new Map(
-    Object.entries(GAUGES).map(([name, [help, label]]) => [
-      name,
-      new Gauge({ name, help, labelNames: label === undefined ? [] : [label], registers }),
-    ]),
+    Object.entries(GAUGES).map(([name, { source, help, ...labelled }]) => {
+      const labelNames = 'label' in labelled ? [labelled.label] : [];
+      return [name, { source, labelNames, gauge: new Gauge({ name, help, labelNames, registers }) }];
+    }),
   );
   leader.set(0);
   for (const result of ['stored', 'already-stored', 'refused', 'failed']) uploads.labels(result).inc(0);
@@ -85,12 +84,15 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     const collected: readonly (Sample | null)[] = await source.collect().catch(() => [null]);
     const samples = collected.filter((sample) => sample !== null);
     collectOk.labels(source.name).set(samples.length === collected.length ? 1 : 0);
-    for (const name of source.gauges) gauges.get(name)?.reset();
-    // A gauge without labels is 0 after a reset, which would be a lie where nothing is known.
-    for (const name of source.gauges) if (GAUGES[name].length === 1) gauges.get(name)?.remove();
-    for (const { gauge, label, value } of samples) {
-      if (label === undefined) gauges.get(gauge)?.set(value);
-      else gauges.get(gauge)?.labels(label).set(value);
+    for (const { gauge, labelNames } of [...gauges.values()].filter((one) => one.source === source.name)) {
+      gauge.reset();
+      // A gauge without labels is 0 after a reset, which would be a lie where nothing is known.
+      if (labelNames.length === 0) gauge.remove();
+    }
+    for (const { gauge: name, label, value } of samples) {
+      const gauge = gauges.get(name)?.gauge;
+      if (label === undefined) gauge?.set(value);
+      else gauge?.labels(label).set(value);
     }
   };
 

@@ -3,10 +3,12 @@ import { Failure } from '../../platform/rules/failure.ts';
 import type { KeptOutcome } from '../rules/kept-message.ts';
 import type { FactChanges } from '../rules/fold.ts';
 import { senderOf, text } from './message-rows.ts';
+import { STUDY_COLUMN_TYPES, STUDY_COLUMNS, STUDY_COLUMNS_SET, studyColumns } from './study-columns.ts';
 import { ID_ROW, query } from '../../platform/postgres/query.ts';
 
 // All that some messages leave behind but for reports, in one round trip: the frames themselves (which come as one value,
 // each cut out of it), what they say, and of what follows from that the patients and studies that are new or changed.
+// Served by indexes hl7_messages_sending_application_sending_facility_control_i_key, patients_pkey, studies_pkey.
 export const SAVE_FACTS = `
 WITH kept AS (
   INSERT INTO hl7_messages (id, received_at, remote_address, sending_application, sending_facility, message_type,
@@ -48,22 +50,11 @@ WITH kept AS (
     AS r(message_id bigint, ordinal integer, accession_key text, patient_id bigint, said_at timestamptz, kind text,
          order_status text, facts jsonb)
 ), studies_saved AS (
-  INSERT INTO studies (id, source, patient_id, accession_number, accession_key, external_id, placer_order_number,
-    filler_order_number, study_instance_uid, modality, procedure_code, procedure_description, scheduled_at, study_date,
-    order_status, created_at, updated_at)
+  INSERT INTO studies (id, source, accession_key, ${STUDY_COLUMNS}, created_at, updated_at)
   OVERRIDING SYSTEM VALUE
-  SELECT id, 'ris', patient_id, accession_number, accession_key, external_id, placer_order_number, filler_order_number,
-    study_instance_uid, modality, procedure_code, procedure_description, scheduled_at, study_date, order_status, :now, :now
-  FROM jsonb_to_recordset(CAST(:studies AS jsonb))
-    AS r(id bigint, patient_id bigint, accession_number text, accession_key text, external_id text,
-         placer_order_number text, filler_order_number text, study_instance_uid text, modality text, procedure_code text,
-         procedure_description text, scheduled_at timestamptz, study_date date, order_status text)
-  ON CONFLICT (id) DO UPDATE SET
-    patient_id = EXCLUDED.patient_id, accession_number = EXCLUDED.accession_number, external_id = EXCLUDED.external_id,
-    placer_order_number = EXCLUDED.placer_order_number, filler_order_number = EXCLUDED.filler_order_number,
-    study_instance_uid = EXCLUDED.study_instance_uid, modality = EXCLUDED.modality,
-    procedure_code = EXCLUDED.procedure_code, procedure_description = EXCLUDED.procedure_description,
-    scheduled_at = EXCLUDED.scheduled_at, study_date = EXCLUDED.study_date, order_status = EXCLUDED.order_status,
+  SELECT id, 'ris', accession_key, ${STUDY_COLUMNS}, :now, :now
+  FROM jsonb_to_recordset(CAST(:studies AS jsonb)) AS r(id bigint, accession_key text, ${STUDY_COLUMN_TYPES})
+  ON CONFLICT (id) DO UPDATE SET ${STUDY_COLUMNS_SET},
     updated_at = EXCLUDED.updated_at
 )
 SELECT id FROM kept`;
@@ -119,22 +110,7 @@ function factRows({ patients, patientFacts, merges, studyFacts, studies }: FactC
       order_status: fact.status,
       facts: fact.facts,
     })),
-    studies: studies.map((study) => ({
-      id: study.id,
-      accession_key: study.key,
-      accession_number: study.accessionNumber,
-      patient_id: study.patientId,
-      external_id: study.externalId,
-      placer_order_number: study.placerOrderNumber,
-      filler_order_number: study.fillerOrderNumber,
-      study_instance_uid: study.studyInstanceUid,
-      modality: study.modality,
-      procedure_code: study.procedureCode,
-      procedure_description: study.procedureDescription,
-      scheduled_at: study.scheduledAt,
-      study_date: study.studyDate,
-      order_status: study.orderStatus,
-    })),
+    studies: studies.map((study) => ({ id: study.id, accession_key: study.key, ...studyColumns(study) })),
   };
 }
 

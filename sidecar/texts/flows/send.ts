@@ -1,4 +1,5 @@
 import { asFailure, retryDelayMs } from '../../platform/rules/failure.ts';
+import type { PutOff } from '../../platform/rules/put-off.ts';
 import { Refusal, type TextGateway } from '../rules/vendor.ts';
 import { nextSendTime, type SmsHours } from '../rules/wording.ts';
 
@@ -49,9 +50,6 @@ export const LAST_LOOK_MS = 180_000;
 const LOOK_AGAIN_MS = 30_000;
 const MAX_ATTEMPTS = 6;
 
-/** `null`: nothing more to do. Else when to call again. */
-export type SendSmsOutcome = { readonly again: Date } | null;
-
 const after = (date: Date, ms: number): Date => new Date(date.getTime() + ms);
 
 /**
@@ -61,7 +59,7 @@ const after = (date: Date, ms: number): Date => new Date(date.getTime() + ms);
  * asked before anything is sent at all. May be killed between any two steps and called again at any time, by several at
  * once too.
  */
-export async function sendSms(deps: SendSmsDeps, smsId: string): Promise<SendSmsOutcome> {
+export async function sendSms(deps: SendSmsDeps, smsId: string): Promise<PutOff> {
   const now = deps.now();
   const claim = await deps.claim(smsId, now, nextSendTime(now, deps.hours, deps.timeZone));
   switch (claim.state) {
@@ -80,7 +78,7 @@ async function settle(
   deps: SendSmsDeps,
   smsId: string,
   claim: { to: string; body: string; since: Date },
-): Promise<SendSmsOutcome> {
+): Promise<PutOff> {
   const { to, body, since } = claim;
   if (deps.now() < after(since, FIRST_LOOK_MS)) return { again: after(since, FIRST_LOOK_MS) };
   const found = await deps.find({ to, body, since });
@@ -98,7 +96,7 @@ async function send(
   deps: SendSmsDeps,
   smsId: string,
   claim: { to: string; body: string; since: Date; attempt: number; lookFrom: Date | null },
-): Promise<SendSmsOutcome> {
+): Promise<PutOff> {
   const { to, body, since, attempt, lookFrom } = claim;
   if (lookFrom !== null) {
     try {

@@ -22,6 +22,7 @@ INSERT INTO sms_opt_outs (source, number, opted_out, said_at) VALUES (:vendorId,
 ON CONFLICT (source) DO NOTHING RETURNING id`;
 
 // OFFSET 0 keeps the planner from beginning with all texts that are held.
+// Served by indexes patients_phone_number, studies_patient_date, sms_messages_study_id_kind_key.
 export const STUDIES_TEXTING = `
 SELECT s.id
 FROM (SELECT id FROM patients WHERE phone_number = :number OFFSET 0) p

@@ -9,6 +9,7 @@ const CLAIMING = '(SELECT status, rule FROM dicom_studies WHERE candidate_ids @>
 
 // Studies with a final report whose text is not begun. Images in review that claim the study hold its text too: whose
 // images were read is then not known.
+// Served by indexes studies_pkey, patients_pkey, dicom_studies_candidates, sms_messages_study_id_kind_key.
 export const LOAD_SMS_SUBJECTS = `
 SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_number, p.phone_problem, f.first_final_at,
        current.status AS report_status, current.withheld, ${optedOut('p.phone_number')} AS opted_out,
@@ -41,6 +42,7 @@ const SUBJECT_ROW = z.object({
   images_taken: z.boolean(),
 });
 
+// Served by index sms_messages_study_id_kind_key.
 export const SAVE_SMS_PLAN = `
 INSERT INTO sms_messages AS m (study_id, state, reason, to_number, body, created_at, updated_at)
 VALUES (:studyId, :state, :reason, :to, :body, :now, :now)
@@ -116,12 +118,14 @@ const SMS_ROW = z.object({
   accessionNumber: z.string(),
 });
 
+// Served by index sms_messages_pkey.
 export const LOCK_SMS = `
 SELECT m.state, m.to_number AS "to", m.body, m.attempts, m.not_before AS "notBefore", m.sending_since AS since,
        coalesce(s.modality, '') AS modality, s.accession_number AS "accessionNumber"
 FROM sms_messages m JOIN studies s ON s.id = m.study_id WHERE m.id = :smsId FOR UPDATE OF m`;
 
 // Whether the number said STOP since the text was planned is asked in the very statement that begins.
+// Served by indexes sms_messages_pkey, sms_opt_outs_number.
 export const BEGIN_SENDING = `
 UPDATE sms_messages m SET state = 'sending', reason = NULL, body = :body, sending_since = :now, attempts = attempts + 1, updated_at = :now
 WHERE id = :smsId AND NOT ${optedOut('m.to_number')}
@@ -131,6 +135,7 @@ const BEGUN_ROW = ID_ROW.extend({ lookFrom: z.date().nullable() });
 const HOLD_OPTED_OUT = `
 UPDATE sms_messages SET state = 'held', reason = 'opted-out', to_number = NULL, updated_at = :now WHERE id = :smsId`;
 
+// Served by index sms_messages_pkey.
 export const MARK_SENT = `
 UPDATE sms_messages SET state = 'sent', reason = NULL, twilio_sid = :vendorId, sent_at = :now, updated_at = :now
 WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;

@@ -1,13 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Failure } from '../../../platform/rules/failure.ts';
-import {
-  FIRST_LOOK_MS,
-  LAST_LOOK_MS,
-  sendSms,
-  type SendSmsDeps,
-  type SendSmsOutcome,
-} from '../../../texts/flows/send.ts';
+import type { PutOff } from '../../../platform/rules/put-off.ts';
+import { FIRST_LOOK_MS, LAST_LOOK_MS, sendSms, type SendSmsDeps } from '../../../texts/flows/send.ts';
 import { Refusal, type RefusalMeaning } from '../../../texts/rules/vendor.ts';
 
 const START = new Date('2026-04-01T02:00:00Z'); // 13:00 in Melbourne
@@ -93,7 +88,7 @@ class Desk {
     }
   }
 
-  run(): Promise<SendSmsOutcome> {
+  run(): Promise<PutOff> {
     return sendSms(this.deps, '1');
   }
 
