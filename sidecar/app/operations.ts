@@ -32,6 +32,7 @@ export function createOperations(parts: {
     settings: {
       accessionFields: config.HL7_ACCESSION_FIELDS,
       modalityFields: config.HL7_MODALITY_FIELDS,
+      patientIdFields: config.HL7_PATIENT_ID_FIELDS,
       patientIdTypes: config.HL7_PATIENT_ID_TYPES,
       senders: config.HL7_SENDERS,
       timeZone: config.PRACTICE_TIME_ZONE,

@@ -36,6 +36,8 @@ WITH RECURSIVE named AS MATERIALIZED (
   SELECT unnest(CAST(:keys AS text[]))
   UNION
   SELECT accession_key FROM study_facts WHERE patient_id = ANY (ARRAY(SELECT id FROM related))
+  UNION
+  SELECT said_key FROM study_facts WHERE patient_id = ANY (ARRAY(SELECT id FROM related)) AND said_key IS NOT NULL
 )
 SELECT json_build_object('kind', 'message', 'position', position, 'acknowledgment', acknowledgment,
                          'id', CASE WHEN acknowledgment IS NULL THEN CAST(nextval('hl7_messages_id_seq') AS text) END) AS thing
@@ -166,6 +168,7 @@ const STUDY_FACT = z.object({
     modality: unsaid,
     procedureCode: unsaid,
     procedureDescription: unsaid,
+    elsewhere: z.array(z.string()).default([]),
     scheduled: z.object({ instant: z.string(), localDate: z.string() }).nullable().optional(),
   }),
 });

@@ -1,7 +1,8 @@
 import type { Knex } from 'knex';
 import { Failure } from '../../platform/rules/failure.ts';
 import type { KeptOutcome } from '../rules/kept-message.ts';
-import type { FactChanges } from '../rules/fold.ts';
+import { accessionKey } from '../rules/accession.ts';
+import type { FactChanges, StudyFact } from '../rules/fold.ts';
 import { senderOf, text } from './message-rows.ts';
 import { STUDY_COLUMN_TYPES, STUDY_COLUMNS, STUDY_COLUMNS_SET, studyColumns } from './study-columns.ts';
 import { ID_ROW, query } from '../../platform/postgres/query.ts';
@@ -44,10 +45,10 @@ WITH kept AS (
   FROM jsonb_to_recordset(CAST(:merges AS jsonb))
     AS r(message_id bigint, ordinal integer, prior_id bigint, survivor_id bigint, said_at timestamptz)
 ), study_facts_kept AS (
-  INSERT INTO study_facts (hl7_message_id, ordinal, accession_key, patient_id, said_at, kind, order_status, facts)
-  SELECT message_id, ordinal, accession_key, patient_id, said_at, kind, order_status, facts
+  INSERT INTO study_facts (hl7_message_id, ordinal, accession_key, said_key, patient_id, said_at, kind, order_status, facts)
+  SELECT message_id, ordinal, accession_key, said_key, patient_id, said_at, kind, order_status, facts
   FROM jsonb_to_recordset(CAST(:studyFacts AS jsonb))
-    AS r(message_id bigint, ordinal integer, accession_key text, patient_id bigint, said_at timestamptz, kind text,
+    AS r(message_id bigint, ordinal integer, accession_key text, said_key text, patient_id bigint, said_at timestamptz, kind text,
          order_status text, facts jsonb)
 ), studies_saved AS (
   INSERT INTO studies (id, source, accession_key, ${STUDY_COLUMNS}, created_at, updated_at)
@@ -70,6 +71,12 @@ function messageRows(messages: readonly KeptOutcome[]) {
     first += raw.length;
     return row;
   });
+}
+
+/** The key that a fact is kept under, and the one its message said where that is another. */
+export function keysOf({ key, facts }: Pick<StudyFact, 'key' | 'facts'>) {
+  const said = accessionKey(facts.accessionNumber);
+  return { accession_key: key, said_key: said === key ? null : said };
 }
 
 function factRows({ patients, patientFacts, merges, studyFacts, studies }: FactChanges) {
@@ -103,7 +110,7 @@ function factRows({ patients, patientFacts, merges, studyFacts, studies }: FactC
     studyFacts: studyFacts.map((fact) => ({
       message_id: fact.messageId,
       ordinal: fact.ordinal,
-      accession_key: fact.key,
+      ...keysOf(fact),
       patient_id: fact.patientId,
       said_at: fact.saidAt,
       kind: fact.kind,

@@ -22,7 +22,7 @@ async function receive(
   const applied: string[] = [];
   const read = (name: string) => () => {
     applied.push(name);
-    return { saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [] };
+    return { saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [], warnings: [] };
   };
   const tx = {
     lockLinking: () => Promise.resolve(),
@@ -207,7 +207,7 @@ describe('receiving several messages together', () => {
           return result;
         },
         read: {
-          order: () => ({ saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [] }),
+          order: () => ({ saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [], warnings: [] }),
           report: () => {
             throw new TypeError('nobody foresaw this');
           },

@@ -143,7 +143,7 @@ describe('refusing reports', () => {
       errorCode: 101,
       location: { segment: 'OBR', ordinal: 2, field: 18 },
     });
-    expect(refused(obr('ACC2', 'F'), seg('OBX', { 2: 'TX', 5: 'two', 11: 'Q' }))).to.deep.include({
+    expect(refused(obr('ACC2', ''), seg('OBX', { 2: 'TX', 5: 'two', 11: 'Q' }))).to.deep.include({
       errorCode: 103,
       location: { segment: 'OBX', ordinal: 2, field: 11 },
     });
