@@ -83,6 +83,9 @@ async function openGround(config: Config, overrides: Overrides, stack: AsyncDisp
       log.warn(refused, 'HL7 message refused');
     },
     onTest: tellTests(metrics, log),
+    onIgnored: ({ messageType }) => {
+      metrics.hl7Ignored(messageType);
+    },
   });
   return { config, log, now, random, db, audit, metrics, guards, operations, stores, gateway };
 }
