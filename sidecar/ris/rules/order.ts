@@ -1,4 +1,4 @@
-import { cleanAccession } from './accession.ts';
+import { accessionProblem, cleanAccession } from './accession.ts';
 import { readPatient, said, type PatientFacts, type Said } from './patient-update.ts';
 import {
   component,
@@ -10,6 +10,7 @@ import {
   type Hl7Message,
   type Hl7Segment,
 } from '../../hl7/rules/message.ts';
+import { MAX_GROUPS, tooManyGroups } from '../../hl7/rules/limits.ts';
 import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
 import { settingsFor, type Hl7Settings } from '../../hl7/rules/field-settings.ts';
 import { statusByControl, type OrderStatus } from './order-control.ts';
@@ -45,18 +46,26 @@ export interface OrderGroup {
   /** From 1. */
   readonly number: number;
   readonly segments: readonly Hl7Segment[];
+  /** The first of each name among what the message says before its groups (PID, PV1). */
+  readonly before: ReadonlyMap<string, Hl7Segment>;
 }
 
-/** The ORC/OBR groups of an order or report message; an ORC belongs to the OBR that follows it. */
+/**
+ * The ORC/OBR groups of an order or report message; an ORC belongs to the OBR that follows it.
+ * @throws Hl7Rejection 102 where there are more than {@link MAX_GROUPS}.
+ */
 export function orderGroups(message: Hl7Message): OrderGroup[] {
   const groups: Hl7Segment[][] = [];
+  const before = new Map<string, Hl7Segment>();
   for (const next of message.segments) {
     const current = groups.at(-1);
     const opens = next.name === 'ORC' || (next.name === 'OBR' && current?.some(({ name }) => name === 'OBR') !== false);
     if (opens) groups.push([next]);
-    else current?.push(next);
+    if (groups.length > MAX_GROUPS) throw tooManyGroups(next.name, 'orders (ORC, OBR)');
+    else if (current !== undefined) current.push(next);
+    else if (!before.has(next.name)) before.set(next.name, next);
   }
-  return groups.map((segments, index) => ({ message, number: index + 1, segments }));
+  return groups.map((segments, index) => ({ message, number: index + 1, segments, before }));
 }
 
 const find = (group: OrderGroup, name: string): Hl7Segment | undefined =>
@@ -105,31 +114,36 @@ function firstSaid<T>(...values: readonly Said<T>[]): Said<T> {
   return values.find((value) => value != null) ?? values.find((value) => value === null);
 }
 
-/** The segment of that name in the group, else among what the message says before its groups (PID, PV1). */
-function findForGroup(group: OrderGroup, name: string): Hl7Segment | undefined {
-  const { segments } = group.message;
-  const first = segments.findIndex((one) => one.name === 'ORC' || one.name === 'OBR');
-  return find(group, name) ?? segments.slice(0, first).find((one) => one.name === name);
-}
+/** The segment of that name in the group, else among what the message says before its groups. */
+const findForGroup = (group: OrderGroup, name: string): Hl7Segment | undefined =>
+  find(group, name) ?? group.before.get(name);
 
 /**
  * What one ORC/OBR group says of its study: accession number and modality where the settings look for them (where the
  * modality is none that is known, the next place counts), Study Instance UID from IPC-3 else ZDS-1, schedule from
  * OBR-36, TQ1-7, ORC-7.4, OBR-27.4, OBR-7, else OBR-6 (before HL7 2.3).
- * @throws Hl7Rejection 101 where no field has an accession number, pointing at the first of its places.
+ * @throws Hl7Rejection 101 where no field has an accession number, pointing at the first of its places; 102 where the first
+ * that has one has none that can be taken ({@link accessionProblem}).
  */
 export function readStudy(group: OrderGroup, settings: Hl7Settings): StudyFacts {
   const [obr, orc, ipc, zds, tq1] = ['OBR', 'ORC', 'IPC', 'ZDS', 'TQ1'].map((name) => find(group, name));
   const { accessionFields, modalityFields } = settings;
-  const accessionNumber = accessionFields
-    .map((place) => wholeComponent(findForGroup(group, place.segment), place.field, place.component))
-    .filter((value) => value.trim() !== HL7_NULL)
-    .map(cleanAccession)
-    .find((value) => value !== '');
-  if (accessionNumber === undefined) {
+  const given = accessionFields
+    .map((place) => ({
+      place,
+      value: wholeComponent(findForGroup(group, place.segment), place.field, place.component),
+    }))
+    .find(({ value }) => value.trim() !== HL7_NULL && cleanAccession(value) !== '');
+  if (given === undefined) {
     const { segment: name, field } = accessionFields[0] ?? { segment: 'OBR', field: 18 };
     throw rejectionAt(group, name, field, 101, 'no accession number in any of its fields');
   }
+  const problem = accessionProblem(given.value);
+  if (problem !== null) {
+    const reason = `${problem}; where it is in another field, HL7_ACCESSION_FIELDS or HL7_SENDERS say so`;
+    throw rejectionAt(group, given.place.segment, given.place.field, 102, reason);
+  }
+  const accessionNumber = cleanAccession(given.value);
   const time = (value: string): Said<PracticeTime> => said(value, (raw) => parseHl7Time(raw, settings.timeZone));
   const words = (from: Hl7Segment | undefined, field: number, part = 1): Said<string> =>
     said(componentOrNull(from, field, part), text);
