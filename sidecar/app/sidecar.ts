@@ -192,7 +192,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   };
   const hl7 = working(
     await startListening(config, {
-      handle: metrics.hl7(guards.admitting(operations.receive)),
+      admit: metrics.hl7Refused(guards.admitHl7),
+      handle: metrics.hl7(operations.receive),
       // Those in work and those gathered meanwhile.
       maxAtOnce: 2 * MESSAGES_TOGETHER,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
