@@ -22,13 +22,15 @@ export function createOperations(parts: {
   readonly now: () => Date;
   readonly onRefused: ReceiveDeps<Tx>['onRefused'];
   readonly onTest?: ReceiveDeps<Tx>['onTest'];
+  readonly onIgnored?: ReceiveDeps<Tx>['onIgnored'];
 }) {
-  const { config, db, now, onRefused, onTest = () => undefined } = parts;
+  const { config, db, now, onRefused, onTest = () => undefined, onIgnored = () => undefined } = parts;
   const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => inTransaction(db, work);
   const planTexts = createPlanTexts(config);
   const link = createLink<Tx>(planTexts);
   const { receive, receiveTogether, applyAgain } = createReceiving<Tx>({
-    ...{ transaction, link, planTexts, now, onRefused, onTest },
+    ...{ transaction, link, planTexts, now, onRefused, onTest, onIgnored },
+    ignoredTypes: config.HL7_IGNORED_TYPES,
     settings: {
       accessionFields: config.HL7_ACCESSION_FIELDS,
       modalityFields: config.HL7_MODALITY_FIELDS,

@@ -85,6 +85,9 @@ async function openGround(config: Config, overrides: Overrides, stack: AsyncDisp
       log.warn(refused, 'HL7 message refused');
     },
     onTest: tellTests(metrics, log),
+    onIgnored: ({ messageType }) => {
+      metrics.hl7Ignored(messageType);
+    },
   });
   return { config, log, now, random, db, audit, metrics, guards, operations, stores, gateway };
 }
@@ -194,7 +197,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   };
   const hl7 = working(
     await startListening(config, {
-      handle: metrics.hl7(guards.admitting(operations.receive)),
+      admit: metrics.hl7Refused(guards.admitHl7),
+      handle: metrics.hl7(operations.receive),
       // Those in work and those gathered meanwhile.
       maxAtOnce: 2 * MESSAGES_TOGETHER,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,

@@ -6,14 +6,14 @@ const minute = (iso: string | null): string | null => iso && `${iso.slice(0, 10)
 const patientText = (patient: PatientView | null): string =>
   patient === null ? '' : [patient.name, patient.id, patient.birthDate].filter((part) => part !== null).join(', ');
 
-/** What needs a person, as a table. */
+/** What needs a person, as a table; what has no subject says how many more of its kind there are. */
 export function workText(items: readonly WorkItem[]): string {
   if (items.length === 0) return 'nothing needs a person\n';
   return table(
     ['what', 'subject', 'accession', 'patient', 'why', 'since (UTC)'],
     items.map(({ kind, subject, accessionNumber, patient, reason, since }) => [
       kind,
-      subject,
+      subject === '' ? '…' : subject,
       accessionNumber,
       patient,
       reason,

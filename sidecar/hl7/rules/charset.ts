@@ -20,13 +20,24 @@ function labelOf(charset: string): string | undefined {
   return Object.hasOwn(LABELS, name) ? LABELS[name] : undefined;
 }
 
+// Making one costs more than a short text's decoding, and a message may have very many of those.
+type Decoder = InstanceType<typeof TextDecoder>;
+const decoders = new Map<string, Decoder>();
+
+function decoderOf(label: string, fatal: boolean): Decoder {
+  const key = `${label} ${fatal}`;
+  const known = decoders.get(key) ?? new TextDecoder(label, { fatal });
+  decoders.set(key, known);
+  return known;
+}
+
 /** Bytes as that character set has them (`''`: UTF-8), or as 8859/1 where they are none of it. */
 export function decodeBytes(bytes: Buffer, charset: string): string {
   const label = charset === '' ? 'utf-8' : (labelOf(charset) ?? 'windows-1252');
   try {
-    return new TextDecoder(label, { fatal: true }).decode(bytes);
+    return decoderOf(label, true).decode(bytes);
   } catch {
-    return new TextDecoder('windows-1252').decode(bytes);
+    return decoderOf('windows-1252', false).decode(bytes);
   }
 }
 
@@ -57,7 +68,7 @@ export function decodeHl7(raw: Buffer): string {
       field: 18,
     });
   }
-  return new TextDecoder(label).decode(raw);
+  return decoderOf(label, false).decode(raw);
 }
 
 /** An acknowledgment's bytes: UTF-8 or plain ASCII as its own MSH-18 says, `?` for what does not fit. */

@@ -9,6 +9,11 @@ export interface Source {
   readonly collect: () => Promise<readonly (Sample | null)[]>;
 }
 
+function typeOf(message: Hl7Message | null): string {
+  const msh = message === null ? undefined : segment(message, 'MSH');
+  return hl7TypeLabel(wholeComponent(msh, 9), wholeComponent(msh, 9, 2));
+}
+
 interface FileAnswer {
   readonly status: string;
 }
@@ -48,6 +53,12 @@ export function createMetrics(options: { version: string; withProcess: boolean }
   const hl7Tests = new Counter({
     name: 'axis_hl7_test_messages_total',
     help: 'HL7 messages with MSH-11 T, which have no effect',
+    registers,
+  });
+  const hl7Ignored = new Counter({
+    name: 'axis_hl7_ignored_messages_total',
+    help: 'HL7 messages of types that HL7_IGNORED_TYPES names, which have no effect, by type',
+    labelNames: ['type'],
     registers,
   });
   const hl7Duration = new Histogram({
@@ -103,8 +114,7 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     hl7:
       <T extends { readonly message: Hl7Message | null }>(handle: (inbound: T) => Promise<string>) =>
       async (inbound: T): Promise<string> => {
-        const msh = inbound.message === null ? undefined : segment(inbound.message, 'MSH');
-        const type = hl7TypeLabel(wholeComponent(msh, 9), wholeComponent(msh, 9, 2));
+        const type = typeOf(inbound.message);
         const timed = hl7Duration.labels(type).startTimer();
         try {
           const answer = await handle(inbound);
@@ -114,6 +124,20 @@ export function createMetrics(options: { version: string; withProcess: boolean }
           timed();
         }
       },
+
+    /** Counts those that may not send, which are answered by their header alone. */
+    hl7Refused:
+      <T extends { readonly header: Hl7Message | null }>(admit: (newcomer: T) => string | null) =>
+      (newcomer: T): string | null => {
+        const refusal = admit(newcomer);
+        if (refusal !== null) hl7Messages.labels(typeOf(newcomer.header), hl7AnswerLabel(refusal)).inc();
+        return refusal;
+      },
+
+    /** `type`: one of the setting's, so that there are not many. */
+    hl7Ignored: (type: string): void => {
+      hl7Ignored.labels(type).inc();
+    },
 
     hl7Test: (): void => {
       hl7Tests.inc();

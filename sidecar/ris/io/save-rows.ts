@@ -13,13 +13,13 @@ import { ID_ROW, query } from '../../platform/postgres/query.ts';
 export const SAVE_FACTS = `
 WITH kept AS (
   INSERT INTO hl7_messages (id, received_at, remote_address, sending_application, sending_facility, message_type,
-                            control_id, content_hash, raw, answer, reason, acknowledgment)
+                            control_id, content_hash, raw, answer, reason, ignored, acknowledgment)
   OVERRIDING SYSTEM VALUE
   SELECT id, :now, remote_address, application, facility, message_type, control_id, hash,
-         substring(CAST(:frames AS bytea) FROM first FOR bytes), answer, reason, acknowledgment
+         substring(CAST(:frames AS bytea) FROM first FOR bytes), answer, reason, ignored, acknowledgment
   FROM jsonb_to_recordset(CAST(:messages AS jsonb))
     AS r(id bigint, remote_address text, application text, facility text, message_type text, control_id text, hash text,
-         first integer, bytes integer, answer text, reason text, acknowledgment text)
+         first integer, bytes integer, answer text, reason text, ignored boolean, acknowledgment text)
   ON CONFLICT (sending_application, sending_facility, control_id, content_hash) DO NOTHING
   RETURNING id
 ), patients_saved AS (

@@ -1,4 +1,4 @@
-import { accessionKey, cleanAccession } from './accession.ts';
+import { accessionKey, cleanAccession, hasUnseen } from './accession.ts';
 import { findForGroup, rejectionAt, type OrderGroup } from './order-groups.ts';
 import { KIND_WORDS, kindOf, type ValueKind } from './place-value.ts';
 import type { Warn } from './warning.ts';
@@ -19,9 +19,11 @@ interface Looked {
 
 function look(group: OrderGroup, place: FieldPlace): Looked {
   const from = findForGroup(group, place.segment);
-  const value = cleanAccession(wholeComponent(from, place.field, place.component));
+  const raw = wholeComponent(from, place.field, place.component);
+  const value = cleanAccession(raw);
   const given = place.component === 1 ? (from?.fields[place.field]?.[0] ?? []).map((part) => part.join('&')) : [];
-  return { place, kind: kindOf(value, given), value };
+  const kind = kindOf(value, given);
+  return { place, kind: kind === 'number' && hasUnseen(raw) ? 'unseen' : kind, value };
 }
 
 const isAt = ({ place }: Looked, segment: string, field: number): boolean =>
@@ -56,8 +58,9 @@ function inOrder(found: readonly Looked[], group: OrderGroup, warn: Warn): reado
 
 /**
  * The numbers of a group in the places of accession numbers (`HL7_ACCESSION_FIELDS`), the one to believe first. What
- * cannot be an accession number is passed over: a name, words without a digit, more than 64 characters.
- * @throws Hl7Rejection 101 where no place has one, saying what is in each and which setting names others.
+ * cannot be an accession number is passed over: a name, words without a digit, more than 64 characters, unseen ones.
+ * @throws Hl7Rejection where no place has one, with the setting that names others: 102 where one has a number that cannot
+ * be taken as it is, else 101, saying what is in each.
  */
 export function accessionNumbers(group: OrderGroup, places: readonly FieldPlace[], warn: Warn): AccessionNumbers {
   const looked = places.map((place) => look(group, place));
@@ -67,6 +70,11 @@ export function accessionNumbers(group: OrderGroup, places: readonly FieldPlace[
     const { segment: name, field } = places[0] ?? { segment: 'OBR', field: 18 };
     const told = looked.map(({ place, kind }) => `${placeName(place)} ${KIND_WORDS[kind]}`).join(', ');
     const setting = 'HL7_ACCESSION_FIELDS, or accession= in HL7_SENDERS, names other fields';
+    const wrong = looked.find(({ kind }) => kind === 'too-long' || kind === 'unseen');
+    if (wrong !== undefined) {
+      const reason = `the accession number ${KIND_WORDS[wrong.kind]}; ${setting}`;
+      throw rejectionAt(group, wrong.place.segment, wrong.place.field, 102, reason);
+    }
     throw rejectionAt(group, name, field, 101, `no accession number: ${told}; ${setting}`);
   }
   for (const { place, kind } of looked) {

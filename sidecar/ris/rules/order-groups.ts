@@ -1,4 +1,5 @@
 import { accessionKey } from './accession.ts';
+import { MAX_GROUPS, tooManyGroups } from '../../hl7/rules/limits.ts';
 import { ordinal, wholeComponent, type Hl7Message, type Hl7Segment } from '../../hl7/rules/message.ts';
 import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
 
@@ -8,22 +9,31 @@ export interface OrderGroup {
   /** From 1. */
   readonly number: number;
   readonly segments: readonly Hl7Segment[];
+  /** The first of each name among what the message says before its groups (PID, PV1). */
+  readonly before: ReadonlyMap<string, Hl7Segment>;
   /** Its ORC stands before another OBR too, so that its numbers need not be this one's. */
   readonly sharesOrc?: boolean;
   /** Its OBR has IPCs of several accession numbers, so that only IPC-1 tells them apart. */
   readonly ofSeveralIpc?: boolean;
 }
 
-/** The ORC/OBR groups of an order or report message; an ORC belongs to the OBR that follows it. */
+/**
+ * The ORC/OBR groups of an order or report message; an ORC belongs to the OBR that follows it.
+ * @throws Hl7Rejection 102 where there are more than {@link MAX_GROUPS}.
+ */
 export function orderGroups(message: Hl7Message): OrderGroup[] {
   const groups: Hl7Segment[][] = [];
+  const before = new Map<string, Hl7Segment>();
   for (const next of message.segments) {
     const current = groups.at(-1);
     const opens = next.name === 'ORC' || (next.name === 'OBR' && current?.some(({ name }) => name === 'OBR') !== false);
     if (opens) groups.push([next]);
-    else current?.push(next);
+    if (groups.length > MAX_GROUPS) throw tooManyGroups(next.name, 'orders (ORC, OBR)');
+    if (opens) continue;
+    if (current !== undefined) current.push(next);
+    else if (!before.has(next.name)) before.set(next.name, next);
   }
-  return groups.map((segments, index) => ({ message, number: index + 1, segments }));
+  return groups.map((segments, index) => ({ message, number: index + 1, segments, before }));
 }
 
 const isNamed =
@@ -75,9 +85,7 @@ export const findIn = (group: OrderGroup, name: string): Hl7Segment | undefined 
 
 /** The segment of that name in the group, else among what the message says before its groups (PID, PV1). */
 export function findForGroup(group: OrderGroup, name: string): Hl7Segment | undefined {
-  const { segments } = group.message;
-  const first = segments.findIndex(isNamed('ORC', 'OBR'));
-  return findIn(group, name) ?? segments.slice(0, first).find(isNamed(name));
+  return findIn(group, name) ?? group.before.get(name);
 }
 
 /** A rejection that points at a field of the group's segment of that name. */

@@ -7,8 +7,10 @@ import {
   type Hl7Message,
   type Hl7Segment,
 } from '../../hl7/rules/message.ts';
+import { MAX_GROUPS, tooManyGroups } from '../../hl7/rules/limits.ts';
 import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
 import { settingsFor, type Hl7Settings } from '../../hl7/rules/field-settings.ts';
+import { NOBODY_TAKES } from './ignored-types.ts';
 import { personNameFromXpn } from './person-name.ts';
 import { chooseMobile, phoneCandidates, phoneRepetitions } from './phone.ts';
 import { hasBarringNote } from './phone-note.ts';
@@ -139,6 +141,7 @@ function readMerges(message: Hl7Message, settings: Hl7Settings, warn: Warn): Pat
         throw new Hl7Rejection(101, 'MRG-1 has no patient identifier', location);
       }
       for (const prior of priors) merges.push({ patient: survivor.patient, prior });
+      if (merges.length > MAX_GROUPS) throw tooManyGroups('MRG', 'merges (MRG-1)');
       survivor.merged = true;
       read += 1;
     }
@@ -151,6 +154,29 @@ function readMerges(message: Hl7Message, settings: Hl7Settings, warn: Warn): Pat
 const UPDATES = new Set(['A01', 'A04', 'A05', 'A08', 'A28', 'A31']);
 // A18, A34 and A36 are what versions before 2.3.1 have for A40 (kept by chapter 3.3 for them).
 const MERGES = new Set(['A40', 'A18', 'A34', 'A36']);
+
+/** Whether an ADT of that event has an effect of its own. */
+export function isPatientEvent(event: string): boolean {
+  return UPDATES.has(event) || MERGES.has(event);
+}
+
+/**
+ * The merges that a movement tells of beside: the A06 and A07 of some senders have MRG (HL7 v2.5.1 chapter 3.3.6), whose
+ * MRG-1 mostly is PID-3 again. None where they cannot be read, since nothing hangs on a movement.
+ */
+export function readMovementMerges(message: Hl7Message, allSettings: Hl7Settings): PatientMerge[] {
+  if (segment(message, 'MRG') === undefined) return [];
+  try {
+    return readMerges(message, settingsFor(message, allSettings), unheard).filter(
+      ({ patient, prior }) =>
+        patient.externalId.toUpperCase() !== prior.externalId.toUpperCase() ||
+        (prior.issuer !== '' && patient.issuer.toUpperCase() !== prior.issuer.toUpperCase()),
+    );
+  } catch (error) {
+    if (error instanceof Hl7Rejection) return [];
+    throw error;
+  }
+}
 
 /**
  * Reads an ADT message (HL7 v2.5.1 chapter 3.3); its event is MSH-9.2, before HL7 2.2 EVN-1.
@@ -165,5 +191,5 @@ export function readPatientMessage(message: Hl7Message, allSettings: Hl7Settings
   if (merges !== null) return { kind: 'merge', merges, warnings: distinctWarnings(heard) };
   const patient = UPDATES.has(event) ? readPatient(message, settings, warn) : null;
   if (patient !== null) return { kind: 'update', patient, warnings: distinctWarnings(heard) };
-  throw new Hl7Rejection(201, 'this ADT event is not taken', { segment: 'MSH', ordinal: 1, field: 9 });
+  throw new Hl7Rejection(201, NOBODY_TAKES.adt, { segment: 'MSH', ordinal: 1, field: 9 });
 }

@@ -23,15 +23,20 @@ export type ChosenPhone =
 const PHONE_FIELDS = [13, 14, 40];
 const BUSINESS = 14;
 
+/** Nobody has more of one kind, and each costs a look. */
+const MOST_OF_A_FIELD = 50;
+
 /** The repetitions of every field of PID that holds phone numbers. */
 export function phoneRepetitions(pid: Hl7Segment): readonly (readonly string[])[] {
-  return PHONE_FIELDS.flatMap((field) => repetitions(pid, field));
+  return PHONE_FIELDS.flatMap((field) => repetitions(pid, field).slice(0, MOST_OF_A_FIELD));
 }
 
 /** The phone numbers of PID (HL7 v2.5.1 chapters 3.4.2.13 and 2.A.89), in its order; in PID-14 one is at work unless it says. */
 export function phoneCandidates(pid: Hl7Segment): PhoneCandidate[] {
   return PHONE_FIELDS.flatMap((field) =>
-    repetitions(pid, field).flatMap((xtn) => candidateOf(xtn, field === BUSINESS)),
+    repetitions(pid, field)
+      .slice(0, MOST_OF_A_FIELD)
+      .flatMap((xtn) => candidateOf(xtn, field === BUSINESS)),
   );
 }
 

@@ -1,7 +1,7 @@
 import { HL7_NULL } from '../../hl7/rules/message.ts';
 
 /** What a field holds, told without its content. `number`: it can be an accession number or a patient's number. */
-export type ValueKind = 'empty' | 'deleted' | 'number' | 'name' | 'no-digit' | 'too-long';
+export type ValueKind = 'empty' | 'deleted' | 'number' | 'name' | 'no-digit' | 'too-long' | 'unseen';
 
 /** The longest number that is taken. DICOM has 16 characters for an accession number and 64 for a patient's. */
 export const MAX_NUMBER_LENGTH = 64;
@@ -33,6 +33,7 @@ export const KIND_WORDS: Readonly<Record<ValueKind, string>> = {
   name: 'holds a name',
   'no-digit': 'holds words without a digit',
   'too-long': `is longer than ${MAX_NUMBER_LENGTH} characters`,
+  unseen: 'has a control, bidirectional or zero-width character',
 };
 
 /** Medicare card numbers: 8 digits, the first 2 to 6, a check digit, an issue number, and maybe who on the card. */

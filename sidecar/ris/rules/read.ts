@@ -3,7 +3,7 @@ import { component, segment, type Hl7Message } from '../../hl7/rules/message.ts'
 import { parseHl7Time } from '../../hl7/rules/time.ts';
 import { saidAt, type MessageFacts } from './facts.ts';
 import { readOrderMessage } from './order.ts';
-import { readPatientMessage } from './patient-update.ts';
+import { readMovementMerges, readPatientMessage } from './patient-update.ts';
 import { readReportMessage } from './report.ts';
 import type { Warning } from './warning.ts';
 
@@ -67,5 +67,22 @@ export function readPatientUpdate(message: Hl7Message, settings: Hl7Settings, re
     orders: [],
     reports: [],
     warnings: withTime(message, settings, update.warnings),
+  };
+}
+
+/**
+ * What a message of an ignored type says all the same: the merges of an ADT. Of the survivor its number alone counts. What
+ * else holds for every ADT, such as a death (PID-30), is read here too once there is a place for it.
+ */
+export function readIgnored(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
+  const isAdt = component(segment(message, 'MSH'), 9) === 'ADT';
+  const merges = isAdt ? readMovementMerges(message, settings) : [];
+  return {
+    saidAt: saidAt(message, receivedAt, settings.timeZone),
+    patients: merges.flatMap(({ patient: { externalId, issuer }, prior }) => [{ externalId, issuer }, prior]),
+    merges: merges.map((_, index) => ({ prior: index * 2 + 1, survivor: index * 2 })),
+    orders: [],
+    reports: [],
+    warnings: [],
   };
 }

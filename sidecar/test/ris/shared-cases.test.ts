@@ -1,18 +1,20 @@
 import { expect } from 'chai';
 import { readFrame } from '../../hl7/io/listener.ts';
 import type { MessageFacts } from '../../ris/rules/facts.ts';
-import { route } from '../../ris/flows/receive.ts';
-import { readOrder, readPatientUpdate, readReport } from '../../ris/rules/read.ts';
+import { DEFAULT_IGNORED_TYPES, parseIgnoredTypes } from '../../ris/rules/ignored-types.ts';
+import { route } from '../../ris/rules/message-kind.ts';
+import { readIgnored, readOrder, readPatientUpdate, readReport } from '../../ris/rules/read.ts';
 import { SETTINGS } from '../support/hl7-messages.ts';
 import { needsRealData, sharedCase } from '../support/real-data.ts';
 
-const READ = { order: readOrder, report: readReport, patient: readPatientUpdate };
+const READ = { order: readOrder, report: readReport, patient: readPatientUpdate, ignored: readIgnored };
+const IGNORED = parseIgnoredTypes(DEFAULT_IGNORED_TYPES, () => false).types;
 
 function read(name: string): MessageFacts {
   const { message, problem } = readFrame(sharedCase(name));
   expect(problem, name).to.equal(null);
   if (message === null) throw new Error(`${name} was not read`);
-  return READ[route(message)](message, SETTINGS, new Date('2026-12-01T00:00:00Z'));
+  return READ[route(message, IGNORED)](message, SETTINGS, new Date('2026-12-01T00:00:00Z'));
 }
 
 const studies = ({ orders }: MessageFacts) =>
