@@ -305,6 +305,7 @@ CREATE TABLE hl7_messages (
   replay_reason text,
   replayed_at timestamp with time zone,
   forgotten_at timestamp with time zone,
+  ignored boolean DEFAULT false NOT NULL,
   CONSTRAINT hl7_messages_pkey PRIMARY KEY (id),
   CONSTRAINT hl7_messages_sending_application_sending_facility_control_i_key UNIQUE (sending_application, sending_facility, control_id, content_hash),
   CONSTRAINT hl7_messages_answer_check CHECK (answer = ANY (ARRAY['AA'::text, 'AR'::text])),
@@ -312,6 +313,7 @@ CREATE TABLE hl7_messages (
   CONSTRAINT hl7_messages_forgotten_check CHECK (forgotten_at IS NULL OR raw = '\x'::bytea AND answer = 'AA'::text),
   CONSTRAINT hl7_messages_replayed_check CHECK ((replayed_at IS NULL) = (replayed_by IS NULL) AND (replayed_at IS NULL) = (replay_reason IS NULL))
 );
+CREATE INDEX hl7_messages_ignored ON hl7_messages USING btree (message_type, sending_application, sending_facility) WHERE ignored;
 CREATE INDEX hl7_messages_received ON hl7_messages USING btree (received_at);
 CREATE INDEX hl7_messages_rejected ON hl7_messages USING btree (received_at) WHERE answer = 'AR'::text;
 CREATE INDEX hl7_messages_whole ON hl7_messages USING btree (received_at) WHERE answer = 'AA'::text AND forgotten_at IS NULL;
@@ -431,6 +433,7 @@ CREATE TABLE study_facts (
   kind text NOT NULL,
   order_status text,
   facts jsonb NOT NULL,
+  said_key text,
   CONSTRAINT study_facts_pkey PRIMARY KEY (hl7_message_id, ordinal),
   CONSTRAINT study_facts_hl7_message_id_fkey FOREIGN KEY (hl7_message_id) REFERENCES hl7_messages(id),
   CONSTRAINT study_facts_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES patients(id),
