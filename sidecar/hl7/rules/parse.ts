@@ -142,6 +142,10 @@ const MAY_BE_BARE = new Set([
   'NK1',
   'TQ1',
   'IPC',
+  'ORC',
+  'OBR',
+  'OBX',
+  'NTE',
   'DSC',
   'ADD',
 ]);

@@ -59,8 +59,8 @@ function inOrder(found: readonly Looked[], group: OrderGroup, warn: Warn): reado
 /**
  * The numbers of a group in the places of accession numbers (`HL7_ACCESSION_FIELDS`), the one to believe first. What
  * cannot be an accession number is passed over: a name, words without a digit, more than 64 characters, unseen ones.
- * @throws Hl7Rejection where no place has one, with the setting that names others: 102 where one has a number that cannot
- * be taken as it is, else 101, saying what is in each.
+ * @throws Hl7Rejection where no place has one, with the setting that names others: 102 where the first that holds anything
+ * has a number that cannot be taken as it is, else 101, saying what is in each.
  */
 export function accessionNumbers(group: OrderGroup, places: readonly FieldPlace[], warn: Warn): AccessionNumbers {
   const looked = places.map((place) => look(group, place));
@@ -70,8 +70,8 @@ export function accessionNumbers(group: OrderGroup, places: readonly FieldPlace[
     const { segment: name, field } = places[0] ?? { segment: 'OBR', field: 18 };
     const told = looked.map(({ place, kind }) => `${placeName(place)} ${KIND_WORDS[kind]}`).join(', ');
     const setting = 'HL7_ACCESSION_FIELDS, or accession= in HL7_SENDERS, names other fields';
-    const wrong = looked.find(({ kind }) => kind === 'too-long' || kind === 'unseen');
-    if (wrong !== undefined) {
+    const wrong = looked.find(({ kind }) => kind !== 'empty' && kind !== 'deleted');
+    if (wrong?.kind === 'too-long' || wrong?.kind === 'unseen') {
       const reason = `the accession number ${KIND_WORDS[wrong.kind]}; ${setting}`;
       throw rejectionAt(group, wrong.place.segment, wrong.place.field, 102, reason);
     }
