@@ -175,7 +175,10 @@ describe('operators', () => {
                                     thumbnail_url = NULL, mirrored_at = NULL WHERE sop_instance_uid LIKE '2.25.300%'`;
     await rig.execute(fail);
     const listed = (await json(WORK, 'list')).filter(({ kind }) => kind === 'image-failed');
-    expect(listed.find(({ subject }) => subject === '2.25.3001')).to.include({ subject: '2.25.3001', reason: 'render-crashed (2.25.3001.1.1)' });
+    expect(listed.find(({ subject }) => subject === '2.25.3001')).to.include({
+      subject: '2.25.3001',
+      reason: 'render-crashed (2.25.3001.1.1)',
+    });
     const images = z.object({ images: z.number() });
     expect(await json(images, 'retry', 'image', '2.25.3001.1.1', ...said)).to.deep.equal({ images: 1 });
     expect(await json(images, 'retry', 'study', '2.25.3003', ...said)).to.deep.equal({ images: 1 });
