@@ -40,8 +40,8 @@ function headerBytes(raw: Buffer): Buffer {
   let from = BYTE_ORDER_MARK.every((byte, at) => raw[at] === byte) ? 3 : 0;
   while (from < MAX_HEADER_BYTES && isBlank(raw[from])) from += 1;
   const most = raw.subarray(from, from + MAX_HEADER_BYTES);
-  const end = most.findIndex((byte) => byte === 0x0d || byte === 0x0a);
-  return end < 0 ? most : most.subarray(0, end);
+  const ends = [0x0d, 0x0a].map((byte) => most.indexOf(byte)).filter((at) => at >= 0);
+  return most.subarray(0, Math.min(most.length, ...ends));
 }
 
 /** Who sends it and whom to answer, by its MSH alone, whatever follows: no more than 4096 bytes of it are looked at. */

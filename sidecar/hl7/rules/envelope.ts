@@ -14,6 +14,7 @@ export interface Envelope {
 const BEGINS = /^(?:\xef\xbb\xbf)?\s*[FB]HS[^A-Za-z0-9\s]/;
 const LINE = /(?:^|[\r\n])(?=(MSH|FHS|BHS|BTS|FTS)(?:[^A-Za-z0-9\s]|[\r\n]|$))/g;
 const HEAD_BYTES = 4096;
+const BEGIN_BYTES = 64;
 
 const HEADER_NAMES = ['FHS', 'BHS'] as const;
 
@@ -33,7 +34,7 @@ function readHeaders(text: string): Envelope['headers'] {
  * @throws Hl7Rejection 100 where there is no message in it, 102 where there are more than {@link MAX_ENVELOPED}.
  */
 export function openEnvelope(raw: Buffer): Envelope | null {
-  if (!BEGINS.test(raw.subarray(0, HEAD_BYTES).toString('latin1'))) return null;
+  if (!BEGINS.test(raw.subarray(0, BEGIN_BYTES).toString('latin1'))) return null;
   const text = raw.toString('latin1');
   const messages: Buffer[] = [];
   let from: number | null = null;

@@ -109,8 +109,11 @@ function parseField(text: string, encoding: Encoding): Hl7Field {
   );
 }
 
+/** Those behind are of no segment of any version, and no setting can name one. */
+const MOST_FIELDS = 200;
+
 function parseFields(line: string, encoding: Encoding): Hl7Field[] {
-  const [name = '', ...fields] = line.split(encoding.field);
+  const [name = '', ...fields] = line.split(encoding.field, MOST_FIELDS);
   if (name !== 'MSH') return [[], ...fields.map((field) => parseField(field, encoding))];
   const [separators = '', ...rest] = fields;
   return [[], [[[encoding.field]]], [[[separators]]], ...rest.map((field) => parseField(field, encoding))];
