@@ -23,13 +23,15 @@ export function createOperations(parts: {
   readonly onRefused: ReceiveDeps<Tx>['onRefused'];
   readonly onTest?: ReceiveDeps<Tx>['onTest'];
   readonly onIgnored?: ReceiveDeps<Tx>['onIgnored'];
+  readonly onWarnings?: ReceiveDeps<Tx>['onWarnings'];
 }) {
-  const { config, db, now, onRefused, onTest = () => undefined, onIgnored = () => undefined } = parts;
+  const { config, db, now, onRefused } = parts;
+  const { onTest = () => undefined, onIgnored = () => undefined, onWarnings = () => undefined } = parts;
   const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => inTransaction(db, work);
   const planTexts = createPlanTexts(config);
   const link = createLink<Tx>(planTexts);
   const { receive, receiveTogether, applyAgain } = createReceiving<Tx>({
-    ...{ transaction, link, planTexts, now, onRefused, onTest, onIgnored },
+    ...{ transaction, link, planTexts, now, onRefused, onTest, onIgnored, onWarnings },
     ignoredTypes: config.HL7_IGNORED_TYPES,
     settings: {
       accessionFields: config.HL7_ACCESSION_FIELDS,

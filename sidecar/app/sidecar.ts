@@ -85,6 +85,7 @@ async function openGround(config: Config, overrides: Overrides, stack: AsyncDisp
       log.warn(refused, 'HL7 message refused');
     },
     onTest: tellTests(metrics, log),
+    onWarnings: metrics.hl7Warnings,
     onIgnored: ({ messageType }) => {
       metrics.hl7Ignored(messageType);
     },

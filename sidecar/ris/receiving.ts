@@ -8,6 +8,7 @@ import { receiveMessages, type InboundMessage, type ReceiveDeps, type ReceiveTx 
 import type { MessageFacts } from './rules/facts.ts';
 import type { IgnoredTypes } from './rules/ignored-types.ts';
 import { route } from './rules/message-kind.ts';
+import { readingOf } from './rules/reading.ts';
 import { readIgnored, readOrder, readPatientUpdate, readReport } from './rules/read.ts';
 
 /** HL7 messages that are taken in one transaction, at most. */
@@ -29,6 +30,7 @@ export interface ReceivingParts<Tx> extends KeepDeps<Tx & ReceivingTx> {
   readonly onRefused: ReceiveDeps<ReceiveTx>['onRefused'];
   readonly onTest: ReceiveDeps<ReceiveTx>['onTest'];
   readonly onIgnored: ReceiveDeps<ReceiveTx>['onIgnored'];
+  readonly onWarnings: ReceiveDeps<ReceiveTx>['onWarnings'];
 }
 
 export type ReceivingTx = ReceiveTx & KeepAgainTx;
@@ -36,7 +38,7 @@ export type ReceivingTx = ReceiveTx & KeepAgainTx;
 /** How HL7 messages are taken: as they come, several in one transaction where they come faster than that, or again. */
 export function createReceiving<Tx extends ReceivingTx>(parts: ReceivingParts<Tx>) {
   const { settings, ignoredTypes, transaction, link, planTexts, mostTakes, now } = parts;
-  const { onRefused, onTest, onIgnored } = parts;
+  const { onRefused, onTest, onIgnored, onWarnings } = parts;
   const reading =
     (read: (message: Hl7Message, settings: Hl7Settings, receivedAt: Date) => MessageFacts) =>
     (message: Hl7Message, receivedAt: Date): MessageFacts =>
@@ -48,7 +50,8 @@ export function createReceiving<Tx extends ReceivingTx>(parts: ReceivingParts<Tx
     ignored: reading(readIgnored),
   };
   const deps: ReceiveDeps<Tx> = {
-    ...{ transaction, read, ignoredTypes, newControlId, now, onRefused, onTest, onIgnored },
+    ...{ transaction, read, ignoredTypes, newControlId, now, onRefused, onTest, onIgnored, onWarnings },
+    understand: (message, facts) => readingOf(message, facts, settings),
     keep: (tx, kept, known, messages, at) => keepMessages({ link, planTexts }, tx, kept, known, messages, at),
     contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
   };

@@ -10,7 +10,7 @@ WITH old AS MATERIALIZED (
   WHERE answer = 'AA' AND forgotten_at IS NULL AND received_at < :before AND coalesce(replayed_at, received_at) < :before
   ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED
 ), emptied AS (
-  UPDATE hl7_messages m SET raw = '', forgotten_at = :now FROM old WHERE m.id = old.id RETURNING 1
+  UPDATE hl7_messages m SET raw = '', reading = NULL, forgotten_at = :now FROM old WHERE m.id = old.id RETURNING 1
 )
 SELECT count(*) AS count FROM emptied`;
 

@@ -61,6 +61,12 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     labelNames: ['type'],
     registers,
   });
+  const hl7Warnings = new Counter({
+    name: 'axis_hl7_warnings_total',
+    help: 'What was odd in HL7 messages that were taken, by code (axis hl7 show)',
+    labelNames: ['code'],
+    registers,
+  });
   const hl7Duration = new Histogram({
     name: 'axis_hl7_message_duration_seconds',
     help: 'Time from an HL7 message to its answer, by type',
@@ -137,6 +143,11 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     /** `type`: one of the setting's, so that there are not many. */
     hl7Ignored: (type: string): void => {
       hl7Ignored.labels(type).inc();
+    },
+
+    /** `codes`: of the fixed list of warnings. */
+    hl7Warnings: (codes: readonly string[]): void => {
+      for (const code of codes) hl7Warnings.labels(code).inc();
     },
 
     hl7Test: (): void => {

@@ -8,6 +8,7 @@ import type { Envelope, KeptOutcome, Outcome } from '../rules/kept-message.ts';
 import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
 import type { MessageFacts } from '../rules/facts.ts';
 import type { KeptMessage, KnownFacts } from '../rules/fold.ts';
+import { besideKnown, type Reading } from '../rules/reading.ts';
 
 export interface InboundMessage {
   readonly raw: Buffer;
@@ -41,6 +42,8 @@ export interface ReceiveDeps<Tx extends ReceiveTx> {
   readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
   /** By MSH-9. */
   readonly read: { readonly order: Read; readonly report: Read; readonly patient: Read; readonly ignored: Read };
+  /** What was understood of a message that says these facts. */
+  readonly understand: (message: Hl7Message, facts: MessageFacts) => Reading;
   /** Which are acknowledged and counted, and nothing more. */
   readonly ignoredTypes: IgnoredTypes;
   /** Keeps these frames, writes what those messages among them said, and all that follows of it. */
@@ -58,6 +61,8 @@ export interface ReceiveDeps<Tx extends ReceiveTx> {
   readonly onRefused: (refused: { controlId: string; messageType: string; answer: 'AE' | 'AR'; code: string }) => void;
   /** Told of each test message that was kept: a RIS that goes on sending such has a wrong setting. */
   readonly onTest: (test: { controlId: string; messageType: string }) => void;
+  /** Told of what was odd in each message that was kept: codes only. */
+  readonly onWarnings: (codes: readonly string[]) => void;
   /** Told of each message of an ignored type that was kept. */
   readonly onIgnored: (ignored: { controlId: string; messageType: string }) => void;
 }
@@ -80,6 +85,7 @@ interface Judged {
   readonly rejection: Hl7Rejection | null;
   /** What it says; `null` of one that has no effect: refused, or a test. */
   readonly facts: MessageFacts | null;
+  readonly reading: Reading | null;
   /** Whether its type is one that nobody asked for. */
   readonly ignored: boolean;
   /** What nobody foresaw of it, which is no word on any other. */
@@ -91,13 +97,15 @@ function judge<Tx extends ReceiveTx>(deps: ReceiveDeps<Tx>, inbound: InboundMess
   const msh = message && segment(message, 'MSH');
   const controlId = kept(wholeComponent(msh, 10));
   const messageType = kept([wholeComponent(msh, 9), wholeComponent(msh, 9, 2)].filter((part) => part !== '').join('^'));
-  const said = (): Pick<Judged, 'facts' | 'ignored'> => {
+  const said = (): Pick<Judged, 'facts' | 'reading' | 'ignored'> => {
     if (message === undefined || inbound.problem !== null) {
       throw new Hl7Rejection(100, inbound.problem ?? 'the message could not be read');
     }
     const kind = route(message, deps.ignoredTypes);
-    if (isTestMessage(message)) return { facts: null, ignored: false };
-    return { facts: deps.read[kind](message, now), ignored: kind === 'ignored' };
+    const facts = deps.read[kind](message, now);
+    const reading = deps.understand(message, facts);
+    if (isTestMessage(message)) return { facts: null, reading, ignored: false };
+    return { facts, reading, ignored: kind === 'ignored' };
   };
   const judged = {
     envelope: {
@@ -119,7 +127,7 @@ function judge<Tx extends ReceiveTx>(deps: ReceiveDeps<Tx>, inbound: InboundMess
   try {
     return { ...judged, ...said(), rejection: null, failure: null };
   } catch (error) {
-    const nothing = { ...judged, facts: null, ignored: false };
+    const nothing = { ...judged, facts: null, reading: null, ignored: false };
     return error instanceof Hl7Rejection
       ? { ...nothing, rejection: error, failure: null }
       : { ...nothing, rejection: null, failure: asFailure(error) };
@@ -161,7 +169,10 @@ async function take<Tx extends ReceiveTx>(
     });
     const kept = taken.flatMap(({ one, id, outcome }) => (id === null ? [] : [{ id, one, outcome }]));
     if (kept.length > 0) {
-      const outcomes = kept.map(({ id, one: { envelope }, outcome }) => ({ id, envelope, outcome }));
+      const outcomes = kept.map(({ id, one: { envelope, facts, reading }, outcome }) => ({
+        ...{ id, envelope, outcome },
+        reading: reading && facts ? besideKnown(reading, facts, known) : reading,
+      }));
       const messages = kept.flatMap(({ id, one: { facts } }) => (facts === null ? [] : [{ id, facts }]));
       await deps.keep(tx, outcomes, known, messages, now);
     }
@@ -170,10 +181,11 @@ async function take<Tx extends ReceiveTx>(
       answers: new Map(taken.map(({ one, outcome }) => [one, outcome.acknowledgment])),
     };
   });
-  for (const { logged, rejection, ignored, facts } of fresh) {
+  for (const { logged, rejection, ignored, facts, reading } of fresh) {
     if (rejection !== null) deps.onRefused({ ...logged, answer: 'AR', code: String(rejection.errorCode) });
     else if (ignored) deps.onIgnored(logged);
     else if (facts === null) deps.onTest(logged);
+    if (reading !== null) deps.onWarnings(reading.warnings.map(({ code }) => code));
   }
   return new Map(all.map((one) => [one, answers.get(byFrame.get(frameOf(one)) ?? one) ?? '']));
 }

@@ -13,13 +13,13 @@ import { ID_ROW, query } from '../../platform/postgres/query.ts';
 export const SAVE_FACTS = `
 WITH kept AS (
   INSERT INTO hl7_messages (id, received_at, remote_address, sending_application, sending_facility, message_type,
-                            control_id, content_hash, raw, answer, reason, ignored, acknowledgment)
+                            control_id, content_hash, raw, answer, reason, ignored, acknowledgment, reading)
   OVERRIDING SYSTEM VALUE
   SELECT id, :now, remote_address, application, facility, message_type, control_id, hash,
-         substring(CAST(:frames AS bytea) FROM first FOR bytes), answer, reason, ignored, acknowledgment
+         substring(CAST(:frames AS bytea) FROM first FOR bytes), answer, reason, ignored, acknowledgment, nullif(reading, 'null')
   FROM jsonb_to_recordset(CAST(:messages AS jsonb))
     AS r(id bigint, remote_address text, application text, facility text, message_type text, control_id text, hash text,
-         first integer, bytes integer, answer text, reason text, ignored boolean, acknowledgment text)
+         first integer, bytes integer, answer text, reason text, ignored boolean, acknowledgment text, reading jsonb)
   ON CONFLICT (sending_application, sending_facility, control_id, content_hash) DO NOTHING
   RETURNING id
 ), patients_saved AS (
@@ -62,11 +62,11 @@ SELECT id FROM kept`;
 
 function messageRows(messages: readonly KeptOutcome[]) {
   let first = 1;
-  return messages.map(({ id, envelope, outcome }) => {
+  return messages.map(({ id, envelope, outcome, reading }) => {
     const { messageType, remoteAddress, raw } = envelope;
     const row = {
       ...{ id, ...senderOf(envelope), message_type: text(messageType), remote_address: remoteAddress },
-      ...{ first, bytes: raw.length, ...outcome, acknowledgment: text(outcome.acknowledgment) },
+      ...{ first, bytes: raw.length, ...outcome, acknowledgment: text(outcome.acknowledgment), reading },
     };
     first += raw.length;
     return row;

@@ -1,3 +1,5 @@
+import type { Reading } from './reading.ts';
+
 /** What is kept of a message beside its answer. */
 export interface Envelope {
   readonly sendingApplication: string;
@@ -23,4 +25,6 @@ export interface KeptOutcome {
   readonly id: string;
   readonly envelope: Envelope;
   readonly outcome: Outcome;
+  /** `null` of a message that was not read. */
+  readonly reading: Reading | null;
 }

@@ -7,14 +7,34 @@ import { readMovementMerges, readPatientMessage } from './patient-update.ts';
 import { readReportMessage } from './report.ts';
 import type { Warning } from './warning.ts';
 
-/** The warnings of a message, one on its MSH-7 among them: then it counts as said when it came. */
-function withTime(message: Hl7Message, settings: Hl7Settings, warnings: readonly Warning[]): readonly Warning[] {
+const AHEAD_MS = 5 * 60_000;
+const BEHIND_MS = 3_600_000;
+
+/** What is odd in MSH-7: no time, or one that this sender's clock, zone or queue makes differ from ours. */
+function timeWarning(written: string, receivedAt: Date, timeZone: string): Warning | null {
+  if (written === '') return null;
+  const at = parseHl7Time(written, timeZone)?.instant;
+  if (at === undefined) {
+    const detail = 'is no time; the message counts as said when it came';
+    return { code: 'time-unreadable', field: 'MSH-7', detail };
+  }
+  const behindMs = receivedAt.getTime() - at.getTime();
+  if (behindMs <= BEHIND_MS && behindMs >= -AHEAD_MS) return null;
+  const hours = (Math.abs(behindMs) / 3_600_000).toFixed(1);
+  const detail = behindMs > 0 ? `is ${hours} h behind: late, or another time zone` : `is ${hours} h ahead`;
+  return { code: 'sender-clock', field: 'MSH-7', detail };
+}
+
+/** The warnings of a message, one on its MSH-7 among them. */
+function withTime(
+  message: Hl7Message,
+  settings: Hl7Settings,
+  receivedAt: Date,
+  warnings: readonly Warning[],
+): readonly Warning[] {
   const written = component(segment(message, 'MSH'), 7).trim();
-  if (written === '' || parseHl7Time(written, settings.timeZone) !== null) return warnings;
-  return [
-    { code: 'time-unreadable', field: 'MSH-7', detail: 'is no time; the message counts as said when it came' },
-    ...warnings,
-  ];
+  const odd = timeWarning(written, receivedAt, settings.timeZone);
+  return odd === null ? warnings : [odd, ...warnings];
 }
 
 /**
@@ -30,7 +50,7 @@ export function readOrder(message: Hl7Message, settings: Hl7Settings, receivedAt
     merges: [],
     orders: orders.map((order, index) => ({ patient: 0, ...order, elsewhere: elsewhere[index] ?? [] })),
     reports: [],
-    warnings: withTime(message, settings, warnings),
+    warnings: withTime(message, settings, receivedAt, warnings),
   };
 }
 
@@ -48,7 +68,7 @@ export function readReport(message: Hl7Message, settings: Hl7Settings, receivedA
     merges: [],
     orders: [],
     reports: reports.map((report) => ({ patient: 0, report })),
-    warnings: withTime(message, settings, warnings),
+    warnings: withTime(message, settings, receivedAt, warnings),
   };
 }
 
@@ -66,7 +86,7 @@ export function readPatientUpdate(message: Hl7Message, settings: Hl7Settings, re
     merges: merges.map((_, index) => ({ prior: index * 2 + 1, survivor: index * 2 })),
     orders: [],
     reports: [],
-    warnings: withTime(message, settings, update.warnings),
+    warnings: withTime(message, settings, receivedAt, update.warnings),
   };
 }
 

@@ -9,6 +9,8 @@
  * - `phone-not-used`: a note says that a number is somebody else's or is not to be used;
  * - `result-status-unknown`: OBX-11 is of no table, and OBR-25 was believed;
  * - `rows-shared`: the rows of another OBR are this one's too;
+ * - `older-than-stands`: a later message of the same study came before, and what it says stands;
+ * - `sender-clock`: MSH-7 is ahead of our clock, or an hour or more behind it;
  * - `report-without-words`: a final report has neither words nor attachments.
  */
 export type WarningCode =
@@ -22,6 +24,8 @@ export type WarningCode =
   | 'phone-not-used'
   | 'result-status-unknown'
   | 'rows-shared'
+  | 'older-than-stands'
+  | 'sender-clock'
   | 'report-without-words';
 
 /** One thing to tell an operator. `field` and `detail` name fields, kinds and rules, never what a field holds. */

@@ -51,6 +51,8 @@ async function receive(
       onTest: (what) => {
         tests.push(what);
       },
+      understand: () => ({ patient: [], studies: [], warnings: [] }),
+      onWarnings: () => undefined,
       onIgnored: (what) => {
         ignored.push(what);
       },
@@ -243,6 +245,8 @@ describe('receiving several messages together', () => {
         now: () => new Date('2026-04-01T00:00:00Z'),
         onRefused: ({ controlId, answer, code }) => void refused.push(`${answer} ${controlId} ${code}`),
         onTest: () => undefined,
+        understand: () => ({ patient: [], studies: [], warnings: [] }),
+        onWarnings: () => undefined,
         onIgnored: () => undefined,
         ignoredTypes: new Set(),
       },
