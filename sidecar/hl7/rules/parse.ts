@@ -1,4 +1,5 @@
 import { decodeBytes } from './charset.ts';
+import { undoubleEscapes } from './doubled-escapes.ts';
 import type { Hl7Field, Hl7Message, Hl7Segment } from './message.ts';
 import { Hl7Rejection } from './rejection.ts';
 
@@ -162,7 +163,7 @@ function countParts(text: string, separators: readonly string[]): number {
  * that it goes on (chapter 2.10.2): half a report must not pass for one.
  */
 export function parseHl7(text: string): Hl7Message {
-  const lines = segmentLines(withoutNuls(text));
+  const lines = segmentLines(undoubleEscapes(withoutNuls(text)));
   const header = lines[0]?.replace(/^\uFEFF/, '').trimStart() ?? '';
   const field = header.charAt(3);
   if (!header.startsWith('MSH') || field === '' || /[A-Za-z0-9\s]/.test(field)) {
