@@ -8,7 +8,7 @@ export interface RealDicom {
 }
 
 /** Skips the suite, saying so, where the real test data is not beside the project. */
-export function needsRealData(context: Mocha.Context, kind: 'dicom' | 'hl7'): void {
+export function needsRealData(context: Mocha.Context, kind: 'dicom' | 'hl7' | 'cases'): void {
   if (existsSync(new URL(`${kind}/`, SHARED))) return;
   process.stdout.write(`      skipped: ../shared/${kind} with the real test data is not there\n`);
   context.skip();
@@ -26,4 +26,9 @@ export function realDicomFiles(): RealDicom[] {
 /** One message of ../shared/hl7/dcm4che. */
 export function realHl7(name: string): Buffer {
   return readFileSync(new URL(`hl7/dcm4che/${name}`, SHARED));
+}
+
+/** One message of ../shared/cases, such as `messages/H06-pdf-in-two-obx.hl7`. */
+export function realCase(name: string): Buffer {
+  return readFileSync(new URL(`cases/${name}`, SHARED));
 }
