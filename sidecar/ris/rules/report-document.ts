@@ -66,14 +66,18 @@ function rtfWords(source: string, bytes: boolean): DocumentWords {
 /** RTF that stands in a message as text. */
 export function rtfPart(text: string): Part {
   const source = undoubled(text);
-  const attachment = { contentType: 'application/rtf', base64: encode(asRtfFile(source.trim())) };
+  const attachment = {
+    contentType: 'application/rtf',
+    base64: encode(asRtfFile(source.slice(source.indexOf('{\\rtf')).trim())),
+  };
   return asPart('rtf', rtfWords(source, false), [attachment]);
 }
 
 function rtfFilePart(bytes: Uint8Array, base64: string): Part {
   const text = decodeText(bytes);
   // UTF-8 has its letters already; other bytes are those of the document's own code page.
-  const isText = Buffer.from(text, 'utf8').equals(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  const written = Buffer.from(text, 'utf8');
+  const isText = [0, 3].some((mark) => written.equals(bytes.subarray(mark)));
   const source = isText || text.includes('\0') ? text : Buffer.from(bytes).toString('latin1');
   const words = rtfWords(undoubled(source), source !== text);
   return asPart('rtf', words, [{ contentType: 'application/rtf', base64 }]);
@@ -108,7 +112,7 @@ function filesOfCda(html: string): Attachment[] {
  */
 export function textPart(lines: readonly string[], rowEnds: readonly number[] = []): Part {
   const text = lines.join('\n');
-  if (beginsAsRtf(text)) return rtfPart(text);
+  if (beginsAsRtf(text) || text.includes('{\\rtf1')) return rtfPart(text);
   if (looksLikeHtml(text) || isEscapedHtml(text)) {
     return htmlPart(rowEnds.length > 1 ? joinedRows(lines, rowEnds) : text, 'text/html', encode(text));
   }
@@ -174,5 +178,8 @@ export function documentPart(base64: string, saidType: string, isWordless = fals
     saidType === PLAIN ? isMostlyWords(text) : !WORDLESS_TYPE.test(saidType) && !isWordless && isReadable(bytes);
   if (isWords) return textPart(text.split(/\r\n|\n|\r(?!\n)/));
   const contentType = saidType === PLAIN ? 'application/octet-stream' : saidType;
-  return asPart('plain', none, [{ contentType, base64 }]);
+  // What is called a program's file and is plain sentences all the same is better read than lost.
+  const isLastResort = isWordless && /\S\s+\S/.test(text.slice(0, 4096)) && isReadable(bytes, true);
+  const words = isLastResort ? { text: tidyLines(text), bold: [] } : none;
+  return { ...asPart('plain', words, [{ contentType, base64 }]), isLastResort };
 }

@@ -135,7 +135,8 @@ function filePart(file: EnclosedFile, problem: (code: 102 | 103, reason: string)
   if ('base64' in data) return documentPart(data.base64, file.contentType, file.isWordless);
   const { text } = data;
   const isWordsOnly = file.contentType === PLAIN || file.contentType === UNKNOWN_TYPE;
-  if ((isWordsOnly && !file.isWordless) || beginsAsRtf(text)) return textPart(text.split('\n'));
+  const isPdf = /^\s*%PDF-/.test(text);
+  if (!isPdf && ((isWordsOnly && !file.isWordless) || beginsAsRtf(text))) return textPart(text.split('\n'));
   return documentPart(Buffer.from(text, 'utf8').toString('base64'), file.contentType, file.isWordless);
 }
 

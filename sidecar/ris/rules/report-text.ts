@@ -34,7 +34,9 @@ function tellsState(obx: Hl7Segment): boolean {
   const names = [component(obx, 3), component(obx, 3, 2)].map((one) => one.trim().toUpperCase());
   const isAlone = obx.fields[5]?.length === 1 && obx.fields[5][0]?.length === 1;
   if (names.some((name) => STATE.test(name)) && /^[A-Z_]*$/.test(value)) return true;
-  return isAlone && (STATE.test(value) || (names.includes('STATUS') && /^[A-Z]+(?:[_ ][A-Z]+)*$/.test(value)));
+  const isStatus = names.includes('STATUS');
+  if (STATE.test(value)) return isAlone || isStatus;
+  return isAlone && isStatus && /^[A-Z]+(?:[_ ][A-Z]+)*$/.test(value);
 }
 
 // Table 0085: deleted, posted as wrong (to another patient, say), cannot be obtained.

@@ -22,6 +22,7 @@ describe('a PDF in a report', () => {
     ['no type', '', data],
     ['a coded value', 'CE', `R^${data}^L`],
     ['a repetition behind a text', 'TX', `See the file.~${data}`],
+    ['a TX, not encoded', 'TX', escaped(pdf())],
   ] as const) {
     it(`is kept, and is no text, in ${where}`, () => {
       const report = readRows(obx(type, value));
@@ -176,12 +177,16 @@ describe('RTF in a report', () => {
     expect(bytesOf(report)).to.equal('{\\rtf1 caf{\\uc1\\u233?} {\\uc1\\u8805?} 5}');
     const utf8 = readRows(obx('ED', `^^RTF^Base64^${base64('{\\rtf1 café}')}`));
     const latin1 = readRows(obx('ED', `^^RTF^Base64^${Buffer.from('{\\rtf1 café}', 'latin1').toString('base64')}`));
-    expect([utf8.body, latin1.body]).to.deep.equal(['café', 'café']);
+    const marked = readRows(obx('ED', `^^RTF^Base64^${base64('\ufeff{\\rtf1 café}')}`));
+    expect([utf8.body, latin1.body, marked.body]).to.deep.equal(['café', 'café', 'café']);
   });
 
   it('is words with the text before and behind it', () => {
     const report = readRows(obx('FT', escaped(`{\\rtf1 one\\par}two{\\rtf1 three}`)));
     expect(wordsIn(report.body)).to.deep.equal(['one', 'two', 'three']);
+    const behind = readRows(obx('FT', escaped('Report: {\\rtf1 one\\par}')));
+    expect(behind.body).to.equal('Report:\none');
+    expect(bytesOf(behind)).to.equal('{\\rtf1 one\\par}');
   });
 });
 
@@ -271,6 +276,13 @@ describe('plain words in a report', () => {
     }
   });
 
+  it('are the report where they are called a program’s file, if there are no others', () => {
+    const file = obx('ED', `^application^msword^Base64^${base64('Lungs clear.')}`);
+    expect(readRows(file)).to.deep.include({ body: 'Lungs clear.' });
+    expect(readRows(file, obx('TX', 'Text.')).body).to.equal('Text.');
+    expect(types(readRows(file))).to.deep.equal(['application/octet-stream']);
+  });
+
   it('are two texts where each ED is whole', () => {
     const row = (text: string) => obx('ED', `^TEXT^PLAIN^Base64^${base64(text)}`, { 4: '1' });
     expect(readRows(row('Lungs are clear.'), row('Heart normal.')).body).to.equal('Lungs are clear.\nHeart normal.');
@@ -297,6 +309,7 @@ describe('rows that say how far a report is', () => {
       obx('TX', 'COMPLETE', { 3: '^Status' }),
       obx('ST', '', { 3: 'REPORT_COMPLETE' }),
       obx('ST', 'report_complete', { 3: 'status' }),
+      obx('CE', 'REPORT_COMPLETE^Report complete', { 3: 'STATUS' }),
     ]) {
       expect(readRows(row, obx('TX', 'Clear.')).body, row).to.equal('Clear.');
       expect(readRows(obx('TX', 'Clear.'), row).body, row).to.equal('Clear.');

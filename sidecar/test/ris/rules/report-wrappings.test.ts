@@ -126,7 +126,7 @@ describe('whatever text a report has', () => {
   });
 });
 
-describe('a report of sixteen megabytes', () => {
+describe('a very large report', () => {
   const SIZE = 2_000_000;
   const fill = (one: string): string => one.repeat(Math.ceil(SIZE / one.length));
   for (const [what, rows] of [
