@@ -54,6 +54,7 @@ const wing = (name, index) => [
 export default tseslint.config(
   { ignores: ['node_modules/', 'coverage/'] },
   js.configs.recommended,
+  { files: ['*.cjs'], languageOptions: { sourceType: 'commonjs', globals: { __dirname: 'readonly' } } },
   {
     files: ['sidecar/**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],

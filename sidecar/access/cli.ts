@@ -1,37 +1,13 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { Option, type Command } from 'commander';
+import { checked, type CommandLine } from '../platform/command-line.ts';
 import { newApiKey } from './io/api-keys.ts';
 import type { ListedKey } from './io/key-rows.ts';
 import { API_KEY_NAME, API_KEY_SCOPES, type ApiKeyKind, type ApiKeyScope } from './rules/api-key.ts';
 import { Failure } from '../platform/rules/failure.ts';
 import { table } from '../platform/rules/table.ts';
 import type { Viewer } from '../audit/rules/who.ts';
-
-export const KEYS_USAGE = `  api-key NAME                 make a key for the settings: prints it, once, and the entry for API_KEYS or
-                               OPERATOR_API_KEYS
-  api-key add NAME --for upload|operator
-                               make a key and let it in: prints it, once
-  certificate add NAME FILE.pem --for upload|operator
-                               let a client certificate in, instead of a key
-  api-key list                 those keys and certificates: name, what for, made, used, withdrawn
-  api-key withdraw NAME        let one of them in no more, within seconds
-`;
-
-/** What the command line was not understood to say. */
-export class UsageError extends Error {}
-
-export type KeysLine =
-  | { readonly act: 'entry'; readonly name: string }
-  | {
-      readonly act: 'add';
-      readonly kind: ApiKeyKind;
-      readonly name: string;
-      readonly scope: ApiKeyScope;
-      readonly file: string;
-    }
-  | { readonly act: 'list'; readonly json: boolean }
-  | { readonly act: 'withdraw'; readonly name: string };
 
 export interface KeysDeps {
   readonly add: (
@@ -46,44 +22,8 @@ export interface KeysDeps {
   readonly by: Viewer;
 }
 
-const named = (name: string | undefined): string => {
-  if (name !== undefined && API_KEY_NAME.test(name)) return name;
-  throw new UsageError('a key is named by 1 to 64 of A-Z, a-z, 0-9, ., _ and -');
-};
-
-/** Reads `api-key …` and `certificate …`; `null` for another command. @throws UsageError */
-export function readKeysLine(args: readonly string[]): KeysLine | null {
-  const [command] = args;
-  if (command !== 'api-key' && command !== 'certificate') return null;
-  const { values, positionals } = (() => {
-    try {
-      const options = { for: { type: 'string' }, json: { type: 'boolean', default: false } } as const;
-      return parseArgs({ args: args.slice(1), allowPositionals: true, options });
-    } catch (error) {
-      throw new UsageError(error instanceof Error ? error.message : String(error));
-    }
-  })();
-  const [act, name, file, ...rest] = positionals;
-  const most = act === 'list' ? 1 : act === 'add' && command === 'certificate' ? 3 : 2;
-  if (positionals.length > most || rest.length > 0) throw new UsageError(`${command} ${act ?? ''} takes less`);
-  switch (act) {
-    case 'add': {
-      const scope = API_KEY_SCOPES.find((one) => one === values.for);
-      if (scope === undefined) throw new UsageError(`${command} add needs --for ${API_KEY_SCOPES.join(' or --for ')}`);
-      if (command === 'certificate' && file === undefined)
-        throw new UsageError('certificate add needs NAME and FILE.pem');
-      return { act, kind: command === 'api-key' ? 'key' : 'certificate', name: named(name), scope, file: file ?? '' };
-    }
-    case 'list':
-      return { act, json: values.json };
-    case 'withdraw':
-      return { act, name: named(name) };
-    case undefined:
-    default:
-      if (command === 'certificate' || name !== undefined) throw new UsageError(`${command} add, list or withdraw`);
-      return { act: 'entry', name: named(act) };
-  }
-}
+/** Opens what keys are kept in, and closes it when the work is done. */
+export type WithKeys = (work: (deps: KeysDeps) => Promise<void>) => Promise<void>;
 
 /** A key for the settings, and its entry there. Needs no database. */
 export function keyEntry(name: string): string {
@@ -101,38 +41,99 @@ function fingerprintOf(file: string): string {
 
 const minute = (date: Date | null): string | null => date && date.toISOString().slice(0, 16).replace('T', ' ');
 
-/** Does what the line says and gives what to print. @throws Failure where it cannot be done. */
-export async function runKeysLine(deps: KeysDeps, line: Exclude<KeysLine, { act: 'entry' }>): Promise<string> {
-  const { now, by } = deps;
-  switch (line.act) {
-    case 'add': {
-      const { kind, name, scope } = line;
-      if (kind === 'certificate') {
-        await deps.add({ kind, name, scope, sha256: fingerprintOf(line.file) }, by, now());
-        return `${name} may come with that certificate (${scope})\n`;
-      }
-      const { key, entry } = newApiKey(name, randomBytes(32));
-      await deps.add({ kind, name, scope, sha256: entry.slice(name.length + 1) }, by, now());
-      return `key, for its owner only, shown this once: ${key}\n`;
-    }
-    case 'withdraw':
-      await deps.withdraw(line.name, by, now());
-      return `${line.name} is withdrawn\n`;
-    case 'list': {
-      const keys = await deps.list();
-      if (line.json) return `${JSON.stringify(keys, null, 2)}\n`;
-      if (keys.length === 0) return 'there are none but those of the settings\n';
-      return table(
-        ['name', 'what', 'for', 'made (UTC)', 'used', 'withdrawn'],
-        keys.map((key) => [
-          key.name,
-          key.kind,
-          key.scope,
-          minute(key.createdAt),
-          minute(key.lastUsedAt),
-          minute(key.withdrawnAt),
-        ]),
-      );
-    }
-  }
+async function add(
+  deps: KeysDeps,
+  key: { readonly kind: ApiKeyKind; readonly name: string; readonly scope: ApiKeyScope; readonly sha256: string },
+): Promise<void> {
+  await deps.add(key, deps.by, deps.now());
+}
+
+function keysText(keys: readonly ListedKey[]): string {
+  if (keys.length === 0) return 'there are none but those of the settings\n';
+  return table(
+    ['name', 'what', 'for', 'made (UTC)', 'used', 'withdrawn'],
+    keys.map((key) => [
+      key.name,
+      key.kind,
+      key.scope,
+      minute(key.createdAt),
+      minute(key.lastUsedAt),
+      minute(key.withdrawnAt),
+    ]),
+  );
+}
+
+const NAME = checked(API_KEY_NAME, '1 to 64 of A-Z, a-z, 0-9, ., _ and -');
+const addFor = (command: Command): Command =>
+  command.addOption(new Option('--for <WHAT>', 'what it is for').choices([...API_KEY_SCOPES]).makeOptionMandatory());
+const scopeOf = ({ for: wanted }: { for: string }): ApiKeyScope =>
+  API_KEY_SCOPES.find((one) => one === wanted) ?? 'upload';
+
+function listAndWithdraw(group: Command, { terminal, action }: CommandLine, withKeys: WithKeys): void {
+  group
+    .command('list')
+    .description('those keys and certificates: name, what for, made, used, withdrawn')
+    .option('--json', 'print JSON')
+    .action(
+      action(async ({ json }: { json?: true }) => {
+        await withKeys(async ({ list }) => {
+          const all = await list();
+          terminal.out(json === true ? `${JSON.stringify(all, null, 2)}\n` : keysText(all));
+        });
+        return 0;
+      }),
+    );
+  group
+    .command('withdraw')
+    .description('let one of them in no more, within seconds')
+    .argument('<NAME>', 'whose it is', NAME)
+    .action(
+      action(async (name: string) => {
+        await withKeys(({ withdraw, by, now }) => withdraw(name, by, now()));
+        terminal.out(`${name} is withdrawn\n`);
+        return 0;
+      }),
+    );
+}
+
+/** `api-key` and `certificate`. */
+export function accessCommands(line: CommandLine, withKeys: WithKeys): void {
+  const { program, terminal, action } = line;
+  const keys = program
+    .command('api-key')
+    .description('make a key for the settings: prints it, once, and the entry for API_KEYS or OPERATOR_API_KEYS')
+    .argument('<NAME>', 'whose it is', NAME)
+    .action(
+      action((name: string) => {
+        terminal.out(keyEntry(name));
+        return Promise.resolve(0);
+      }),
+    );
+  addFor(keys.command('add'))
+    .description('make a key and let it in: prints it, once')
+    .argument('<NAME>', 'whose it is', NAME)
+    .action(
+      action(async (name: string, options: { for: string }) => {
+        const { key, entry } = newApiKey(name, randomBytes(32));
+        const sha256 = entry.slice(name.length + 1);
+        await withKeys((deps) => add(deps, { kind: 'key', name, scope: scopeOf(options), sha256 }));
+        terminal.out(`key, for its owner only, shown this once: ${key}\n`);
+        return 0;
+      }),
+    );
+  listAndWithdraw(keys, line, withKeys);
+  const certificates = program.command('certificate').description('client certificates, instead of keys');
+  addFor(certificates.command('add'))
+    .description('let a client certificate in, instead of a key')
+    .argument('<NAME>', 'whose it is', NAME)
+    .argument('<FILE.pem>', 'the certificate')
+    .action(
+      action(async (name: string, file: string, options: { for: string }) => {
+        const [sha256, scope] = [fingerprintOf(file), scopeOf(options)];
+        await withKeys((deps) => add(deps, { kind: 'certificate', name, scope, sha256 }));
+        terminal.out(`${name} may come with that certificate (${scope})\n`);
+        return 0;
+      }),
+    );
+  listAndWithdraw(certificates, line, withKeys);
 }

@@ -5,7 +5,7 @@ import { RETENTION_SETTINGS } from '../backup/settings.ts';
 import { HL7_SETTINGS } from '../hl7/settings.ts';
 import { IMAGES_SETTINGS } from '../images/settings.ts';
 import { MONITORING_SETTINGS } from '../monitoring/settings.ts';
-import { ConfigError, count, PLATFORM_SETTINGS, withSecretFiles } from '../platform/settings.ts';
+import { ConfigError, count, PLATFORM_SETTINGS, readSettings } from '../platform/settings.ts';
 import { RIS_SETTINGS } from '../ris/settings.ts';
 import { TEXTS_SETTINGS } from '../texts/settings.ts';
 
@@ -21,6 +21,20 @@ const SETTINGS = z.object({
   ...MONITORING_SETTINGS.shape,
   JOB_CONCURRENCY: count(1, 64).default(8),
   SHUTDOWN_TIMEOUT_MS: count(100, 300_000).default(8000),
+});
+
+/** What acts and reading need: no server except the database's. */
+const OPERATIONS_SETTINGS = z.object({
+  ...PLATFORM_SETTINGS.shape,
+  ...RIS_SETTINGS.shape,
+  HL7_ACCESSION_FIELDS: HL7_SETTINGS.shape.HL7_ACCESSION_FIELDS,
+  HL7_MODALITY_FIELDS: HL7_SETTINGS.shape.HL7_MODALITY_FIELDS,
+  HL7_PATIENT_ID_FIELDS: HL7_SETTINGS.shape.HL7_PATIENT_ID_FIELDS,
+  HL7_PATIENT_ID_TYPES: HL7_SETTINGS.shape.HL7_PATIENT_ID_TYPES,
+  HL7_SENDERS: HL7_SETTINGS.shape.HL7_SENDERS,
+  PORTAL_URL: TEXTS_SETTINGS.shape.PORTAL_URL.optional(),
+  SMS_TEMPLATE: TEXTS_SETTINGS.shape.SMS_TEMPLATE,
+  REMOVE_BLOBS_OF_DELETED: IMAGES_SETTINGS.shape.REMOVE_BLOBS_OF_DELETED,
 });
 
 /** The name of every setting. */
@@ -75,35 +89,36 @@ const TLS_FILES = z
   });
 
 export type Config = z.output<typeof SETTINGS>;
+export type OperationsConfig = z.output<typeof OPERATIONS_SETTINGS>;
+
+/** What of the settings acts need. @throws ConfigError with every problem at once. */
+export function loadOperationsConfig(environment: NodeJS.ProcessEnv): OperationsConfig {
+  const { data, problems } = readSettings(OPERATIONS_SETTINGS, environment);
+  if (data === undefined || problems.length > 0) throw new ConfigError(problems);
+  return data;
+}
 
 /**
- * The settings of `environment`, typed. An empty variable counts as not set; any setting may come from the file that
- * `NAME_FILE` names (Docker secrets).
+ * The settings of `environment`, typed.
  * @throws ConfigError with every problem at once.
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
-  const problems: string[] = [];
-  const settings = withSecretFiles(environment, problems, SETTING_NAMES);
-  const result = SETTINGS.safeParse(settings);
-  for (const { path, message } of result.error?.issues ?? []) {
-    const name = path.join('.');
-    problems.push(`${name}: ${settings[name] === undefined ? 'is not set' : message}`);
-  }
-  const together = [TWILIO_PAIRS, TLS_FILES].flatMap((pairs) => pairs.safeParse(settings).error?.issues ?? []);
+  const { data, problems, given } = readSettings(SETTINGS, environment);
+  const together = [TWILIO_PAIRS, TLS_FILES].flatMap((pairs) => pairs.safeParse(given).error?.issues ?? []);
   for (const { path, message } of together) {
     problems.push(`${path.join('.')}: ${message}`);
   }
-  const { AUDIT_SYSLOG, AUDIT_SYSLOG_CA, AUDIT_SYSLOG_CERTIFICATE, AUDIT_SYSLOG_KEY } = result.data ?? {};
+  const { AUDIT_SYSLOG, AUDIT_SYSLOG_CA, AUDIT_SYSLOG_CERTIFICATE, AUDIT_SYSLOG_KEY } = data ?? {};
   if ((AUDIT_SYSLOG_CERTIFICATE === undefined) !== (AUDIT_SYSLOG_KEY === undefined)) {
     problems.push('AUDIT_SYSLOG_CERTIFICATE: goes with AUDIT_SYSLOG_KEY');
   }
   if (AUDIT_SYSLOG?.protocol !== 'tls' && (AUDIT_SYSLOG_CA ?? AUDIT_SYSLOG_CERTIFICATE) !== undefined) {
     problems.push('AUDIT_SYSLOG: must be tls://… where there are certificates for it');
   }
-  const uploaders = new Set(result.data?.API_KEYS.map(({ sha256 }) => sha256));
-  if (result.data?.OPERATOR_API_KEYS.some(({ sha256 }) => uploaders.has(sha256)) === true) {
+  const uploaders = new Set(data?.API_KEYS.map(({ sha256 }) => sha256));
+  if (data?.OPERATOR_API_KEYS.some(({ sha256 }) => uploaders.has(sha256)) === true) {
     problems.push('OPERATOR_API_KEYS: has a key that is among API_KEYS too');
   }
-  if (!result.success || problems.length > 0) throw new ConfigError(problems);
-  return result.data;
+  if (data === undefined || problems.length > 0) throw new ConfigError(problems);
+  return data;
 }

@@ -2,22 +2,28 @@ import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { addressMatcher } from '../platform/net/addresses.ts';
 import { createAdmission } from '../access/io/admission.ts';
-import type { InboundHl7 } from '../hl7/io/listener.ts';
+import { createRateLimits } from '../access/io/rate-limits.ts';
+import type { Hl7Newcomer } from '../hl7/io/listener.ts';
 import type { Hl7Guard } from '../hl7/io/ports.ts';
 import type { HttpGuard } from '../access/io/http-guard.ts';
 import { keyStatements } from '../access/io/key-rows.ts';
 import type { TlsFiles } from '../platform/net/tls-files.ts';
 import type { Config } from './config.ts';
-import { isAllowedSender, isDoctorsTest, strangerAck } from '../hl7/rules/senders.ts';
+import { isAllowedSender, isDoctorsTest, strangerAck, tooManyTestsAck } from '../hl7/rules/senders.ts';
+import { createRateLimit } from '../platform/rules/rate-limit.ts';
 import { boundedRefusals, type OnRefusedAccess } from '../platform/rules/refused-access.ts';
 import type { Log } from '../platform/log.ts';
 
 export interface Guards {
   readonly hl7: Hl7Guard;
   readonly http: HttpGuard;
-  /** Answers strangers' messages AR, of which nothing is kept, and hands on the others. */
-  admitting(handle: (inbound: InboundHl7) => Promise<string>): (inbound: InboundHl7) => Promise<string>;
+  /** AR for strangers' messages, of which no more than the header is read and nothing kept; `null` for the others. */
+  readonly admitHl7: (newcomer: Hl7Newcomer) => string | null;
 }
+
+/** How many of the doctor's test orders are kept in an hour that no listed sender sent: whoever copies one gains no more. */
+const DOCTORS_AN_HOUR = 10;
+const HOUR_MS = 3_600_000;
 
 /** How soon a renewed certificate is seen. */
 const LOOK_MS = 10_000;
@@ -67,6 +73,7 @@ export async function createGuards(parts: {
     log.warn('keys and answers go over HTTP unencrypted: neither HTTPS_CERTIFICATE nor TRUSTED_PROXIES is set');
   }
   const isListed = addressMatcher(addresses);
+  const doctors = createRateLimit({ limit: DOCTORS_AN_HOUR, windowMs: HOUR_MS, maxKeys: 1 });
 
   return {
     hl7: {
@@ -80,16 +87,17 @@ export async function createGuards(parts: {
       trustedProxies: config.TRUSTED_PROXIES,
       maxConnections: config.HTTP_MAX_CONNECTIONS,
       admit: createAdmission({ settings, load: keys.load, markUsed: keys.markUsed, now }),
+      limits: createRateLimits(db),
       onRefused,
       log,
-      now,
     },
-    admitting: (handle) => (inbound) => {
-      const { message, raw, remoteAddress } = inbound;
-      if (senders.length === 0 || isAllowedSender(message, senders) || isDoctorsTest(message, raw))
-        return handle(inbound);
-      onRefused({ what: 'hl7', from: remoteAddress, code: 'sender' });
-      return Promise.resolve(strangerAck(message, now(), randomBytes(10).toString('hex')));
+    admitHl7: ({ header, raw, remoteAddress }) => {
+      if (senders.length === 0 || isAllowedSender(header, senders)) return null;
+      const isDoctor = isDoctorsTest(header, raw);
+      if (isDoctor && doctors.take('all', now()) === 0) return null;
+      onRefused({ what: 'hl7', from: remoteAddress, code: isDoctor ? 'too-many-tests' : 'sender' });
+      const controlId = randomBytes(10).toString('hex');
+      return isDoctor ? tooManyTestsAck(header, now(), controlId) : strangerAck(header, now(), controlId);
     },
   };
 }

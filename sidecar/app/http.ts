@@ -22,7 +22,7 @@ export interface HttpOptions {
   readonly upload: UploadOptions;
   readonly operator: OperatorOptions;
   readonly guard: HttpGuard;
-  /** Twilio's callbacks; without it they are not there. */
+  /** The text vendor's callbacks; without it they are not there. */
   readonly sms: SmsCallbackOptions | undefined;
   readonly closeTimeoutMs: number;
 }

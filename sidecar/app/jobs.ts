@@ -1,51 +1,28 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  Logger,
-  runTaskList,
-  type JobHelpers,
-  type TaskList,
-  type WorkerEvents,
-  type WorkerPool,
-} from 'graphile-worker';
+import { Logger, runTaskList, type Task, type WorkerEvents, type WorkerPool } from 'graphile-worker';
 import type { Knex } from 'knex';
-import { z } from 'zod';
-import { lookForDeleted, type RemoveDeps } from '../images/flows/remove-deleted.ts';
-import { deletedImages } from '../images/io/deleted-rows.ts';
+import type { RemoveDeps } from '../images/flows/remove-deleted.ts';
 import type { Orthanc } from '../images/io/orthanc.ts';
+import { imageJobs } from '../images/jobs.ts';
 import type { Mirroring } from '../images/mirroring.ts';
-import { labelStudy } from '../linking/flows/label.ts';
-import { loadLabelFacts } from '../linking/io/label-rows.ts';
-import { sendSms } from '../texts/flows/send.ts';
-import type { TextGateway } from '../texts/gateway.ts';
-import { smsStatements } from '../texts/io/text-rows.ts';
+import { labelJob } from '../linking/jobs.ts';
+import type { Job } from '../platform/jobs.ts';
+import { FORGET_USED_UP_JOBS } from '../platform/postgres/job-rows.ts';
+import { sendJob } from '../texts/jobs.ts';
+import type { TextGateway } from '../texts/rules/vendor.ts';
+import { sendingBy } from '../texts/sending.ts';
 import type { Config } from './config.ts';
 import type { Tx } from './transaction.ts';
 import { asFailure } from '../platform/rules/failure.ts';
 import { createJobPool } from '../platform/postgres/job-pool.ts';
 import { BLOB_FLAG } from '../platform/postgres/query.ts';
-import { FORGET_USED_UP_JOBS } from '../images/io/requeue-rows.ts';
-
-export interface JobHandlers {
-  /** `lastAttempt`: if it fails now, it is not tried again. Gives when to call again, not counting as tried, or null. */
-  readonly mirrorImage: (
-    imageId: string,
-    options: { readonly lastAttempt: boolean; readonly stop: AbortSignal },
-  ) => Promise<{ readonly again: Date } | null>;
-  /** Gives when to call again, or null. */
-  readonly sendSms: (smsId: string) => Promise<{ readonly again: Date } | null>;
-  readonly labelStudy: (dicomStudyId: string) => Promise<void>;
-  /** `look` counts from 0. Gives when to look again, or null. */
-  readonly lookForDeleted: (dicomStudyId: string, look: number) => Promise<{ readonly again: Date } | null>;
-  /** As `mirrorImage`. */
-  readonly removeBlobs: (orthancId: string) => Promise<{ readonly again: Date } | null>;
-  /** Whether jobs of the blob store, marked by {@link BLOB_FLAG}, had better not begin now. */
-  readonly blobsRest: () => boolean;
-}
 
 export interface JobOptions {
   readonly databaseUrl: string;
   readonly concurrency: number;
+  /** Whether jobs that wait for the blob store had better not begin now. */
+  readonly blobsRest: () => boolean;
   /** How long jobs in work may take when the queue is closed; then they are handed back to it. */
   readonly closeTimeoutMs: number;
   /** Vouches for the jobs that are locked under this name; none is taken before it has. */
@@ -53,60 +30,20 @@ export interface JobOptions {
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
-const MIRROR_PAYLOAD = z.array(z.object({ imageId: z.string().regex(/^\d+$/) }));
-const LABEL_PAYLOAD = z.object({ dicomStudyId: z.string() });
-const LOOK_PAYLOAD = z.object({ dicomStudyId: z.string(), look: z.number() });
-const BLOBS_PAYLOAD = z.object({ orthancId: z.string() });
-const SMS_PAYLOAD = z.object({ smsId: z.string() });
-
-/** As it was, or a part of it, but later and with no try counted. */
-async function putOff({ addJob, job }: JobHelpers, payload: unknown, runAt: Date): Promise<void> {
-  const key = job.key === null ? {} : { jobKey: job.key };
-  await addJob(job.task_identifier, payload, {
-    ...key,
-    runAt,
-    maxAttempts: job.max_attempts,
-    flags: [BLOB_FLAG],
-  });
-}
-
-type End = PromiseSettledResult<{ readonly again: Date } | null>;
-type PutOffEnd = PromiseFulfilledResult<{ readonly again: Date }>;
-const isPutOff = (end: End | undefined): end is PutOffEnd => end?.status === 'fulfilled' && end.value !== null;
-
-function tasks(handlers: JobHandlers): TaskList {
-  return {
-    'mirror-image': async (payload, helpers) => {
-      const { job, abortSignal: stop } = helpers;
-      const options = { lastAttempt: job.attempts >= job.max_attempts, stop };
-      const images = MIRROR_PAYLOAD.parse(payload);
-      const ends = await Promise.allSettled(images.map(({ imageId }) => handlers.mirrorImage(imageId, options)));
-      const waiting = images.filter((_image, index) => isPutOff(ends[index]));
-      const again = ends.filter(isPutOff).map(({ value }) => value.again.getTime());
-      if (waiting.length > 0) await putOff(helpers, waiting, new Date(Math.max(...again)));
-      // By these the queue tries again those that failed, and only those.
-      return ends.map((end) => (end.status === 'rejected' ? Promise.reject(asFailure(end.reason)) : undefined));
-    },
-    'label-study': async (payload) => {
-      await handlers.labelStudy(LABEL_PAYLOAD.parse(payload).dicomStudyId);
-    },
-    'send-sms': async (payload, helpers) => {
-      const { smsId } = SMS_PAYLOAD.parse(payload);
-      const outcome = await handlers.sendSms(smsId);
-      if (outcome === null) return;
-      await helpers.addJob('send-sms', { smsId }, { jobKey: `send-sms:${smsId}`, runAt: outcome.again });
-    },
-    'look-for-deleted': async (payload, helpers) => {
-      const { dicomStudyId, look } = LOOK_PAYLOAD.parse(payload);
-      const outcome = await handlers.lookForDeleted(dicomStudyId, look);
-      if (outcome === null) return;
-      const next = { jobKey: `look-for-deleted:${dicomStudyId}`, runAt: outcome.again };
-      await helpers.addJob('look-for-deleted', { dicomStudyId, look: look + 1 }, next);
-    },
-    'remove-blobs': async (payload, helpers) => {
-      const outcome = await handlers.removeBlobs(BLOBS_PAYLOAD.parse(payload).orthancId);
-      if (outcome !== null) await putOff(helpers, payload, outcome.again);
-    },
+function taskOf({ name, waitsForBlobs, run }: Job): Task {
+  return async (payload, { job, addJob, abortSignal: stop }) => {
+    const { later, failures } = await run(payload, { lastAttempt: job.attempts >= job.max_attempts, stop });
+    if (later !== null) {
+      const key = later.key ?? job.key;
+      await addJob(name, later.payload, {
+        ...(key !== null && { jobKey: key }),
+        runAt: later.at,
+        maxAttempts: job.max_attempts,
+        ...(waitsForBlobs && { flags: [BLOB_FLAG] }),
+      });
+    }
+    // By these the queue tries again those that failed, and only those.
+    return failures?.map((failure) => (failure === null ? undefined : Promise.reject(failure)));
   };
 }
 
@@ -119,7 +56,7 @@ const END_MS = 5_000;
  * with backoff. Where the end of a job could not be written, the queue is started anew and that job is run again: jobs
  * are idempotent.
  */
-export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisposable {
+export function startJobs(jobs: readonly Job[], options: JobOptions): AsyncDisposable {
   const { concurrency, databaseUrl, log } = options;
   const pgPool = createJobPool(databaseUrl, concurrency + 2);
   pgPool.on('error', () => {
@@ -159,7 +96,7 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
         events,
         noHandleSignals: true,
         pollInterval: 1000,
-        forbiddenFlags: () => (handlers.blobsRest() ? [BLOB_FLAG] : null),
+        forbiddenFlags: () => (options.blobsRest() ? [BLOB_FLAG] : null),
         // Before they are handed back, renderings are told to end.
         gracefulShutdownAbortTimeout: Math.ceil(options.closeTimeoutMs / 2),
         // Without these the queue does not wait for what it writes of a job's end: an error of it ends the process, and a
@@ -168,7 +105,7 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
         // The queue's own log carries error texts of whatever kind; failures are told by the event above, codes only.
         logger: new Logger(() => () => undefined),
       },
-      tasks(handlers),
+      Object.fromEntries(jobs.map((job) => [job.name, taskOf(job)])),
       pgPool,
     );
   const closing = new AbortController();
@@ -206,39 +143,21 @@ export function startJobs(handlers: JobHandlers, options: JobOptions): AsyncDisp
   };
 }
 
-/** What the jobs do, each by the wing it belongs to. */
-export function jobHandlers(parts: {
+/** All kinds of jobs, each by the wing it belongs to. */
+export function allJobs(parts: {
   readonly config: Config;
   readonly db: Knex;
   readonly orthanc: Orthanc;
   readonly gateway: TextGateway;
   readonly mirroring: Mirroring;
   readonly removal: RemoveDeps<Tx>;
-  /** Whether there is more of the feed than was read. */
-  readonly feedBehind: () => boolean;
   readonly now: () => Date;
   readonly random: () => number;
-}): JobHandlers {
-  const { config, db, orthanc, gateway, mirroring, removal, feedBehind, now, random } = parts;
-  const { imagesOf } = deletedImages(db);
-  const sending = {
-    ...smsStatements(db),
-    ...{ send: gateway.send, find: gateway.find, now, random },
-    hours: config.SMS_HOURS,
-    timeZone: config.PRACTICE_TIME_ZONE,
-    hearsStart: config.PUBLIC_URL !== undefined,
-  };
-  const labelling = {
-    ...orthanc,
-    load: (id: string) => loadLabelFacts(db, [id]),
-    labels: async (id: string) => (await orthanc.labels([id])).get(id) ?? null,
-  };
-  return {
-    ...mirroring,
-    // What is new is linked first: a report may wait for it, and drawing takes the most of Orthanc.
-    blobsRest: () => feedBehind() || mirroring.blobsRest(),
-    lookForDeleted: (dicomStudyId, look) => lookForDeleted({ ...removal, imagesOf }, dicomStudyId, look),
-    sendSms: (smsId) => sendSms(sending, smsId),
-    labelStudy: (dicomStudyId) => labelStudy(labelling, dicomStudyId),
-  };
+}): readonly Job[] {
+  const { config, db, orthanc, gateway, mirroring, removal, now, random } = parts;
+  return [
+    ...imageJobs({ db, mirroring, removal }),
+    labelJob({ db, archive: orthanc }),
+    sendJob(sendingBy({ ...config, timeZone: config.PRACTICE_TIME_ZONE }, { db, gateway, now, random })),
+  ];
 }

@@ -1,27 +1,25 @@
 import type { AuditSettings } from '../audit/settings.ts';
 import { exportAudit } from '../audit/trail.ts';
-import { asFailure } from '../platform/rules/failure.ts';
 import { followUntilStopped, takeApart, type FollowParts } from '../images/feed.ts';
-import { loop } from '../platform/loop.ts';
+import { loop, warning } from '../platform/loop.ts';
 import { forgetUntilStopped } from '../backup/retention.ts';
-import type { RetentionSettings } from '../backup/settings.ts';
+import type { RetentionDays } from '../backup/rules/retained.ts';
 import { sweepUntilStopped, type SweepParts } from '../images/sweeping.ts';
-import { releaseJobsOfDead, requeueUnfinished } from '../images/io/requeue-rows.ts';
+import { releaseJobsOfDead } from '../platform/postgres/job-rows.ts';
 import type { Tx } from './transaction.ts';
 
 /** A killed process's jobs are run by another one after this at the latest. */
 const RELEASE_EVERY_MS = 5_000;
 
-async function keepJobs(
-  { db, random, log }: Pick<FollowParts<Tx>, 'db' | 'random' | 'log'>,
-  stop: AbortSignal,
-): Promise<void> {
+type LeadParts = FollowParts<Tx> & Pick<SweepParts<Tx>, 'removal' | 'requeueUnfinished' | 'maxLossPercent'>;
+
+async function keepJobs({ db, requeueUnfinished, random, log }: LeadParts, stop: AbortSignal): Promise<void> {
   let requeued: number | undefined;
   const step = async (): Promise<'wait'> => {
     const released = await releaseJobsOfDead(db);
     if (released > 0) log.warn({ processes: released }, 'jobs of a process that is gone are handed back');
     if (requeued === undefined) {
-      requeued = await requeueUnfinished(db);
+      requeued = await requeueUnfinished();
       if (requeued > 0) log.info({ requeued }, 'unfinished jobs taken up again');
     }
     return 'wait';
@@ -30,10 +28,7 @@ async function keepJobs(
     stop,
     waitMs: RELEASE_EVERY_MS,
     random,
-    onFailure: (error, times) => {
-      const { code, kind } = asFailure(error);
-      log.warn({ code, kind, times }, 'the jobs could not be looked after and will be');
-    },
+    onFailure: warning(log, 'the jobs could not be looked after and will be'),
   });
 }
 
@@ -43,13 +38,13 @@ async function keepJobs(
  * new is the feed's.
  */
 export async function lead(
-  parts: FollowParts<Tx> & Pick<SweepParts<Tx>, 'removal' | 'maxLossPercent'>,
+  parts: LeadParts,
   over: AbortSignal,
   options: {
     readonly batchSize: number;
     readonly waitMs: number;
     readonly sweepIntervalMs: number;
-    readonly retain: RetentionSettings;
+    readonly retain: RetentionDays;
     /** The feed can never be followed. */
     readonly onFailed: (reason: string) => void;
     readonly onBehind: (isBehind: boolean) => void;

@@ -7,7 +7,7 @@ import { createReceiving, newControlId } from '../ris/receiving.ts';
 import { recordOptChoice } from '../texts/flows/record-opt-choice.ts';
 import { createPlanTexts } from '../texts/planning.ts';
 import type { OptChoice } from '../texts/rules/opt-out.ts';
-import type { Config } from './config.ts';
+import type { OperationsConfig } from './config.ts';
 import { inTransaction, type Tx } from './transaction.ts';
 
 export type Operations = ReturnType<typeof createOperations>;
@@ -17,21 +17,24 @@ export type Operations = ReturnType<typeof createOperations>;
  * operators' command line.
  */
 export function createOperations(parts: {
-  readonly config: Config;
+  readonly config: OperationsConfig;
   readonly db: Knex;
   readonly now: () => Date;
   readonly onRefused: ReceiveDeps<Tx>['onRefused'];
   readonly onTest?: ReceiveDeps<Tx>['onTest'];
+  readonly onIgnored?: ReceiveDeps<Tx>['onIgnored'];
 }) {
-  const { config, db, now, onRefused, onTest = () => undefined } = parts;
+  const { config, db, now, onRefused, onTest = () => undefined, onIgnored = () => undefined } = parts;
   const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => inTransaction(db, work);
   const planTexts = createPlanTexts(config);
   const link = createLink<Tx>(planTexts);
   const { receive, receiveTogether, applyAgain } = createReceiving<Tx>({
-    ...{ transaction, link, planTexts, now, onRefused, onTest },
+    ...{ transaction, link, planTexts, now, onRefused, onTest, onIgnored },
+    ignoredTypes: config.HL7_IGNORED_TYPES,
     settings: {
       accessionFields: config.HL7_ACCESSION_FIELDS,
       modalityFields: config.HL7_MODALITY_FIELDS,
+      patientIdFields: config.HL7_PATIENT_ID_FIELDS,
       patientIdTypes: config.HL7_PATIENT_ID_TYPES,
       senders: config.HL7_SENDERS,
       timeZone: config.PRACTICE_TIME_ZONE,

@@ -12,14 +12,16 @@ import { metricsOf, startWatching, tellTests } from '../monitoring/scrapes.ts';
 import type { Log } from '../platform/log.ts';
 import { patiently } from '../platform/loop.ts';
 import { migrate, openDatabase } from '../platform/postgres/database.ts';
+import { requeue } from '../platform/postgres/job-rows.ts';
 import { startReplica } from '../platform/postgres/replica.ts';
 import { MESSAGES_TOGETHER } from '../ris/receiving.ts';
 import { smsCallbacks } from '../texts/callbacks.ts';
-import { openTextGateway, type TextGateway } from '../texts/gateway.ts';
+import { openTextGateway } from '../texts/gateway.ts';
+import type { TextGateway } from '../texts/rules/vendor.ts';
 import type { Config } from './config.ts';
 import { createGuards, type Guards } from './guards.ts';
 import { startHttp, type HttpServer } from './http.ts';
-import { jobHandlers, startJobs } from './jobs.ts';
+import { allJobs, startJobs } from './jobs.ts';
 import { lead } from './leader.ts';
 import { createOperations, type Operations } from './operations.ts';
 
@@ -83,6 +85,9 @@ async function openGround(config: Config, overrides: Overrides, stack: AsyncDisp
       log.warn(refused, 'HL7 message refused');
     },
     onTest: tellTests(metrics, log),
+    onIgnored: ({ messageType }) => {
+      metrics.hl7Ignored(messageType);
+    },
   });
   return { config, log, now, random, db, audit, metrics, guards, operations, stores, gateway };
 }
@@ -94,13 +99,18 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
   const lock = createRenderingLock(config.DATABASE_URL, { size: config.JOB_CONCURRENCY, ...RENDERING });
   const mirroring = createMirroring({
     ...{ ...stores, db, lock, now, random, log },
-    container: config.AZURE_STORAGE_CONTAINER,
     maxPixels: config.RENDER_MAX_PIXELS,
     drawnAtOnce: config.JOB_CONCURRENCY,
   });
   const removal = { ...operations.removal, present: orthanc.present };
+  const jobs = allJobs({ config, db, orthanc, gateway, mirroring, removal, now, random });
+  const requeueUnfinished = (): Promise<number> =>
+    requeue(
+      db,
+      jobs.flatMap((job) => job.requeue ?? []),
+    );
   const { transaction, take } = operations;
-  const parts = { db, orthanc, transaction, take, removal, now, random, log };
+  const parts = { db, orthanc, transaction, take, removal, requeueUnfinished, now, random, log };
   let feedBehind = false;
   const replica = startReplica({
     databaseUrl: config.DATABASE_URL,
@@ -121,21 +131,19 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
     random,
     log,
   });
-  const handlers = jobHandlers({
-    ...{ config, db, orthanc, gateway, mirroring, removal, now, random },
-    feedBehind: () => feedBehind,
-  });
-  const jobs = startJobs(handlers, {
+  const queue = startJobs(jobs, {
     databaseUrl: config.DATABASE_URL,
     concurrency: config.JOB_CONCURRENCY,
+    // What is new is linked first: a report may wait for it, and drawing takes the most of Orthanc.
+    blobsRest: () => feedBehind || mirroring.blobsRest(),
     closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
     vouch: replica.vouch,
     log,
   });
-  return { lock, replica, jobs };
+  return { lock, replica, queue };
 }
 
-/** Answers HTTP: uploads, operators, Twilio's callbacks, readiness. */
+/** Answers HTTP: uploads, operators, the text vendor's callbacks, readiness. */
 function startWeb(ground: Ground, readiness: () => Promise<PartReadiness[]>): Promise<HttpServer> {
   const { config, log, now, random, db, audit, metrics, guards, operations, stores, gateway } = ground;
   const { orthanc } = stores;
@@ -146,7 +154,7 @@ function startWeb(ground: Ground, readiness: () => Promise<PartReadiness[]>): Pr
     closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
     sms: smsCallbacks({
       ...{ db, now, random, log },
-      authToken: gateway.authToken,
+      callbacks: gateway.callbacks,
       publicUrl: config.PUBLIC_URL,
       onRefused: audit.refused,
       recordOptChoice: operations.recordOptChoice,
@@ -175,11 +183,11 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   const failed = Promise.withResolvers<string>();
   const ground = await openGround(config, overrides, stack);
   const { log, now, db, audit, metrics, guards, operations, stores } = ground;
-  const { lock, replica, jobs } = startWork(ground, failed.resolve);
+  const { lock, replica, queue } = startWork(ground, failed.resolve);
   stack.use(lock);
   stack.use(replica);
   // Stopped at once together, so that the slowest decides how long a stop takes, not all of them.
-  const atWork: AsyncDisposable[] = [{ [Symbol.asyncDispose]: replica.standDown }, jobs];
+  const atWork: AsyncDisposable[] = [{ [Symbol.asyncDispose]: replica.standDown }, queue];
   stack.defer(async () => {
     await Promise.all(atWork.map((part) => part[Symbol.asyncDispose]()));
   });
@@ -189,7 +197,8 @@ export async function startSidecar(config: Config, overrides: Overrides): Promis
   };
   const hl7 = working(
     await startListening(config, {
-      handle: metrics.hl7(guards.admitting(operations.receive)),
+      admit: metrics.hl7Refused(guards.admitHl7),
+      handle: metrics.hl7(operations.receive),
       // Those in work and those gathered meanwhile.
       maxAtOnce: 2 * MESSAGES_TOGETHER,
       closeTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
-import type { Writable } from 'node:stream';
 import type { Knex } from 'knex';
 import { appendAudit, auditChain, readAudit } from './io/rows.ts';
 import type { AuditRow } from './rules/entry.ts';
+import { timeArgument, type CommandLine } from '../platform/command-line.ts';
 import { Failure } from '../platform/rules/failure.ts';
 import { verifyAudit } from './flows/verify.ts';
 import type { Viewer } from './rules/who.ts';
@@ -37,7 +37,7 @@ export async function printAudit(
   db: Knex,
   viewer: Viewer,
   options: { readonly since: Date | null; readonly until: Date | null; readonly json: boolean },
-  out: Writable,
+  out: (text: string) => void,
 ): Promise<void> {
   const { since, until, json } = options;
   const asked = { ...(since && { since: since.toISOString() }), ...(until && { until: until.toISOString() }) };
@@ -54,7 +54,7 @@ export async function printAudit(
   for (let after = 0; after < end;) {
     const rows = await readAudit(db, after, PAGE, { since, until });
     for (const row of rows) {
-      if (row.id <= end) out.write(`${json ? JSON.stringify(row) : lineOf(row)}\n`);
+      if (row.id <= end) out(`${json ? JSON.stringify(row) : lineOf(row)}\n`);
     }
     if (rows.length < PAGE) return;
     after = rows.at(-1)?.id ?? end;
@@ -82,4 +82,38 @@ export async function checkAudit(db: Knex, noted: string, json: boolean): Promis
   if (check.last === null) return 'the audit log is empty\n';
   const { rows, first, last } = check;
   return `${rows} rows, ${first ?? ''} to ${last}, each as it was written\nto note elsewhere:  ${last}:${check.hash ?? ''}\n`;
+}
+
+/** Opens the database, and closes it when the work is done. */
+export type WithDatabase = (work: (db: Knex) => Promise<void>) => Promise<void>;
+
+/** `audit`. */
+export function auditCommands({ program, terminal, action }: CommandLine, withDatabase: WithDatabase): void {
+  const audit = program
+    .command('audit')
+    .description('the audit log, a row a line')
+    .option('--since <T>', 'from then on, such as 2026-04-01T09:00:00+11:00', timeArgument)
+    .option('--until <T>', 'until then', timeArgument)
+    .option('--who <NAME>', 'who reads it', '')
+    .option('--json', 'print JSON')
+    .action(
+      action(async (options: { since?: Date; until?: Date; who: string; json?: true }) => {
+        const { since = null, until = null, who, json = false } = options;
+        await withDatabase((db) => printAudit(db, cliViewer(who), { since, until, json }, terminal.out));
+        return 0;
+      }),
+    );
+  audit
+    .command('verify')
+    .description('whether nothing in it was changed or taken out')
+    .option('--noted <ID:HASH>', 'what an earlier check printed', '')
+    .option('--json', 'print JSON')
+    .action(
+      action(async ({ noted, json = false }: { noted: string; json?: boolean }) => {
+        await withDatabase(async (db) => {
+          terminal.out(await checkAudit(db, noted, json));
+        });
+        return 0;
+      }),
+    );
 }

@@ -1,12 +1,8 @@
 import { z } from 'zod';
+import { parsed } from '../platform/settings.ts';
 import { parseSyslogTarget } from './rules/syslog-target.ts';
 
-const syslogTarget = z.string().transform((text, context) => {
-  const target = parseSyslogTarget(text);
-  if (target !== null) return target;
-  context.addIssue({ code: 'custom', message: 'must be udp://host:port, tcp://host:port or tls://host:port' });
-  return z.NEVER;
-});
+const syslogTarget = parsed(parseSyslogTarget, 'udp://host:port, tcp://host:port or tls://host:port');
 
 const pem = z.string().regex(/-----BEGIN [A-Z ]+-----/, 'must be PEM');
 

@@ -11,7 +11,7 @@ import { createRefusalCounts, type CountedRefusal, type Refusal } from './rules/
 import { createAuditExport } from './flows/export.ts';
 import type { Log } from '../platform/log.ts';
 import { settledWithin } from '../platform/time-limit.ts';
-import { loop } from '../platform/loop.ts';
+import { loop, warning } from '../platform/loop.ts';
 
 const MAX_KEPT = 10_000;
 const BATCH = 100;
@@ -204,9 +204,6 @@ export async function exportAudit(
     stop: over,
     waitMs: EXPORT_WAIT_MS,
     random,
-    onFailure: (error, times) => {
-      const { code, kind } = asFailure(error);
-      log.warn({ code, kind, times }, 'the audit log could not be sent and will be');
-    },
+    onFailure: warning(log, 'the audit log could not be sent and will be'),
   });
 }

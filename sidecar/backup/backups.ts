@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { createBlobStore, type BlobStore } from '../images/io/azure.ts';
+import { hasBlobStore, openBlobStore } from '../images/blobs.ts';
+import type { BlobStore } from '../images/rules/blob-store.ts';
 import { createBackupFolder, readRestored, storedFiles } from './io/folder.ts';
 import { createOrthancArchive } from './io/orthanc-archive.ts';
 import { createOrthanc } from '../images/io/orthanc.ts';
@@ -18,7 +19,7 @@ import { countMissing } from './flows/count-missing.ts';
 import { drawLostAgain } from './flows/draw-lost-again.ts';
 import { restore, type RestoreOptions } from './flows/restore.ts';
 import type { Log } from '../platform/log.ts';
-import { loop } from '../platform/loop.ts';
+import { loop, warning } from '../platform/loop.ts';
 
 /** Backups and restores, wired; closed when disposed of. */
 export interface Backups extends AsyncDisposable {
@@ -84,9 +85,7 @@ export function openBackups(
   const remind = (code: string, what: string): Promise<unknown> =>
     failures.save('restore', 'images', { code, message: `${what}: axis restore --report` }, now());
   const missing = async (): Promise<Missing> => {
-    const connection = config.AZURE_STORAGE_CONNECTION_STRING;
-    const blobs =
-      connection === undefined ? null : createBlobStore(connection, config.AZURE_STORAGE_CONTAINER, BLOB_TIMEOUT_MS);
+    const blobs = hasBlobStore(config) ? openBlobStore(config, BLOB_TIMEOUT_MS) : null;
     const idsOf = async function* (store: BlobStore, prefix: string, name: RegExp) {
       for await (const names of store.names(prefix)) yield names.flatMap((one) => name.exec(one)?.[1] ?? []);
     };
@@ -174,10 +173,7 @@ export function openBackups(
         stop,
         waitMs: LOOK_EVERY_MS,
         random,
-        onFailure: (error, times) => {
-          const { code, kind } = asFailure(error);
-          log.warn({ code, kind, times }, 'the database could not be asked when a backup is due');
-        },
+        onFailure: warning(log, 'the database could not be asked when a backup is due'),
       });
     },
 

@@ -1,54 +1,19 @@
-import { parseArgs } from 'node:util';
+import { Option } from 'commander';
 import { pino } from 'pino';
 import { loadBackupConfig } from './settings.ts';
 import { missingText, notToldText, restoredText } from './text.ts';
 import { openBackups, type Backups } from './backups.ts';
-import { ConfigError } from '../platform/settings.ts';
+import { checked, type CommandLine, type Terminal } from '../platform/command-line.ts';
 import { asFailure, Failure } from '../platform/rules/failure.ts';
 import { createLog } from '../platform/log.ts';
 
-export const BACKUP_USAGE = `  backup                       back up Postgres and Orthanc's images now, and verify that
-  backup --every               the same whenever it is due, until stopped
-  restore [SNAPSHOT]           put the newest backup, or that one, into an empty database and an empty Orthanc
-          --overwrite          replace what the database has, and add to what Orthanc has
-  restore --report             what a restore left missing, as of now
-`;
-
-/** Whether {@link backupLine} is for that command line: it has settings of its own. */
-export const isBackupLine = ([command]: readonly string[]): boolean => command === 'backup' || command === 'restore';
-
 interface Line {
-  readonly command: string;
+  readonly command: 'backup' | 'restore';
   readonly snapshot: string;
   readonly every: boolean;
   readonly overwrite: boolean;
   readonly report: boolean;
   readonly json: boolean;
-}
-
-/** `null` for one that is not understood. */
-function readLine(args: readonly string[]): Line | null {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        every: { type: 'boolean', default: false },
-        overwrite: { type: 'boolean', default: false },
-        report: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-      },
-    });
-    const [command = '', snapshot = 'latest', ...rest] = positionals;
-    const fits =
-      command === 'backup'
-        ? positionals.length === 1 && !values.overwrite && !values.report
-        : !values.every && !(values.report && (positionals.length > 1 || values.overwrite));
-    const named = snapshot === 'latest' || /^[0-9a-f]{6,64}$/.test(snapshot);
-    return fits && named && rest.length === 0 ? { command, snapshot, ...values } : null;
-  } catch {
-    return null;
-  }
 }
 
 interface Performed {
@@ -89,36 +54,51 @@ async function perform(backups: Backups, line: Line, level: string): Promise<Per
   return { out, ...(missing.blobFailure !== null && { notTold: missing.blobFailure }) };
 }
 
-/** Runs `axis backup …` and `axis restore …`; gives the exit code: 0 done, 1 not done, 2 not understood. */
-export async function backupLine(args: readonly string[]): Promise<number> {
-  const line = readLine(args);
-  if (line === null) {
-    process.stderr.write(`usage: axis COMMAND\n\n${BACKUP_USAGE}`);
-    return 2;
-  }
+async function run(line: Line, { environment, out, err }: Terminal): Promise<0 | 1> {
   const stop = new AbortController();
   const onSignal = (): void => {
     stop.abort();
   };
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, onSignal);
   try {
-    const config = loadBackupConfig(process.env);
+    const config = loadBackupConfig(environment);
     await using backups = openBackups(config, stop.signal);
-    if (line.every) await backups.untilStopped(createLog(config.LOG_LEVEL));
-    else {
-      const { out, notTold } = await perform(backups, line, config.LOG_LEVEL);
-      process.stdout.write(out);
-      if (notTold === undefined) return 0;
-      process.stderr.write(notToldText(notTold));
-      return 1;
+    if (line.every) {
+      await backups.untilStopped(createLog(config.LOG_LEVEL));
+      return 0;
     }
-    return 0;
-  } catch (error) {
-    const { code, message } = asFailure(error);
-    const known = error instanceof Failure ? `${code}: ` : '';
-    process.stderr.write(`axis: ${error instanceof ConfigError ? error.message : `${known}${message}`}\n`);
+    const performed = await perform(backups, line, config.LOG_LEVEL);
+    out(performed.out);
+    if (performed.notTold === undefined) return 0;
+    err(notToldText(performed.notTold));
     return 1;
   } finally {
     for (const signal of ['SIGTERM', 'SIGINT']) process.removeListener(signal, onSignal);
   }
+}
+
+const SNAPSHOT = checked(/^(latest|[0-9a-f]{6,64})$/, 'the id of a snapshot, or latest');
+const NOT_ASKED = { snapshot: 'latest', every: false, overwrite: false, report: false, json: false } as const;
+
+/** `backup` and `restore`, which have settings of their own. */
+export function backupCommands({ program, terminal, action }: CommandLine): void {
+  program
+    .command('backup')
+    .description("back up Postgres and Orthanc's images now, and verify that")
+    .option('--every', 'the same whenever it is due, until stopped')
+    .option('--json', 'print JSON')
+    .action(action((options: Partial<Line>) => run({ ...NOT_ASKED, ...options, command: 'backup' }, terminal)));
+  const restore = program
+    .command('restore')
+    .description('put the newest backup, or that one, into an empty database and an empty Orthanc')
+    .argument('[SNAPSHOT]', 'which backup', SNAPSHOT)
+    .addOption(new Option('--overwrite', 'replace what the database has, and add to what Orthanc has'))
+    .addOption(new Option('--report', 'only what a restore left missing, as of now').conflicts('overwrite'))
+    .option('--json', 'print JSON');
+  restore.action(
+    action((snapshot: string | undefined, options: Partial<Line>) => {
+      if (options.report === true && snapshot !== undefined) restore.error('axis: --report takes no SNAPSHOT');
+      return run({ ...NOT_ASKED, ...options, snapshot: snapshot ?? 'latest', command: 'restore' }, terminal);
+    }),
+  );
 }

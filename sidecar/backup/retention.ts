@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import { retentionStatements } from './io/retention-rows.ts';
-import type { RetentionSettings } from './settings.ts';
-import { asFailure } from '../platform/rules/failure.ts';
-import { forgetOld, type Retention } from './flows/forget-old.ts';
+import { forgetOld } from './flows/forget-old.ts';
+import { limitedKinds, type RetentionDays } from './rules/retained.ts';
 import type { Log } from '../platform/log.ts';
-import { loop } from '../platform/loop.ts';
+import { loop, warning } from '../platform/loop.ts';
 
 const DAY_MS = 86_400_000;
 const PAUSE_MS = 100;
@@ -13,28 +12,21 @@ const PAUSE_MS = 100;
 /** At once and then every day lets go of what the settings say is old enough, until stopped; nothing where none says so. */
 export async function forgetUntilStopped(
   parts: { readonly db: Knex; readonly now: () => Date; readonly random: () => number; readonly log: Log },
-  settings: RetentionSettings,
+  settings: RetentionDays,
   stop: AbortSignal,
 ): Promise<void> {
   const { db, now, random, log } = parts;
-  const retention: Retention = {
-    hl7Days: settings.RETAIN_HL7_DAYS,
-    auditDays: settings.RETAIN_AUDIT_DAYS,
-    blobDays: settings.RETAIN_BLOBS_DAYS,
-  };
-  if (Object.values(retention).every((days) => days === 0)) return;
+  if (limitedKinds(settings).length === 0) return;
   const pause = (): Promise<void> => sleep(PAUSE_MS, undefined, { signal: stop }).catch(() => undefined);
+  const forget = retentionStatements(db);
   const step = async (): Promise<'wait'> => {
-    log.info(await forgetOld({ ...retentionStatements(db), now, pause, stop }, retention), 'let go of what is old');
+    log.info(await forgetOld({ forget, now, pause, stop }, settings), 'let go of what is old');
     return 'wait';
   };
   await loop(step, {
     stop,
     waitMs: DAY_MS,
     random,
-    onFailure: (error, times) => {
-      const { code, kind } = asFailure(error);
-      log.warn({ code, kind, times }, 'what is old could not be let go of and will be');
-    },
+    onFailure: warning(log, 'what is old could not be let go of and will be'),
   });
 }

@@ -1,27 +1,31 @@
 import { z } from 'zod';
 import { IMAGES_SETTINGS } from '../images/settings.ts';
-import { ConfigError, count, PLATFORM_SETTINGS, withSecretFiles } from '../platform/settings.ts';
+import { ConfigError, count, PLATFORM_SETTINGS, readSettings } from '../platform/settings.ts';
+import type { RetentionSetting } from './rules/retained.ts';
 
-export const RETENTION_SETTINGS = z.object({
-  RETAIN_HL7_DAYS: count(0, 36_500).default(0),
-  RETAIN_AUDIT_DAYS: count(0, 36_500).default(0),
-  RETAIN_BLOBS_DAYS: count(0, 36_500).default(0),
-});
+const days = count(0, 36_500).default(0);
+const ofEachKind: Readonly<Record<RetentionSetting, typeof days>> = {
+  RETAIN_HL7_DAYS: days,
+  RETAIN_AUDIT_DAYS: days,
+  RETAIN_BLOBS_DAYS: days,
+};
 
 /** For how many days what is kept; 0: for ever. */
-export type RetentionSettings = z.output<typeof RETENTION_SETTINGS>;
+export const RETENTION_SETTINGS = z.object(ofEachKind);
 
-const shared = { ...PLATFORM_SETTINGS.shape, ...IMAGES_SETTINGS.shape };
+/** Of the sidecar's settings those that backups read too. */
+const SHARED_SETTINGS = z.object({
+  ...PLATFORM_SETTINGS.pick({ DATABASE_URL: true, PRACTICE_TIME_ZONE: true, LOG_LEVEL: true }).shape,
+  ...IMAGES_SETTINGS.pick({
+    ORTHANC_URL: true,
+    ORTHANC_USERNAME: true,
+    ORTHANC_PASSWORD: true,
+    AZURE_STORAGE_CONNECTION_STRING: true,
+    AZURE_STORAGE_CONTAINER: true,
+  }).partial({ AZURE_STORAGE_CONNECTION_STRING: true }).shape,
+});
 
-const BACKUP_SETTINGS = z.object({
-  ORTHANC_URL: shared.ORTHANC_URL,
-  ORTHANC_USERNAME: shared.ORTHANC_USERNAME,
-  ORTHANC_PASSWORD: shared.ORTHANC_PASSWORD,
-  DATABASE_URL: shared.DATABASE_URL,
-  AZURE_STORAGE_CONNECTION_STRING: shared.AZURE_STORAGE_CONNECTION_STRING.optional(),
-  AZURE_STORAGE_CONTAINER: shared.AZURE_STORAGE_CONTAINER,
-  PRACTICE_TIME_ZONE: shared.PRACTICE_TIME_ZONE,
-  LOG_LEVEL: shared.LOG_LEVEL,
+const OWN_SETTINGS = z.object({
   RESTIC_REPOSITORY: z.string().min(1),
   RESTIC_PASSWORD: z.string().min(8, 'must have 8 characters or more'),
   AWS_ACCESS_KEY_ID: z.string().optional(),
@@ -43,20 +47,11 @@ const BACKUP_SETTINGS = z.object({
   BACKUP_TIME_LIMIT_HOURS: count(1, 168).default(12),
 });
 
-const SHARED = [
-  'ORTHANC_URL',
-  'ORTHANC_USERNAME',
-  'ORTHANC_PASSWORD',
-  'DATABASE_URL',
-  'AZURE_STORAGE_CONNECTION_STRING',
-  'AZURE_STORAGE_CONTAINER',
-  'PRACTICE_TIME_ZONE',
-  'LOG_LEVEL',
-];
+const BACKUP_SETTINGS = z.object({ ...SHARED_SETTINGS.shape, ...OWN_SETTINGS.shape });
 
 /** The name of every setting that backups read, and of those that only they do. */
 export const BACKUP_SETTING_NAMES: readonly string[] = Object.keys(BACKUP_SETTINGS.shape);
-export const BACKUP_ONLY_NAMES: readonly string[] = BACKUP_SETTING_NAMES.filter((name) => !SHARED.includes(name));
+export const BACKUP_ONLY_NAMES: readonly string[] = Object.keys(OWN_SETTINGS.shape);
 
 export type BackupConfig = z.output<typeof BACKUP_SETTINGS>;
 
@@ -65,13 +60,7 @@ export type BackupConfig = z.output<typeof BACKUP_SETTINGS>;
  * @throws ConfigError with every problem at once.
  */
 export function loadBackupConfig(environment: NodeJS.ProcessEnv): BackupConfig {
-  const problems: string[] = [];
-  const settings = withSecretFiles(environment, problems, BACKUP_SETTING_NAMES);
-  const result = BACKUP_SETTINGS.safeParse(settings);
-  for (const { path, message } of result.error?.issues ?? []) {
-    const name = path.join('.');
-    problems.push(`${name}: ${settings[name] === undefined ? 'is not set' : message}`);
-  }
-  if (!result.success || problems.length > 0) throw new ConfigError(problems);
-  return result.data;
+  const { data, problems } = readSettings(BACKUP_SETTINGS, environment);
+  if (data === undefined || problems.length > 0) throw new ConfigError(problems);
+  return data;
 }

@@ -37,7 +37,7 @@ const VISITS: readonly Visit[] = [
     time: '0830',
     how: 'c-store',
     images: (study, series) => ctSeries(study, series, 20),
-    report: ['No acute intracranial haemorrhage.', 'Ventricles of normal size.'],
+    report: ['Dense lesion of 20 mm in the left hemisphere, with oedema.', 'Ventricles of normal size.'],
   },
   {
     patient: { id: 'AX1002', name: "O'BRIEN^Liam", birthDate: '19751124', sex: 'M', phone: '(04) 9157 0156^PRN^CP' },
@@ -66,7 +66,7 @@ const VISITS: readonly Visit[] = [
     procedure: 'XR WRIST LEFT',
     time: '1000',
     how: 'http',
-    images: (study, series) => [crImage(study, series)],
+    images: (study, series) => [crImage(study, series, 'WRIST')],
     report: ['No fracture.'],
   },
   {
@@ -76,7 +76,7 @@ const VISITS: readonly Visit[] = [
     procedure: 'XR KNEE RIGHT',
     time: '1030',
     how: 'c-store without accession number',
-    images: (study, series) => [crImage(study, series)],
+    images: (study, series) => [crImage(study, series, 'KNEE')],
     report: ['Mild medial joint space narrowing.'],
   },
 ];

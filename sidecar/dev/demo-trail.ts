@@ -3,7 +3,7 @@ import pg from 'pg';
 import { z } from 'zod';
 
 const TRAIL = `
-SELECT s.accession_number AS accession, s.modality, coalesce(d.rule, '-') AS rule, coalesce(d.status, '-') AS status,
+SELECT s.accession_number AS accession, d.study_instance_uid AS uid, s.modality, coalesce(d.rule, '-') AS rule, coalesce(d.status, '-') AS status,
        count(i.id) AS images, count(i.id) FILTER (WHERE i.mirror_status = 'mirrored') AS mirrored,
        (SELECT r.status FROM reports r WHERE r.study_id = s.id ORDER BY version DESC LIMIT 1) AS report,
        m.state AS sms_state, t.status AS sms_delivery, m.to_number AS sms_to, m.body AS sms_body, min(i.image_url) AS image_url,
@@ -20,6 +20,7 @@ ORDER BY s.accession_number`;
 
 const ROW = z.object({
   accession: z.string(),
+  uid: z.string().nullable(),
   modality: z.string().nullable(),
   rule: z.string(),
   status: z.string(),

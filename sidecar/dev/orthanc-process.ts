@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chownSync, copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -7,6 +8,7 @@ import axios from 'axios';
 import { z } from 'zod';
 import { freePort, untilReady, type Child } from './child.ts';
 import { NOBODY, runFolder, startInside } from './orthanc-root.ts';
+import { canHavePrivateNetwork, IN_PRIVATE_NETWORK, openDoors } from './private-network.ts';
 
 export interface OrthancProcess extends AsyncDisposable {
   readonly url: string;
@@ -16,6 +18,8 @@ export interface OrthancProcess extends AsyncDisposable {
   readonly pid: number | undefined;
   readonly dicomPort: number;
   readonly aeTitle: string;
+  /** Whether it has a network of its own, which only this machine's 127.0.0.1 leads into. */
+  readonly apart: boolean;
   /** Where its files are, as seen from outside the Debian folder. */
   readonly storageFolder: string;
   start(): Promise<void>;
@@ -24,25 +28,36 @@ export interface OrthancProcess extends AsyncDisposable {
 
 const ours = (name: string): string => fileURLToPath(new URL(`../../orthanc/${name}`, import.meta.url));
 const JSON_OBJECT = z.record(z.string(), z.unknown());
+const GUARDED = z.looseObject({ LuaScripts: z.array(z.string()) });
+
+// Orthanc 1.12.7 listens on every interface, and has no setting for that. From elsewhere it takes no HTTP with
+// RemoteAccessAllowed false, and by this no images.
+const LOCAL_IMAGES_ONLY = `function ReceivedInstanceFilter(dicom, origin)
+  return origin['RequestOrigin'] ~= 'DicomProtocol' or origin['RemoteIp'] == '127.0.0.1'
+end
+`;
+
+export interface OrthancOptions {
+  readonly name?: string;
+  readonly httpPort?: number;
+  readonly dicomPort?: number;
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** It is to listen on loopback only: in a network of its own, where this machine has that. */
+  readonly apart?: boolean;
+  /** Files put where it finds them, and settings of `orthanc/guard.sh`, given the folder they are in. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly guard?: (folder: string) => Readonly<Record<string, string>>;
+}
 
 /**
- * Orthanc with the project's own settings, except for ports, folders and loopback only. `name` keeps its data for the
- * next start; without one they go with it. Starts at once; `start` and `stop` may then be called in turn.
+ * Orthanc with the project's own settings, except for ports, folders, a new password and this machine only. `name` keeps
+ * its data for the next start. Without one they go with it. Starts at once, and `start` and `stop` may then be called in turn.
  */
-export async function startOrthanc(
-  options: {
-    name?: string;
-    httpPort?: number;
-    dicomPort?: number;
-    settings?: Readonly<Record<string, unknown>>;
-    /** Files put where it finds them, and settings of `orthanc/guard.sh`, given the folder they are in. */
-    files?: Readonly<Record<string, string>>;
-    guard?: (folder: string) => Readonly<Record<string, string>>;
-  } = {},
-): Promise<OrthancProcess> {
+export async function startOrthanc(options: OrthancOptions = {}): Promise<OrthancProcess> {
   const folder = runFolder(options.name);
   const [httpPort, dicomPort] = [options.httpPort ?? (await freePort()), options.dicomPort ?? (await freePort())];
-  const [username, password] = ['sidecar', 'sidecar-dev'];
+  const [username, password] = ['sidecar', randomBytes(18).toString('base64url')];
+  const apart = options.apart === true && canHavePrivateNetwork();
   const settings = JSON_OBJECT.parse(JSON.parse(readFileSync(ours('orthanc.json'), 'utf8')));
   copyFileSync(ours('filter.lua'), join(folder.outside, 'filter.lua'));
   for (const [name, text] of Object.entries(options.files ?? {})) {
@@ -56,17 +71,22 @@ export async function startOrthanc(
   })
     .replaceAll(folder.outside, folder.inside)
     .replace('/etc/orthanc/filter.lua', `${folder.inside}/filter.lua`);
+  const guarded = GUARDED.parse(JSON.parse(guard));
+  if (options.apart === true && !apart) {
+    writeFileSync(join(folder.outside, 'local-images-only.lua'), LOCAL_IMAGES_ONLY);
+    guarded.LuaScripts.push(`${folder.inside}/local-images-only.lua`);
+  }
   const file = join(folder.outside, 'orthanc.json');
   writeFileSync(
     file,
     JSON.stringify({
       ...settings,
-      ...JSON_OBJECT.parse(JSON.parse(guard)),
+      ...guarded,
       StorageDirectory: `${folder.inside}/db`,
       IndexDirectory: `${folder.inside}/db`,
       HttpPort: httpPort,
       DicomPort: dicomPort,
-      HttpBindAddresses: ['127.0.0.1'],
+      RemoteAccessAllowed: false,
       StableAge: 2,
       ...options.settings,
     }),
@@ -74,6 +94,7 @@ export async function startOrthanc(
   chownSync(file, NOBODY, NOBODY);
   const url = `http://127.0.0.1:${httpPort}`;
   let child: Child | undefined;
+  let doors: AsyncDisposable | undefined;
 
   const addIndex = (): void => {
     const file = join(folder.outside, 'db', 'index');
@@ -84,7 +105,8 @@ export async function startOrthanc(
   const start = async (): Promise<void> => {
     addIndex();
     const env = { ORTHANC_USERNAME: username, ORTHANC_PASSWORD: password };
-    child = startInside('Orthanc', [`${folder.inside}/orthanc.json`], env);
+    child = startInside('Orthanc', [`${folder.inside}/orthanc.json`], env, apart ? IN_PRIVATE_NETWORK : []);
+    if (apart) doors = await openDoors(child.pid, [httpPort, dicomPort]);
     await untilReady(child, 'Orthanc', async () => {
       const { status } = await axios.get(`${url}/system`, { auth: { username, password }, timeout: 2000 });
       return status === 200;
@@ -92,9 +114,15 @@ export async function startOrthanc(
   };
   const stop = async (signal?: NodeJS.Signals): Promise<void> => {
     await child?.stop(signal);
-    child = undefined;
+    await doors?.[Symbol.asyncDispose]();
+    child = doors = undefined;
   };
-  await start();
+  try {
+    await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     url,
     username,
@@ -104,6 +132,7 @@ export async function startOrthanc(
     },
     dicomPort,
     aeTitle: 'AXIS_PORTAL',
+    apart,
     storageFolder: join(folder.outside, 'db'),
     start,
     stop,

@@ -41,16 +41,18 @@ export function runFolder(name = randomBytes(8).toString('hex')): RunFolder {
   return { inside, outside, remove: () => rm(outside, { recursive: true, force: true }) };
 }
 
-/** Starts a program of the Debian folder inside it, without privileges. */
+/** Starts a program of the Debian folder inside it, without privileges, after what its command line is to begin with. */
 export function startInside(
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  prefix: readonly string[] = [],
 ): Child {
   // It is killed with this process, even where this one is killed: the kernel sees to it.
   const bound = ['/usr/bin/setpriv', '--pdeathsig', 'KILL', program, ...args];
-  const inside = ['--userspec', `${NOBODY}:${NOBODY}`, debianRoot(), ...bound];
-  return startChild('chroot', inside, {
+  const inside = ['chroot', '--userspec', `${NOBODY}:${NOBODY}`, debianRoot(), ...bound];
+  const [command = 'chroot', ...rest] = [...prefix, ...inside];
+  return startChild(command, rest, {
     env: {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: '/tmp',

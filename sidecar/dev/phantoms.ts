@@ -1,4 +1,8 @@
 import dcmjs from 'dcmjs';
+import { chest } from './phantom/chest.ts';
+import { fan } from './phantom/fan.ts';
+import { head, HEAD_LEVELS } from './phantom/head.ts';
+import { knee, wrist } from './phantom/limbs.ts';
 
 /** The identity tags of a study made here; what is left out is left out of the file. */
 export interface StudyTags {
@@ -33,50 +37,26 @@ interface ImageKind {
 
 const EXPLICIT_VR_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
 
-/** Whether (x, y) lies in the ellipse about (cx, cy). */
-const inside = (x: number, y: number, cx: number, cy: number, rx: number, ry: number): boolean =>
-  ((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 < 1;
+// Drawing takes longer than all else of making an image.
+const drawn = new WeakMap<Pixels, ArrayBuffer>();
 
-/** A slice through a head: skull, brain, ventricles that open and close from slice to slice, one bright lesion. */
-function head(x: number, y: number, slice: number): number {
-  if (!inside(x, y, 0, 0, 0.7, 0.88)) return 0;
-  if (!inside(x, y, 0, 0, 0.63, 0.81)) return 0.95;
-  const open = 0.25 + 0.1 * Math.sin(slice);
-  if (inside(x, y, -0.18, -0.05, 0.09, open) || inside(x, y, 0.18, -0.05, 0.09, open)) return 0.38;
-  if (inside(x, y, 0.35, 0.35, 0.08, 0.08)) return 0.62;
-  return 0.5 + 0.03 * Math.sin(9 * x) * Math.cos(11 * y);
-}
-
-/** A chest from the front: lungs dark, spine, heart and ribs bright. */
-function chest(x: number, y: number): number {
-  const lung = inside(x, y, -0.42, -0.05, 0.33, 0.68) || inside(x, y, 0.42, -0.05, 0.33, 0.68);
-  const heart = inside(x, y, 0.14, 0.25, 0.3, 0.32);
-  const rib = lung && Math.sin(18 * y + 5 * x * x) > 0.75 ? 0.2 : 0;
-  const spine = Math.abs(x) < 0.09 ? 0.2 : 0;
-  return Math.min(1, (lung && !heart ? 0.22 : 0.62) + rib + spine);
-}
-
-/** A fan of a scan with one beating hollow. */
-function fan(x: number, y: number, frame: number): number {
-  const [dx, dy] = [x, y + 1.1];
-  const [angle, radius] = [Math.atan2(dx, dy), Math.hypot(dx, dy)];
-  if (Math.abs(angle) > 0.6 || radius > 2 || radius < 0.25) return 0;
-  const beat = 0.28 + 0.08 * Math.sin(frame / 2);
-  const speckle = 0.5 + 0.5 * Math.sin(57 * x + 13 * frame) * Math.sin(71 * y - 7 * frame);
-  return inside(x, y, 0.05, 0.15, beat, beat * 0.8) ? 0.06 * speckle : 0.25 + 0.45 * speckle;
-}
-
-function draw({ rows, columns, frames, bits, at }: Pixels): ArrayBuffer {
+function draw(picture: Pixels): ArrayBuffer {
+  const before = drawn.get(picture);
+  if (before !== undefined) return before;
+  const { rows, columns, frames, bits, at } = picture;
   const samples = rows * columns * frames;
-  const pixels = bits === 8 ? new Uint8Array(samples) : new Uint16Array(samples);
+  const buffer = new ArrayBuffer(bits === 8 ? samples : 2 * samples);
+  const pixels = bits === 8 ? new Uint8Array(buffer) : new Uint16Array(buffer);
   const top = bits === 8 ? 255 : 4095;
-  for (let index = 0; index < samples; index += 1) {
-    const place = index % (rows * columns);
-    const [row, column, frame] = [Math.floor(place / columns), place % columns, Math.floor(index / (rows * columns))];
-    pixels[index] = Math.round(at((2 * column) / columns - 1, (2 * row) / rows - 1, frame) * top);
+  let index = 0;
+  for (let frame = 0; frame < frames; frame += 1) {
+    for (let row = 0; row < rows; row += 1) {
+      for (let column = 0; column < columns; column += 1, index += 1) {
+        pixels[index] = Math.round(at((2 * column) / columns - 1, (2 * row) / rows - 1, frame) * top);
+      }
+    }
   }
-  const buffer = new ArrayBuffer(pixels.byteLength);
-  new Uint8Array(buffer).set(new Uint8Array(pixels.buffer));
+  drawn.set(picture, buffer);
   return buffer;
 }
 
@@ -115,6 +95,20 @@ function file(kind: ImageKind, study: StudyTags, seriesUid: string, number: numb
   return Buffer.from(dcmjs.data.datasetToDict(dataset).write());
 }
 
+const levels = new Map<string, Pixels>();
+
+/** The same picture each time for the same level, so that it is drawn once. */
+function levelPixels(slice: number, size: number): Pixels {
+  const level = slice % HEAD_LEVELS;
+  const name = `${level} ${size}`;
+  const before = levels.get(name);
+  if (before !== undefined) return before;
+  const at = (x: number, y: number): number => (head(x, y, level) + 1024) / 4095;
+  const pixels: Pixels = { rows: size, columns: size, frames: 1, bits: 12, at };
+  levels.set(name, pixels);
+  return pixels;
+}
+
 /** A CT series of the head: Part 10 files, square, 12 bits, rescaled to Hounsfield units with a brain window. */
 export function ctSeries(study: StudyTags, seriesUid: string, slices: number, size = 256): Buffer[] {
   return Array.from({ length: slices }, (_, slice) =>
@@ -122,12 +116,12 @@ export function ctSeries(study: StudyTags, seriesUid: string, slices: number, si
       {
         sopClassUid: '1.2.840.10008.5.1.4.1.1.2',
         modality: 'CT',
-        pixels: { rows: size, columns: size, frames: 1, bits: 12, at: (x, y) => head(x, y, slice) },
+        pixels: levelPixels(slice, size),
         tags: {
           RescaleIntercept: -1024,
           RescaleSlope: 1,
-          WindowCenter: 1000,
-          WindowWidth: 2200,
+          WindowCenter: 40,
+          WindowWidth: 90,
           SliceThickness: 5,
           ImagePositionPatient: [-128, -128, 5 * slice],
           ImageOrientationPatient: [1, 0, 0, 0, 1, 0],
@@ -141,10 +135,17 @@ export function ctSeries(study: StudyTags, seriesUid: string, slices: number, si
   );
 }
 
-/** One chest X-ray as computed radiography, 640 x 512, 12 bits. */
-export function crImage(study: StudyTags, seriesUid: string): Buffer {
-  const pixels: Pixels = { rows: 640, columns: 512, frames: 1, bits: 12, at: (x, y) => chest(x, y) };
-  const tags = { WindowCenter: 2048, WindowWidth: 4096, ViewPosition: 'PA' };
+const xray = (at: Pixels['at']): Pixels => ({ rows: 640, columns: 512, frames: 1, bits: 12, at });
+const PARTS = {
+  CHEST: { pixels: xray(chest), view: 'PA' },
+  WRIST: { pixels: xray(wrist), view: 'PA' },
+  KNEE: { pixels: xray(knee), view: 'AP' },
+};
+
+/** One X-ray of a chest, a left wrist or a right knee as computed radiography, 640 x 512, 12 bits. */
+export function crImage(study: StudyTags, seriesUid: string, part: keyof typeof PARTS = 'CHEST'): Buffer {
+  const { pixels, view } = PARTS[part];
+  const tags = { WindowCenter: 2048, WindowWidth: 4096, ViewPosition: view, BodyPartExamined: part };
   return file({ sopClassUid: '1.2.840.10008.5.1.4.1.1.1', modality: 'CR', pixels, tags }, study, seriesUid, 1);
 }
 

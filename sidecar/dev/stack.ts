@@ -1,6 +1,6 @@
 import { startSmsSandbox, type SmsSandbox } from '../texts/io/sandbox.ts';
 import { startAzurite, type AzuriteProcess } from './azurite-process.ts';
-import { startOrthanc, type OrthancProcess } from './orthanc-process.ts';
+import { startOrthanc, type OrthancOptions, type OrthancProcess } from './orthanc-process.ts';
 import { startPostgres, type PostgresProcess } from './postgres-process.ts';
 
 /** Everything the sidecar talks to, on loopback, for one run; gone with it. */
@@ -41,17 +41,12 @@ export function environmentFor(parts: {
   };
 }
 
-/** Starts all four, empty, each on a preferred port where that is given and free. `durable`: Postgres waits for the disk. */
-export async function startStack(
-  options: { orthancHttp?: number; orthancDicom?: number; durable?: boolean } = {},
-): Promise<Stack> {
+/** Starts all four, empty. `durable`: Postgres waits for the disk. */
+export async function startStack(options: { orthanc?: OrthancOptions; durable?: boolean } = {}): Promise<Stack> {
   await using stack = new AsyncDisposableStack();
   const sandbox = stack.use(await startSmsSandbox({ host: '127.0.0.1', port: 0, now: () => new Date() }));
   const starting = [
-    startOrthanc({
-      ...(options.orthancHttp !== undefined && { httpPort: options.orthancHttp }),
-      ...(options.orthancDicom !== undefined && { dicomPort: options.orthancDicom }),
-    }).then((process) => stack.use(process)),
+    startOrthanc(options.orthanc).then((process) => stack.use(process)),
     startPostgres({ durable: options.durable === true }).then((process) => stack.use(process)),
     startAzurite().then((process) => stack.use(process)),
   ] as const;

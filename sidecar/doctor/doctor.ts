@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createBlobStore } from '../images/io/azure.ts';
+import { blobKey, openBlobStore } from '../images/blobs.ts';
 import { certificateEnd, shownCertificateEnd } from '../platform/net/certificates.ts';
 import { cEcho, cStore, type DicomPeer } from './io/dicom-client.ts';
 import { sendByMllp } from '../hl7/io/client.ts';
@@ -11,7 +11,7 @@ import { openDatabase } from '../platform/postgres/database.ts';
 import { deletedImages } from '../images/io/deleted-rows.ts';
 import { doctorStatements } from './io/rows.ts';
 import { askReadiness } from './io/readiness-client.ts';
-import { createTwilio } from '../texts/io/twilio.ts';
+import { createTextGateway } from '../texts/gateway.ts';
 import type { Config } from '../app/config.ts';
 import { certificateSettings } from '../platform/settings.ts';
 import { within } from '../platform/time-limit.ts';
@@ -25,7 +25,7 @@ import { removeDeleted } from '../images/flows/remove-deleted.ts';
 import { tryPhantom } from './flows/try-phantom.ts';
 import { createOperations } from '../app/operations.ts';
 
-interface Place {
+export interface Place {
   readonly host: string;
   readonly port: number;
 }
@@ -73,24 +73,23 @@ async function lookAtSidecar(place: Place, certificate: string | undefined): Pro
 }
 
 async function tryBlob(config: Config): Promise<Finding> {
-  const { AZURE_STORAGE_CONNECTION_STRING: account, AZURE_STORAGE_CONTAINER: container } = config;
-  const blobs = createBlobStore(account, container, CALL_MS);
+  const blobs = openBlobStore(config, CALL_MS);
   const name = `axis-doctor/${randomUUID()}.jpg`;
-  await blobs.upload(name, Buffer.from('axis doctor'));
+  await blobs.write(name, Buffer.from('axis doctor'));
   await blobs.remove(name);
-  return ok(`a blob was written to ${container} and deleted again`);
+  return ok(`a blob was written to ${blobs.name} and deleted again`);
 }
 
-async function tryTwilio(config: Config): Promise<Finding> {
-  const { TWILIO_ACCOUNT_SID: accountSid, TWILIO_AUTH_TOKEN: authToken, TWILIO_API_URL: apiUrl } = config;
-  if (accountSid === undefined || authToken === undefined) {
+async function tryTexts(config: Config): Promise<Finding> {
+  const gateway = createTextGateway(config, { timeoutMs: CALL_MS });
+  if (gateway === null) {
     return warn('there are no credentials, so that no text is sent', 'Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.');
   }
-  const { status, type } = await createTwilio({ accountSid, authToken, apiUrl, timeoutMs: CALL_MS }).account();
-  if (status !== 'active') return fail(`the account is ${status}`, "Put it right in Twilio's console.");
-  if (apiUrl !== undefined)
+  const { active, status, trial } = await gateway.check();
+  if (!active) return fail(`the account is ${status}`, "Put it right in Twilio's console.");
+  if (config.TWILIO_API_URL !== undefined)
     return warn('an active account, not at Twilio but at TWILIO_API_URL', 'Take TWILIO_API_URL out.');
-  if (type !== 'Trial') return ok('the credentials hold and the account is active; nothing was sent');
+  if (!trial) return ok('the credentials hold and the account is active; nothing was sent');
   return warn('a trial account: it texts verified numbers only', "Upgrade it in Twilio's console.");
 }
 
@@ -176,9 +175,9 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
   const rows = doctorStatements(db);
   const operations = createOperations({ config, db, now, onRefused: () => undefined });
   const deleted = deletedImages(db);
-  const blobs = createBlobStore(config.AZURE_STORAGE_CONNECTION_STRING, config.AZURE_STORAGE_CONTAINER, CALL_MS);
+  const blobs = openBlobStore(config, CALL_MS);
 
-  await check('settings', '', () => Promise.resolve(judge.judgeSettings(config)));
+  await check('settings', '', () => Promise.resolve(judge.judgeSettings(config, blobKey(config))));
   const http = { host: loopback(config.HTTP_HOST), port: config.HTTP_PORT, ...options.http };
   const secured = config.HTTPS_CERTIFICATE === undefined ? '' : ', by TLS with the certificate of HTTPS_CERTIFICATE';
   await check(
@@ -260,7 +259,7 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
     tryBlob(config),
   );
   await check('twilio', 'See TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, and that api.twilio.com can be reached.', () =>
-    tryTwilio(config),
+    tryTexts(config),
   );
   await check('clock', 'See the checks of Orthanc and Postgres.', async () => {
     const off = async (whose: string, ask: () => Promise<Date>, resolutionMs: number): Promise<Finding> => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../platform/log.ts';
-import { startHl7Listener, type Hl7Listener, type InboundHl7 } from './io/listener.ts';
+import { startHl7Listener, type Hl7Listener, type Hl7Newcomer, type InboundHl7 } from './io/listener.ts';
 import type { Hl7Guard } from './io/ports.ts';
 import type { Hl7ListenerSettings } from './settings.ts';
 
@@ -11,6 +11,7 @@ const ANSWER_TIMEOUT_MS = 30_000;
 export function startListening(
   settings: Hl7ListenerSettings,
   parts: {
+    readonly admit: (newcomer: Hl7Newcomer) => string | null;
     readonly handle: (inbound: InboundHl7) => Promise<string>;
     /** So many messages at once are handed on at most. */
     readonly maxAtOnce: number;

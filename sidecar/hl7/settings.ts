@@ -1,21 +1,10 @@
 import { z } from 'zod';
-import { addressList, count, port, yesOrNo } from '../platform/settings.ts';
+import { addressList, count, parsed, port, yesOrNo } from '../platform/settings.ts';
 import { parseFieldPlaces, parseIdTypes, parseSenders, type SenderSettings } from './rules/field-settings.ts';
 import { parseAllowedSenders, type AllowedSender } from './rules/senders.ts';
 
-const hl7Fields = z.string().transform((text, context) => {
-  const places = parseFieldPlaces(text);
-  if (places !== null) return places;
-  context.addIssue({ code: 'custom', message: 'must be a list of fields such as OBR-18,IPC-1,OBR-3.1' });
-  return z.NEVER;
-});
-
-const hl7IdTypes = z.string().transform((text, context) => {
-  const types = parseIdTypes(text);
-  if (types !== null) return types;
-  context.addIssue({ code: 'custom', message: 'must be a list of identifier types such as MR,PI,PT' });
-  return z.NEVER;
-});
+const hl7Fields = parsed(parseFieldPlaces, 'a list of fields such as OBR-18,IPC-1,OBR-3.1');
+const hl7IdTypes = parsed(parseIdTypes, 'a list of identifier types such as MR,PI,PT');
 
 const hl7Senders = z.string().transform((text, context): readonly SenderSettings[] => {
   const { senders, problems } = parseSenders(text);
@@ -36,7 +25,8 @@ export const HL7_SETTINGS = z.object({
   HL7_MAX_CONNECTIONS: count(1, 10_000).default(500),
   HL7_IDLE_TIMEOUT_MS: count(1000, 86_400_000).default(600_000),
   HL7_ACCESSION_FIELDS: hl7Fields.prefault('OBR-18,IPC-1,OBR-3,ORC-3'),
-  HL7_MODALITY_FIELDS: hl7Fields.prefault('IPC-5,OBR-24'),
+  HL7_MODALITY_FIELDS: hl7Fields.prefault('IPC-5,OBR-24,OBR-21,OBR-22'),
+  HL7_PATIENT_ID_FIELDS: hl7Fields.prefault('PID-3,PID-4,PID-2'),
   HL7_PATIENT_ID_TYPES: hl7IdTypes.prefault('MR,PI,PT'),
   HL7_SENDERS: hl7Senders.prefault(''),
   HL7_PLAIN: yesOrNo.prefault('true'),

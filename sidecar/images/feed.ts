@@ -7,7 +7,7 @@ import { followChanges, type FeedTx, type ReadPage } from './flows/follow.ts';
 import { takeInstances } from './flows/take-apart.ts';
 import type { Log } from '../platform/log.ts';
 import type { Taking } from './taking.ts';
-import { loop } from '../platform/loop.ts';
+import { loop, warning } from '../platform/loop.ts';
 
 /** How often in a row the feed must end before the cursor until that is believed. */
 const BELIEVED_AFTER = 3;
@@ -97,14 +97,15 @@ export async function followUntilStopped<Tx extends FeedTx>(
     // Of what was just sent more is on its way.
     return instances > 0 ? 'soon' : 'wait';
   };
+  const warn = warning(log, 'the feed could not be followed and is tried again');
   await loop(step, {
     stop: options.stop,
     waitMs: options.waitMs,
     random,
     onFailure: (error, times) => {
       options.onBehind(false);
-      const { code, kind, message } = asFailure(error);
-      log.warn({ code, kind, times }, 'the feed could not be followed and is tried again');
+      warn(error, times);
+      const { code, message } = asFailure(error);
       if (code === 'orthanc-too-old') options.onFailed(message);
     },
   });

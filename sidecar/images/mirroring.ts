@@ -1,5 +1,4 @@
 import type { Knex } from 'knex';
-import { isOfStore, type BlobStore } from './io/azure.ts';
 import type { Codec } from './io/codec.ts';
 import type { Orthanc } from './io/orthanc.ts';
 import { deletedImages } from './io/deleted-rows.ts';
@@ -7,11 +6,13 @@ import { imageStatements } from './io/image-rows.ts';
 import type { RenderingLock } from './io/rendering-lock.ts';
 import { failureStatements } from './io/sweep-rows.ts';
 import { encodeJpeg, thumbnail } from './io/sharp.ts';
-import { atMost } from '../platform/rules/at-most.ts';
+import pLimit from 'p-limit';
 import { asFailure } from '../platform/rules/failure.ts';
+import type { PutOff } from '../platform/rules/put-off.ts';
 import { failed, mayPass, OPEN, passed, undecided } from '../platform/rules/gate.ts';
 import { mirrorImage } from './flows/mirror.ts';
 import { removeBlobs } from './flows/remove-blobs.ts';
+import { isOfStore, type BlobStore } from './rules/blob-store.ts';
 import type { Log } from '../platform/log.ts';
 
 /** How long a rendering waits for its turn, and how long others may join the turn of one. */
@@ -21,8 +22,6 @@ export interface MirroringParts {
   readonly db: Knex;
   readonly orthanc: Orthanc;
   readonly blobs: BlobStore;
-  /** How a failure of the blob store is named to a person. */
-  readonly container: string;
   readonly codec: Codec;
   readonly lock: RenderingLock;
   readonly maxPixels: number;
@@ -35,9 +34,6 @@ export interface MirroringParts {
 
 /** What waits for the blob store comes back at once when it works again, a little apart. */
 const BACK_WITHIN_MS = 2_000;
-
-/** When to call again, or null: done. */
-export type PutOff = { readonly again: Date } | null;
 
 export interface Mirroring {
   readonly mirrorImage: (imageId: string, options: { lastAttempt: boolean; stop: AbortSignal }) => Promise<PutOff>;
@@ -52,7 +48,7 @@ export interface Mirroring {
  * and one line in the log at the beginning and at the end.
  */
 export function createMirroring(parts: MirroringParts): Mirroring {
-  const { db, orthanc, blobs, container, codec, lock, maxPixels, drawnAtOnce, now, random, log } = parts;
+  const { db, orthanc, blobs, codec, lock, maxPixels, drawnAtOnce, now, random, log } = parts;
   const failures = failureStatements(db);
   let gate = OPEN;
   // A row of a process before this one.
@@ -66,7 +62,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
         const result = await call(...args);
         const rested = gate.restsUntil !== null;
         gate = OPEN;
-        if (told) await failures.clear('blob', [container]);
+        if (told) await failures.clear('blob', [blobs.name]);
         told = false;
         if (rested) log.info('the blob store works again');
         return result;
@@ -80,7 +76,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
             if (before.restsUntil === null) {
               log.error({ code: failure.code }, 'the blob store takes nothing: what needs it waits');
             }
-            await failures.save('blob', container, failure, now());
+            await failures.save('blob', blobs.name, failure, now());
           }
         }
         throw failure;
@@ -112,14 +108,14 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const mirror = {
     ...images,
     now,
-    inTurn: atMost(drawnAtOnce),
+    inTurn: pLimit(drawnAtOnce),
     rendering: lock.run,
     orthancAnswers: () => orthanc.system(),
     renderByOrthanc: orthanc.rendered,
     renderHere: async (orthancId: string, frame: number) =>
       encodeJpeg(await codec.render(await orthanc.file(orthancId), frame)),
     thumbnail: (jpeg: Buffer) => thumbnail(jpeg, maxPixels),
-    upload: watched(blobs.upload),
+    write: watched(blobs.write),
   };
   const removal = { ...deleted, removeBlob: watched(blobs.remove), now };
   return {

@@ -1,7 +1,8 @@
 import { asFailure } from '../platform/rules/failure.ts';
-import { createBlobStore, type BlobStore } from './io/azure.ts';
+import { openBlobStore } from './blobs.ts';
 import { createCodec, type Codec } from './io/codec.ts';
 import { createOrthanc, type Orthanc } from './io/orthanc.ts';
+import type { BlobStore } from './rules/blob-store.ts';
 import type { ImagesSettings } from './settings.ts';
 
 const ORTHANC_TIMEOUT_MS = 10_000;
@@ -30,11 +31,7 @@ export async function openImageStores(settings: ImagesSettings): Promise<ImageSt
       client.close();
     },
   );
-  const blobs = createBlobStore(
-    settings.AZURE_STORAGE_CONNECTION_STRING,
-    settings.AZURE_STORAGE_CONTAINER,
-    BLOB_TIMEOUT_MS,
-  );
+  const blobs = openBlobStore(settings, BLOB_TIMEOUT_MS);
   const tooOld = await orthanc.system().then(
     () => null,
     (error: unknown) => (asFailure(error).kind === 'permanent' ? asFailure(error) : null),

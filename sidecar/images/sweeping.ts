@@ -9,8 +9,7 @@ import { removeDeleted, type RemoveDeps, type RemoveTx } from './flows/remove-de
 import type { Log } from '../platform/log.ts';
 import type { LinkingTx } from '../linking/linking.ts';
 import type { Taking } from './taking.ts';
-import { loop } from '../platform/loop.ts';
-import { requeueUnfinished } from './io/requeue-rows.ts';
+import { loop, warning } from '../platform/loop.ts';
 
 const PAGE = 500;
 const PAUSE_MS = 100;
@@ -23,6 +22,8 @@ export interface SweepParts<Tx extends RemoveTx> extends Pick<Taking<Tx>, 'trans
   /** Takes what it can of these instances and sets the others aside. */
   readonly takeApart: (orthancIds: readonly string[]) => Promise<number>;
   readonly removal: RemoveDeps<Tx>;
+  /** Makes the jobs again that should be there and are not; gives how many. */
+  readonly requeueUnfinished: () => Promise<number>;
   readonly now: () => Date;
   readonly random: () => number;
   readonly log: Log;
@@ -31,7 +32,7 @@ export interface SweepParts<Tx extends RemoveTx> extends Pick<Taking<Tx>, 'trans
 }
 
 function sweepDeps<Tx extends SweepTx>(parts: SweepParts<Tx>): SweepDeps {
-  const { db, orthanc, transaction, takeApart, removal, stop, maxLossPercent } = parts;
+  const { db, orthanc, transaction, takeApart, removal, requeueUnfinished, stop, maxLossPercent } = parts;
   return {
     ...sweepStatements(db),
     orthanc,
@@ -39,7 +40,7 @@ function sweepDeps<Tx extends SweepTx>(parts: SweepParts<Tx>): SweepDeps {
     removeDeleted: (orthancIds) => removeDeleted(removal, orthancIds),
     labelFacts: (dicomStudyIds) => loadLabelFacts(db, dicomStudyIds),
     addLabelJobs: (dicomStudyIds) => transaction((tx) => tx.addLabelJobs(dicomStudyIds, [])),
-    requeueUnfinished: () => requeueUnfinished(db),
+    requeueUnfinished,
     pause: () => sleep(PAUSE_MS, undefined, { signal: stop }).catch(() => undefined),
     stop,
     pageSize: PAGE,
@@ -75,9 +76,6 @@ export async function sweepUntilStopped<Tx extends SweepTx>(
     waitMs: intervalMs,
     random,
     wanted,
-    onFailure: (error, times) => {
-      const { code, kind } = asFailure(error);
-      log.warn({ code, kind, times }, 'the sweep failed and is tried again');
-    },
+    onFailure: warning(log, 'the sweep failed and is tried again'),
   });
 }

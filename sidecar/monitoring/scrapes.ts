@@ -10,7 +10,7 @@ import { readGauges } from './io/gauge-rows.ts';
 import { certificateSettings } from '../platform/settings.ts';
 import type { MonitoringSettings } from './settings.ts';
 import { within } from '../platform/time-limit.ts';
-import type { Sample } from './rules/gauges.ts';
+import type { Sample, SourceName } from './rules/gauges.ts';
 import type { Log } from '../platform/log.ts';
 import type { PartReadiness } from './readiness.ts';
 
@@ -70,75 +70,45 @@ function practiceTime(timeZone: string, now: Date): Sample[] {
   ];
 }
 
-function sources({ config, db, orthanc, readiness, now }: WatchParts): Source[] {
+/** What looks up the gauges of each source. */
+function collectors({
+  config,
+  db,
+  orthanc,
+  readiness,
+  now,
+}: WatchParts): Readonly<Record<SourceName, Source['collect']>> {
   const certificates = certificateSettings({ ...config });
-  return [
-    {
-      name: 'parts',
-      gauges: ['axis_part_ready'],
-      collect: async () =>
-        (await readiness()).map(({ name, ok }): Sample => ({
-          gauge: 'axis_part_ready',
-          label: name,
-          value: ok ? 1 : 0,
-        })),
-    },
-    {
-      name: 'clock',
-      gauges: ['axis_practice_hour', 'axis_practice_weekday'],
-      collect: () => Promise.resolve(practiceTime(config.PRACTICE_TIME_ZONE, now())),
-    },
-    {
-      name: 'feed',
-      gauges: ['axis_feed_lag_changes'],
-      collect: async () => [{ gauge: 'axis_feed_lag_changes', value: await feedLag(db, orthanc) }],
-    },
-    {
-      name: 'database',
-      gauges: [
-        'axis_feed_lag_seconds',
-        'axis_studies',
-        'axis_review_oldest_age_seconds',
-        'axis_reports_withheld',
-        'axis_mirror_images',
-        'axis_mirror_oldest_pending_age_seconds',
-        'axis_jobs',
-        'axis_jobs_oldest_due_age_seconds',
-        'axis_sms_messages',
-        'axis_sms_oldest_unsettled_age_seconds',
-        'axis_sms_oldest_queued_age_seconds',
-        'axis_sms_undelivered_last_day',
-        'axis_hl7_last_message_timestamp_seconds',
-        'axis_failures',
-        'axis_backup_last_success_timestamp_seconds',
-      ],
-      collect: () => readGauges(db),
-    },
-    {
-      name: 'certificates',
-      gauges: ['axis_certificate_expiry_timestamp_seconds'],
-      collect: () =>
-        Promise.all(
-          certificates.map(({ setting, file }): Promise<Sample | null> =>
-            certificateEnd(file).then(
-              (end) => ({
-                gauge: 'axis_certificate_expiry_timestamp_seconds',
-                label: setting,
-                value: end.getTime() / 1000,
-              }),
-              () => null,
-            ),
+  return {
+    parts: async () =>
+      (await readiness()).map(({ name, ok }): Sample => ({ gauge: 'axis_part_ready', label: name, value: ok ? 1 : 0 })),
+    clock: () => Promise.resolve(practiceTime(config.PRACTICE_TIME_ZONE, now())),
+    feed: async () => [{ gauge: 'axis_feed_lag_changes', value: await feedLag(db, orthanc) }],
+    database: () => readGauges(db),
+    certificates: () =>
+      Promise.all(
+        certificates.map(({ setting, file }): Promise<Sample | null> =>
+          certificateEnd(file).then(
+            (end) => ({
+              gauge: 'axis_certificate_expiry_timestamp_seconds',
+              label: setting,
+              value: end.getTime() / 1000,
+            }),
+            () => null,
           ),
         ),
-    },
-  ];
+      ),
+  };
 }
 
 /** The listener of `METRICS_PORT`; nothing, and no port, where that is not set. */
 export async function startWatching(parts: WatchParts): Promise<MetricsServer | (AsyncDisposable & { port: null })> {
   const { config, metrics, now } = parts;
   if (config.METRICS_PORT === undefined) return { port: null, [Symbol.asyncDispose]: () => Promise.resolve() };
-  const all = sources(parts).map((source) => ({ ...source, collect: () => within(source.collect(), LIMIT_MS) }));
+  const all = Object.entries(collectors(parts)).map(([name, collect]): Source => ({
+    name,
+    collect: () => within(collect(), LIMIT_MS),
+  }));
   let kept: { readonly until: number; readonly text: Promise<string> } | undefined;
   const text = (): Promise<string> => {
     const at = now().getTime();

@@ -7,7 +7,9 @@ import { replayMessage, type ReplayTx } from './flows/replay.ts';
 import { resolveReview, type ResolveTx } from './flows/resolve.ts';
 import { retryImages, type RetryTx } from './flows/retry-images.ts';
 import { listWork, showStudy } from './io/work-rows.ts';
-import type { Act, FailedImages } from './rules/work.ts';
+import { showMessage, showOrder } from './io/show-rows.ts';
+import { accessionKey } from '../ris/rules/accession.ts';
+import type { Act, FailedImages, MessageView, OrderView, StudyView, WorkItem } from './rules/work.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -24,14 +26,24 @@ export interface ActsParts<Tx> {
   readonly now: () => Date;
 }
 
-export type Acts = ReturnType<typeof createActs>;
+export interface Acts {
+  /** What needs a person; of provisional studies those that are so for that many days. */
+  readonly work: (provisionalDays: number, viewer: Viewer) => Promise<readonly WorkItem[]>;
+  /** `viewer`: who sees it; `null` after an act, which tells it already. */
+  readonly show: (studyInstanceUid: string, viewer: Viewer | null) => Promise<StudyView | null>;
+  readonly showOrder: (accessionNumber: string, viewer: Viewer) => Promise<OrderView | null>;
+  readonly showMessage: (hl7MessageId: string, viewer: Viewer) => Promise<MessageView | null>;
+  readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
+  readonly replay: (hl7MessageId: string, by: By) => Promise<void>;
+  /** Gives how many images it has tried again. */
+  readonly retryImages: (which: FailedImages, by: By) => Promise<number>;
+}
 
 /** What a person may see and do; nothing of it without its row in the audit log. */
-export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>) {
+export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
   const { db, transaction, link, applyAgain, newControlId, now } = parts;
   const trail = operatorAudit(db, now);
   return {
-    /** What needs a person; of provisional studies those that are so for that many days. */
     work: (provisionalDays: number, viewer: Viewer) =>
       trail.view(
         viewer,
@@ -39,9 +51,12 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>) {
         () => listWork(db, new Date(now().getTime() - provisionalDays * DAY_MS)),
         (items) => ({ items: items.length }),
       ),
-    /** `viewer`: who sees it; `null` after an act, which tells it already. */
     show: (studyInstanceUid: string, viewer: Viewer | null) =>
       trail.view(viewer, { what: 'study', studyInstanceUid }, () => showStudy(db, studyInstanceUid)),
+    showOrder: (accessionNumber, viewer) =>
+      trail.view(viewer, { what: 'order', accessionNumber }, () => showOrder(db, accessionKey(accessionNumber))),
+    showMessage: (hl7MessageId, viewer) =>
+      trail.view(viewer, { what: 'message', hl7MessageId }, () => showMessage(db, hl7MessageId)),
     resolve: (studyInstanceUid: string, act: Act, by: By): Promise<void> => {
       const accessionNumber = act.kind === 'link' ? act.accessionNumber : null;
       const subject = { event: 'operator-act', what: act.kind, studyInstanceUid, accessionNumber } as const;

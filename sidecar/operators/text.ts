@@ -1,4 +1,4 @@
-import type { PatientView, StudyView, WorkItem } from './rules/work.ts';
+import type { MessageView, OrderView, PatientView, StudyView, WorkItem } from './rules/work.ts';
 import { table } from '../platform/rules/table.ts';
 
 const minute = (iso: string | null): string | null => iso && `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
@@ -6,14 +6,14 @@ const minute = (iso: string | null): string | null => iso && `${iso.slice(0, 10)
 const patientText = (patient: PatientView | null): string =>
   patient === null ? '' : [patient.name, patient.id, patient.birthDate].filter((part) => part !== null).join(', ');
 
-/** What needs a person, as a table. */
+/** What needs a person, as a table; what has no subject says how many more of its kind there are. */
 export function workText(items: readonly WorkItem[]): string {
   if (items.length === 0) return 'nothing needs a person\n';
   return table(
     ['what', 'subject', 'accession', 'patient', 'why', 'since (UTC)'],
     items.map(({ kind, subject, accessionNumber, patient, reason, since }) => [
       kind,
-      subject,
+      subject === '' ? '…' : subject,
       accessionNumber,
       patient,
       reason,
@@ -79,4 +79,49 @@ export function studyText(study: StudyView): string {
     ),
   ];
   return parts.join('\n');
+}
+
+/** A study of the RIS, as an operator reads it. */
+export function orderText(order: OrderView): string {
+  const { text } = order;
+  return [
+    table(
+      ['order', order.accessionNumber],
+      [
+        ['status', order.orderStatus],
+        ['patient', patientText(order.patient)],
+        ['modality', order.modality],
+        ['procedure', order.procedure],
+        ['date', order.studyDate],
+        [
+          'text',
+          text === null ? null : [text.state, text.reason, text.to && `to …${text.to}`].filter(Boolean).join(', '),
+        ],
+      ],
+    ),
+    table(
+      ['DICOM study', 'status'],
+      order.dicomStudies.map(({ studyInstanceUid, status }) => [studyInstanceUid, status]),
+    ),
+    table(
+      ['report (UTC)', 'status', 'withheld', 'message'],
+      order.reports.map(({ at, status, withheld, messageId }) => [minute(at), status, withheld, messageId]),
+    ),
+  ].join('\n');
+}
+
+/** A kept HL7 message, as an operator reads it. */
+export function messageText(message: MessageView): string {
+  return table(
+    ['message', message.id],
+    [
+      ['type', message.messageType],
+      ['sender', [message.sendingApplication, message.sendingFacility].filter((part) => part !== '').join(', ')],
+      ['MSH-10', message.controlId],
+      ['received (UTC)', minute(message.receivedAt)],
+      ['answer', message.answer],
+      ['why', message.reason],
+      ['replayed', [message.replayedBy, minute(message.replayedAt)].filter((part) => part !== null).join(', ')],
+    ],
+  );
 }

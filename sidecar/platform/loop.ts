@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from './log.ts';
 import { asFailure, retryDelayMs } from './rules/failure.ts';
 
 const SOON_MS = 100;
@@ -33,6 +34,14 @@ export async function loop(
     await sleep(waitMs, undefined, { signal }).catch(() => undefined);
   }
 }
+
+/** An `onFailure` of {@link loop} that logs a warning, by code: a message may quote what came from outside. */
+export const warning =
+  (log: Pick<Log, 'warn'>, what: string) =>
+  (error: unknown, times: number): void => {
+    const { code, kind } = asFailure(error);
+    log.warn({ code, kind, times }, what);
+  };
 
 /** Tries `step` again after transient failures, for `limitMs` at most, then lets the last one out. */
 export async function patiently<T>(

@@ -13,6 +13,15 @@ export const yesOrNo = z
   .enum(['true', 'false'], { error: 'must be true or false' })
   .transform((value) => value === 'true');
 
+/** What `parse` makes of a text; `null` of one that is not `expected`. */
+export const parsed = <T>(parse: (text: string) => T | null, expected: string) =>
+  z.string().transform((text, context) => {
+    const value = parse(text);
+    if (value !== null) return value;
+    context.addIssue({ code: 'custom', message: `must be ${expected}` });
+    return z.NEVER;
+  });
+
 export const addressList = z.string().transform((text, context): readonly string[] => {
   const { addresses, problems } = parseAddresses(text);
   for (const message of problems) context.addIssue({ code: 'custom', message });
@@ -74,4 +83,19 @@ export function withSecretFiles(
     }
   }
   return settings;
+}
+
+/**
+ * What `schema` makes of `environment`, with a line for each problem; `given` is what was there for it. An empty variable
+ * counts as not set; any setting may come from the file that `NAME_FILE` names (Docker secrets).
+ */
+export function readSettings<T extends z.ZodRawShape>(schema: z.ZodObject<T>, environment: NodeJS.ProcessEnv) {
+  const problems: string[] = [];
+  const given = withSecretFiles(environment, problems, Object.keys(schema.shape));
+  const { data, error } = schema.safeParse(given);
+  for (const { path, message } of error?.issues ?? []) {
+    const name = path.join('.');
+    problems.push(`${name}: ${given[name] === undefined ? 'is not set' : message}`);
+  }
+  return { data, problems, given };
 }

@@ -1,22 +1,15 @@
+import pTimeout from 'p-timeout';
 import { Failure } from './rules/failure.ts';
 
 /**
  * What `work` gives, if it comes within `limitMs`; else `late` is thrown. The work itself goes on: what it holds must
  * have a limit of its own.
  */
-export async function within<T>(
+export const within = <T>(
   work: Promise<T>,
   limitMs: number,
   late = new Failure('transient', 'timeout', `no answer within ${limitMs} ms`),
-): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(reject, limitMs, late);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+): Promise<T> => pTimeout(work, { milliseconds: limitMs, message: late });
 
 /** Settles when `work` did, well or not, or `limitMs` later at most. Never rejects. */
 export async function settledWithin(work: Promise<unknown>, limitMs: number): Promise<void> {

@@ -4,9 +4,11 @@ import type { Hl7Message } from '../hl7/rules/message.ts';
 import { gather } from '../platform/rules/gather.ts';
 import { settledWithin } from '../platform/time-limit.ts';
 import { keepAgain, keepMessages, type KeepAgainTx, type KeepDeps } from './flows/keep.ts';
-import { receiveMessages, route, type InboundMessage, type ReceiveDeps, type ReceiveTx } from './flows/receive.ts';
+import { receiveMessages, type InboundMessage, type ReceiveDeps, type ReceiveTx } from './flows/receive.ts';
 import type { MessageFacts } from './rules/facts.ts';
-import { readOrder, readPatientUpdate, readReport } from './rules/read.ts';
+import type { IgnoredTypes } from './rules/ignored-types.ts';
+import { route } from './rules/message-kind.ts';
+import { readIgnored, readOrder, readPatientUpdate, readReport } from './rules/read.ts';
 
 /** HL7 messages that are taken in one transaction, at most. */
 export const MESSAGES_TOGETHER = 32;
@@ -19,19 +21,22 @@ export const newControlId = (): string => randomBytes(10).toString('hex');
 
 export interface ReceivingParts<Tx> extends KeepDeps<Tx & ReceivingTx> {
   readonly settings: Hl7Settings;
+  readonly ignoredTypes: IgnoredTypes;
   readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
   /** So many transactions at most are at work for messages: the feed, the operators and /readyz need connections too. */
   readonly mostTakes: number;
   readonly now: () => Date;
   readonly onRefused: ReceiveDeps<ReceiveTx>['onRefused'];
   readonly onTest: ReceiveDeps<ReceiveTx>['onTest'];
+  readonly onIgnored: ReceiveDeps<ReceiveTx>['onIgnored'];
 }
 
 export type ReceivingTx = ReceiveTx & KeepAgainTx;
 
 /** How HL7 messages are taken: as they come, several in one transaction where they come faster than that, or again. */
 export function createReceiving<Tx extends ReceivingTx>(parts: ReceivingParts<Tx>) {
-  const { settings, transaction, link, planTexts, mostTakes, now, onRefused, onTest } = parts;
+  const { settings, ignoredTypes, transaction, link, planTexts, mostTakes, now } = parts;
+  const { onRefused, onTest, onIgnored } = parts;
   const reading =
     (read: (message: Hl7Message, settings: Hl7Settings, receivedAt: Date) => MessageFacts) =>
     (message: Hl7Message, receivedAt: Date): MessageFacts =>
@@ -40,16 +45,18 @@ export function createReceiving<Tx extends ReceivingTx>(parts: ReceivingParts<Tx
     order: reading(readOrder),
     report: reading(readReport),
     patient: reading(readPatientUpdate),
+    ignored: reading(readIgnored),
   };
   const deps: ReceiveDeps<Tx> = {
-    ...{ transaction, read, newControlId, now, onRefused, onTest },
+    ...{ transaction, read, ignoredTypes, newControlId, now, onRefused, onTest, onIgnored },
     keep: (tx, kept, known, messages, at) => keepMessages({ link, planTexts }, tx, kept, known, messages, at),
     contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
   };
   const receiveTogether = (inbound: readonly InboundMessage[]): Promise<string[]> => receiveMessages(deps, inbound);
   const again = {
     ...{ link, planTexts },
-    read: (message: Hl7Message, receivedAt: Date): MessageFacts => read[route(message)](message, receivedAt),
+    read: (message: Hl7Message, receivedAt: Date): MessageFacts =>
+      read[route(message, ignoredTypes)](message, receivedAt),
   };
   return {
     receiveTogether,

@@ -199,5 +199,11 @@ describe('a wing', () => {
       const several = [...Map.groupBy(paths, (path) => basename(path)).values()].filter(({ length }) => length > 1);
       expect(several).to.deep.equal([]);
     });
+
+    it(`names no vendor in its rules and flows: ${wing}`, () => {
+      const floors = files(join(ROOT, 'sidecar', wing)).filter((path) => /\/(?:rules|flows)\/[^/]+$/.test(path));
+      const naming = floors.filter((path) => /twilio|azure/i.test(readFileSync(path, 'utf8')));
+      expect(naming).to.deep.equal([]);
+    });
   }
 });

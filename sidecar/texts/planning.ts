@@ -1,4 +1,5 @@
 import { planSms, type PlanSmsTx } from './flows/plan.ts';
+import type { SmsSubject } from './rules/hold.ts';
 import { smsText } from './rules/wording.ts';
 import type { TextsSettings } from './settings.ts';
 
@@ -6,13 +7,11 @@ import type { TextsSettings } from './settings.ts';
 export type PlanTexts = (tx: PlanSmsTx, studyIds: readonly string[], at: Date) => Promise<void>;
 
 /** Plans texts in the words that the settings give. */
-export function createPlanTexts(settings: Pick<TextsSettings, 'SMS_TEMPLATE' | 'PORTAL_URL'>): PlanTexts {
+export function createPlanTexts(
+  settings: Pick<TextsSettings, 'SMS_TEMPLATE'> & { readonly PORTAL_URL?: string | undefined },
+): PlanTexts {
   const { SMS_TEMPLATE: template, PORTAL_URL: portalUrl } = settings;
-  return (tx, studyIds, at) =>
-    planSms(
-      { body: ({ modality, accessionNumber }) => smsText({ template, portalUrl, modality, accessionNumber }) },
-      tx,
-      studyIds,
-      at,
-    );
+  const body = ({ modality, accessionNumber }: SmsSubject): string =>
+    portalUrl === undefined ? '' : smsText({ template, portalUrl, modality, accessionNumber });
+  return (tx, studyIds, at) => planSms({ body }, tx, studyIds, at);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl } from '../platform/settings.ts';
+import { httpUrl, parsed } from '../platform/settings.ts';
 import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './rules/wording.ts';
 
 // What Twilio posts to, and signs: a path may follow, so no query.
@@ -10,12 +10,7 @@ const publicUrl = httpUrl.transform((text, context) => {
   return z.NEVER;
 });
 
-const smsHours = z.string().transform((text, context) => {
-  const hours = parseSmsHours(text);
-  if (hours !== null) return hours;
-  context.addIssue({ code: 'custom', message: 'must be two times such as 08:00-20:00' });
-  return z.NEVER;
-});
+const smsHours = parsed(parseSmsHours, 'two times such as 08:00-20:00');
 
 const smsTemplate = z.string().superRefine((template, context) => {
   const problem = checkTemplate(template);

@@ -4,7 +4,7 @@ import { isIP, type DropArgument } from 'node:net';
 import type { Handler, Request, Response } from 'express';
 import type { ApiKeyScope } from '../rules/api-key.ts';
 import { asFailure } from '../../platform/rules/failure.ts';
-import { createRateLimit } from '../../platform/rules/rate-limit.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { OnRefusedAccess } from '../../platform/rules/refused-access.ts';
 import { addressMatcher } from '../../platform/net/addresses.ts';
 import { addressKey, plainAddress } from '../../platform/rules/address.ts';
@@ -20,22 +20,17 @@ export interface HttpGuard {
   /** Of one address at most half, unless it is a trusted proxy's. */
   readonly maxConnections: number;
   readonly admit: Admit;
+  readonly limits: RateLimits;
   readonly onRefused: OnRefusedAccess;
   readonly log: {
     readonly warn: (fields: object, message: string) => void;
     readonly info: (fields: object, message: string) => void;
   };
-  readonly now: () => Date;
 }
 
 /** Lets the request in and gives the name of its key or certificate; or answers it, and gives `null`. */
 export type LetIn = (request: Request, response: Response) => Promise<string | null>;
 
-/** Of one address, in a minute. */
-const MAX_FAILURES = 30;
-const MAX_OPERATOR_REQUESTS = 600;
-const MINUTE_MS = 60_000;
-const MAX_ADDRESSES = 10_000;
 /** The body of whatever is no upload is there by then. */
 const BODY_TIMEOUT_MS = 10_000;
 /** How long what is left of a body that was answered early is read and thrown away. */
@@ -57,7 +52,6 @@ function tooMany(response: Response, seconds: number): void {
  * in, however often others failed from the same address: it may be a whole practice's.
  */
 export function letIn(guard: HttpGuard): (scope: ApiKeyScope, realm: string) => LetIn {
-  const failures = createRateLimit({ limit: MAX_FAILURES, windowMs: MINUTE_MS, maxKeys: MAX_ADDRESSES });
   return (scope, realm) => async (request, response) => {
     const admission = await guard.admit(request, scope).catch((error: unknown) => ({ failure: asFailure(error) }));
     if ('name' in admission) return admission.name;
@@ -68,7 +62,7 @@ export function letIn(guard: HttpGuard): (scope: ApiKeyScope, realm: string) => 
     }
     const from = clientAddress(request);
     guard.onRefused({ what: scope, from, code: admission.refused });
-    const wait = failures.take(addressKey(from), guard.now());
+    const wait = await guard.limits.failures.take(addressKey(from));
     if (wait > 0) {
       tooMany(response, wait);
       return null;
@@ -84,9 +78,8 @@ export function letIn(guard: HttpGuard): (scope: ApiKeyScope, realm: string) => 
 
 /** At most so many requests of one address in a minute as an operator's. */
 export function operatorRate(guard: HttpGuard): Handler {
-  const requests = createRateLimit({ limit: MAX_OPERATOR_REQUESTS, windowMs: MINUTE_MS, maxKeys: MAX_ADDRESSES });
-  return (request, response, next) => {
-    const wait = requests.take(addressKey(clientAddress(request)), guard.now());
+  return async (request, response, next) => {
+    const wait = await guard.limits.requests.take(addressKey(clientAddress(request)));
     if (wait > 0) tooMany(response, wait);
     else next();
   };

@@ -1,58 +1,50 @@
-export interface Retention {
-  /** Each in days; 0: for ever. */
-  readonly hl7Days: number;
-  readonly auditDays: number;
-  readonly blobDays: number;
+import { limitedKinds, type RetainedKind, type RetentionDays } from '../rules/retained.ts';
+
+export interface Batch {
+  /** How many went. */
+  readonly count: number;
+  /** Behind which the next batch begins; `null` where there is none. */
+  readonly next: string | null;
 }
 
+/** Lets go of at most `limit` of one kind that are older than `before`, behind `after` where that is not `null`. */
+export type ForgetBatch = (
+  before: Date,
+  batch: { readonly after: string | null; readonly limit: number; readonly now: Date },
+) => Promise<Batch>;
+
 export interface ForgetOldDeps {
-  /** Empties the text of at most `limit` applied messages received before then, the oldest first; gives how many. */
-  readonly forgetMessages: (before: Date, limit: number, now: Date) => Promise<number>;
-  /** Gives how many rows of the audit log went; `null` where there is no audit log. */
-  readonly forgetAudit: (before: Date) => Promise<number | null>;
-  /**
-   * Has the blobs removed of at most `limit` images that were deleted before then, of rows behind the one of id `after`;
-   * gives the ids of these rows, in their order.
-   */
-  readonly removeBlobs: (before: Date, after: string, limit: number) => Promise<readonly string[]>;
+  readonly forget: Readonly<Record<RetainedKind, ForgetBatch>>;
   readonly now: () => Date;
   /** Lets others go first for a while; ends at once on a stop. */
   readonly pause: () => Promise<void>;
   readonly stop: AbortSignal;
 }
 
-export interface Forgotten {
-  readonly messages: number;
-  readonly auditRows: number;
-  readonly blobs: number;
-}
+/** How many of each kind went. */
+export type Forgotten = Readonly<Record<RetainedKind, number>>;
 
 const BATCH = 500;
 const DAY_MS = 86_400_000;
 
 /**
- * Lets go of what the settings say is old enough, batch by batch: the text of HL7 messages (their rows stay, so that one
- * that comes again is still known), rows of the audit log, and blobs of images that are deleted. Idempotent; ends between
- * two batches when it is stopped.
+ * Lets go of what the settings say is old enough, one kind after the other, batch by batch. Idempotent; ends between two
+ * batches when it is stopped.
  */
-export async function forgetOld(deps: ForgetOldDeps, retention: Retention): Promise<Forgotten> {
+export async function forgetOld(deps: ForgetOldDeps, settings: RetentionDays): Promise<Forgotten> {
   const now = deps.now();
-  const before = (days: number): Date => new Date(now.getTime() - days * DAY_MS);
-  let [messages, auditRows, blobs] = [0, 0, 0];
-  for (let more = retention.hl7Days > 0; more && !deps.stop.aborted;) {
-    const emptied = await deps.forgetMessages(before(retention.hl7Days), BATCH, now);
-    messages += emptied;
-    more = emptied === BATCH;
-    await deps.pause();
+  const forgotten = { messages: 0, auditRows: 0, blobs: 0 };
+  for (const { kind, days } of limitedKinds(settings)) {
+    const before = new Date(now.getTime() - days * DAY_MS);
+    let after: string | null = null;
+    let isMore = true;
+    while (isMore && !deps.stop.aborted) {
+      const batch: Batch = await deps.forget[kind](before, { after, limit: BATCH, now });
+      forgotten[kind] += batch.count;
+      after = batch.next;
+      isMore = after !== null;
+      await deps.pause();
+    }
   }
-  if (retention.auditDays > 0) auditRows = (await deps.forgetAudit(before(retention.auditDays))) ?? 0;
-  let after = '0';
-  for (let more = retention.blobDays > 0; more && !deps.stop.aborted;) {
-    const ids = await deps.removeBlobs(before(retention.blobDays), after, BATCH);
-    blobs += ids.length;
-    after = ids.at(-1) ?? after;
-    more = ids.length === BATCH;
-    await deps.pause();
-  }
-  return { messages, auditRows, blobs };
+  return forgotten;
 }

@@ -26,26 +26,44 @@ ORDER BY d.id LIMIT :limit`;
 
 const COUNT = z.object({ count: z.coerce.number() });
 
-/** The statements that let go of what is old enough; each call is a transaction of its own. */
+/** Only the database's own function may take rows out of the audit log; `null` where there is none. */
+export async function forgetAudit(db: Knex, before: Date): Promise<number | null> {
+  const [has] = await query(db, HAS_AUDIT, {}, z.object({ found: z.boolean() }));
+  return has?.found === true ? ((await query(db, FORGET_AUDIT, { before }, COUNT))[0]?.count ?? 0) : null;
+}
+
+interface BatchOf {
+  readonly after: string | null;
+  readonly limit: number;
+  readonly now: Date;
+}
+
+/**
+ * The statements that let go of what is old enough, one for each kind; each call is a transaction of its own. Of a message
+ * the row stays, so that one that comes again is still known; the oldest go first.
+ */
 export function retentionStatements(db: Knex) {
   return {
-    forgetMessages: async (before: Date, limit: number, now: Date): Promise<number> =>
-      (await query(db, FORGET_MESSAGES, { before, limit, now }, COUNT))[0]?.count ?? 0,
-
-    /** Only the database's own function may take rows out of the audit log; `null` where there is none. */
-    async forgetAudit(before: Date): Promise<number | null> {
-      const [has] = await query(db, HAS_AUDIT, {}, z.object({ found: z.boolean() }));
-      return has?.found === true ? ((await query(db, FORGET_AUDIT, { before }, COUNT))[0]?.count ?? 0) : null;
+    async messages(before: Date, { limit, now }: BatchOf) {
+      const count = (await query(db, FORGET_MESSAGES, { before, limit, now }, COUNT))[0]?.count ?? 0;
+      // Those that are emptied are not found again, so that the next batch begins anew.
+      return { count, next: count === limit ? '' : null };
     },
 
-    /** Gives the ids of the rows, in their order, whose blobs a job removes now. */
-    async removeBlobs(before: Date, after: string, limit: number): Promise<readonly string[]> {
+    /** All at once. */
+    async auditRows(before: Date) {
+      return { count: (await forgetAudit(db, before)) ?? 0, next: null };
+    },
+
+    /** Of images that were deleted before then, by rows behind the one of id `after`: a job removes their blobs. */
+    async blobs(before: Date, { after, limit }: BatchOf) {
       try {
         return await db.transaction(async (trx) => {
-          const old = await query(trx, OLD_BLOBS, { before, after, limit }, ID_ROW.extend({ orthancId: z.string() }));
+          const bindings = { before, after: after ?? '0', limit };
+          const old = await query(trx, OLD_BLOBS, bindings, ID_ROW.extend({ orthancId: z.string() }));
           const orthancIds = `{${[...new Set(old.map(({ orthancId }) => orthancId))].join(',')}}`;
           if (old.length > 0) await execute(trx, ADD_BLOB_JOBS, { orthancIds });
-          return old.map(({ id }) => id);
+          return { count: old.length, next: old.length === limit ? (old.at(-1)?.id ?? null) : null };
         });
       } catch (error) {
         throw postgresFailure(error);

@@ -1,10 +1,11 @@
 import { BlobServiceClient } from '@azure/storage-blob';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { createBlobStore } from '../../images/io/azure.ts';
+import { openBlobStore } from '../../images/blobs.ts';
 import { createCodec } from '../../images/io/codec.ts';
 import type { Orthanc } from '../../images/io/orthanc.ts';
 import { startJobs } from '../../app/jobs.ts';
+import { imageJobs } from '../../images/jobs.ts';
 import { createRenderingLock } from '../../images/io/rendering-lock.ts';
 import { startReplica } from '../../platform/postgres/replica.ts';
 import { thumbnail } from '../../images/io/sharp.ts';
@@ -75,7 +76,7 @@ async function untilMirrored(db: Knex): Promise<void> {
 
 /** Mirrors all that waits, with the jobs as the composition root wires them, then `work` while they go on. */
 async function mirrorWith<T>(
-  { db, config }: Parts,
+  { db, config, operations }: Parts,
   orthanc: Orthanc,
   azurite: AzuriteProcess,
   container: string,
@@ -90,23 +91,23 @@ async function mirrorWith<T>(
     startReplica({ databaseUrl: config.DATABASE_URL, beatMs: 1000, lead, random, log: SILENT }),
   );
   const mirroring = createMirroring({
-    ...{ db, orthanc, codec, lock, container, now, random, log: SILENT },
-    blobs: createBlobStore(azurite.connectionString, container, 30_000),
+    ...{ db, orthanc, codec, lock, now, random, log: SILENT },
+    blobs: openBlobStore(
+      { AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString, AZURE_STORAGE_CONTAINER: container },
+      30_000,
+    ),
     maxPixels: config.RENDER_MAX_PIXELS,
     drawnAtOnce: config.JOB_CONCURRENCY,
   });
-  const nothing = (): Promise<null> => Promise.resolve(null);
   stack.use(
-    startJobs(
-      { ...mirroring, sendSms: nothing, lookForDeleted: nothing, labelStudy: () => Promise.resolve() },
-      {
-        databaseUrl: config.DATABASE_URL,
-        concurrency: config.JOB_CONCURRENCY,
-        closeTimeoutMs: 5000,
-        vouch: replica.vouch,
-        log: SILENT,
-      },
-    ),
+    startJobs(imageJobs({ db, mirroring, removal: { ...operations.removal, present: orthanc.present } }), {
+      databaseUrl: config.DATABASE_URL,
+      concurrency: config.JOB_CONCURRENCY,
+      blobsRest: mirroring.blobsRest,
+      closeTimeoutMs: 5000,
+      vouch: replica.vouch,
+      log: SILENT,
+    }),
   );
   return await work();
 }

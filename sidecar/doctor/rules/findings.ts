@@ -62,17 +62,14 @@ export function judgeDisk(path: string, free: number, size: number): Finding {
 }
 
 /** Settings that are right for trying it out and wrong for patients. */
-export function judgeSettings(config: {
-  readonly ORTHANC_PASSWORD: string;
-  readonly DATABASE_URL: string;
-  readonly AZURE_STORAGE_CONNECTION_STRING: string;
-  readonly PORTAL_URL: string;
-}): Finding {
+export function judgeSettings(
+  config: { readonly ORTHANC_PASSWORD: string; readonly DATABASE_URL: string; readonly PORTAL_URL: string },
+  blobKey: { readonly setting: string; readonly isForDevelopment: boolean },
+): Finding {
   const wrong = [
     config.ORTHANC_PASSWORD.includes('development-only') && 'ORTHANC_PASSWORD',
     config.DATABASE_URL.includes('development-only') && 'POSTGRES_PASSWORD',
-    /devstoreaccount1|UseDevelopmentStorage/.test(config.AZURE_STORAGE_CONNECTION_STRING) &&
-      'AZURE_STORAGE_CONNECTION_STRING',
+    blobKey.isForDevelopment && blobKey.setting,
     /\bexample\b/.test(config.PORTAL_URL) && 'PORTAL_URL',
   ].filter((name) => name !== false);
   if (wrong.length === 0) return ok('none is for development');

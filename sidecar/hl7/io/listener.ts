@@ -1,40 +1,22 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { buildAck } from '../rules/ack.ts';
-import { atMost, type AtMost } from '../../platform/rules/at-most.ts';
-import { asFailure, Failure } from '../../platform/rules/failure.ts';
 import { createFrameRoom, type FrameRoom } from '../rules/frame-room.ts';
 import { encodeHl7 } from '../rules/charset.ts';
 import { createMllpDecoder, mllpFrame, type MllpEvent } from '../rules/mllp.ts';
-import { readFrame, readHeader, type ReadFrame } from './frame.ts';
+import { createAnswering, within, type Answering, type AnsweringOptions } from './answering.ts';
 import { openHl7Ports, type Hl7PortsOptions } from './ports.ts';
 
 export { readFrame } from './frame.ts';
+export type { Hl7Newcomer, InboundHl7 } from './answering.ts';
 
-export interface InboundHl7 extends ReadFrame {
-  readonly raw: Buffer;
-  readonly remoteAddress: string;
-}
-
-export interface Hl7ListenerOptions extends Hl7PortsOptions {
-  readonly maxFrameBytes: number;
+export interface Hl7ListenerOptions extends Omit<Hl7PortsOptions, 'log'>, Omit<AnsweringOptions, 'log'> {
   /** A connection without a byte for so long is closed. */
   readonly idleTimeoutMs: number;
   /** A connection on which a frame takes longer than that to come in is closed. */
   readonly frameTimeoutMs: number;
-  /** How long an answer may take before it is AE. */
-  readonly answerTimeoutMs: number;
-  /** Frames that are handled at once; others wait, within `answerTimeoutMs`. */
-  readonly maxAtOnce: number;
   /** How long frames in work may take when the listener is closed. */
   readonly closeTimeoutMs: number;
-  readonly now: () => Date;
-  readonly newControlId: () => string;
-  /**
-   * Gives the acknowledgment's text. Called for one frame at a time per connection, in order, but for one that took too
-   * long. Must settle: until it does the frame counts as held.
-   */
-  readonly handle: (inbound: InboundHl7) => Promise<string>;
+  readonly log: Hl7PortsOptions['log'];
 }
 
 export interface Hl7Listener extends AsyncDisposable {
@@ -56,17 +38,8 @@ const MAX_HELD_FRAMES = 16;
 /** A connection that holds no more than that is read on where there is no room for more. */
 const SMALL_BYTES = 65_536;
 
-async function within<T>(work: Promise<T>, limitMs: number, late: () => T): Promise<T> {
-  const { promise, resolve } = Promise.withResolvers<T>();
-  const timer = setTimeout(() => {
-    resolve(late());
-  }, limitMs);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+/** A frame whose last byte is a 1C is at its end when nothing follows for so long: some senders leave out the 0D. */
+const LONE_END_MS = 200;
 
 const heldBy = (event: MllpEvent): number =>
   event.kind === 'frame' ? event.bytes.length : event.kind === 'too-large' ? event.head.length : 0;
@@ -77,8 +50,8 @@ interface Connection {
   destroy(): void;
 }
 
-function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atOnce: AtMost): Connection {
-  const { log, now, newControlId, answerTimeoutMs, frameTimeoutMs } = options;
+function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, answering: Answering): Connection {
+  const { log, answerTimeoutMs, frameTimeoutMs } = options;
   const remoteAddress = socket.remoteAddress ?? '';
   let decoder = createMllpDecoder(options.maxFrameBytes);
   const waiting: MllpEvent[] = [];
@@ -89,40 +62,9 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
   let reading = true;
   let finishing = false;
   let frameTimer: NodeJS.Timeout | undefined;
+  let loneEnd: NodeJS.Timeout | undefined;
 
-  const later = (raw: Buffer, code: string): string =>
-    buildAck(
-      readHeader(raw) ?? undefined,
-      { code: 'AE', text: `try again later: ${code}`, errorCode: 207 },
-      now(),
-      newControlId(),
-    );
-  const answer = async (raw: Buffer, read: (raw: Buffer) => ReadFrame): Promise<string> => {
-    let late = false;
-    const handled = atOnce(() => {
-      // Nobody waits for it any more, and who sent it sends it again.
-      if (late || socket.destroyed) return Promise.reject(new Failure('transient', 'timeout', 'not begun in time'));
-      return options.handle({ raw, ...read(raw), remoteAddress });
-    });
-    const done = (): void => {
-      hold(-raw.length);
-    };
-    handled.then(done, done);
-    try {
-      return await within(handled, answerTimeoutMs, () => {
-        late = true;
-        log.warn({ remoteAddress, limitMs: answerTimeoutMs }, 'HL7 message answered AE: it took too long');
-        return later(raw, 'timeout');
-      });
-    } catch (error) {
-      return later(raw, asFailure(error).code);
-    }
-  };
-  // Of a frame that is too large its beginning is handed on, to be kept with the reason.
-  const readTooLarge = (head: Buffer): ReadFrame => ({
-    message: readHeader(head),
-    problem: `larger than the ${options.maxFrameBytes} bytes that are taken`,
-  });
+  const sender = { remoteAddress, gone: () => socket.destroyed };
   const send = async (text: string): Promise<void> => {
     if (socket.destroyed || socket.write(mllpFrame(encodeHl7(text)))) return;
     await within(
@@ -137,8 +79,12 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
     while (!socket.destroyed) {
       const event = waiting.shift();
       if (event === undefined) return;
-      if (event.kind === 'frame') await send(await answer(event.bytes, readFrame));
-      if (event.kind === 'too-large') await send(await answer(event.head, readTooLarge));
+      if (event.kind !== 'garbage') {
+        const over = (): void => {
+          hold(-heldBy(event));
+        };
+        for (const text of await answering.answer(event, sender, over)) await send(text);
+      }
       regulate();
     }
   };
@@ -158,6 +104,7 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
   };
   const finish = async (): Promise<void> => {
     finishing = true;
+    clearTimeout(loneEnd);
     forget();
     while (working !== undefined) await working;
     socket.resume();
@@ -210,24 +157,25 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
   socket.setKeepAlive(true, 30_000);
   socket.setTimeout(options.idleTimeoutMs);
   socket.on('timeout', () => {
-    if (working === undefined && reading) socket.destroy();
+    if (working === undefined && (reading || finishing)) socket.destroy();
   });
   socket.on('error', () => socket.destroy());
   socket.once('close', () => {
+    clearTimeout(loneEnd);
     seat.leave();
     for (const event of waiting.splice(0)) held -= heldBy(event);
     forget();
   });
-  socket.on('data', (chunk: Buffer) => {
-    if (finishing) return;
+  /** Takes what came in; whether the connection is still one to read. */
+  const receive = (events: readonly MllpEvent[]): boolean => {
     let ended = false;
-    for (const event of decoder.push(chunk)) {
+    for (const event of events) {
       if (event.kind === 'garbage') {
         garbage += event.bytes;
         if (garbage <= MAX_GARBAGE_BYTES) continue;
         log.warn({ remoteAddress, garbage }, 'HL7 connection closed: what it sends is not MLLP');
         socket.destroy();
-        return;
+        return false;
       }
       if (event.kind === 'frame') garbage = 0;
       ended ||= event.kind === 'frame';
@@ -237,13 +185,27 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
     hold(0);
     watch(ended);
     begin();
+    return true;
+  };
+  const settle = (): void => {
+    if (!finishing) receive(decoder.settle());
+  };
+  socket.on('data', (chunk: Buffer) => {
+    clearTimeout(loneEnd);
+    if (finishing || !receive(decoder.push(chunk))) return;
+    if (decoder.maybeEnded) loneEnd = setTimeout(settle, LONE_END_MS);
+  });
+  // The sender's half is closed: what came in whole is answered before the other half is.
+  socket.once('end', () => {
+    settle();
+    if (!finishing) void finish();
   });
   return { finish, destroy: () => socket.destroy() };
 }
 
 /**
- * Listens for HL7 v2 over MLLP: any number of messages on a connection, one answer a frame, in order. The parser is
- * node-hl7-server's; its `Inbound` cannot be the listener, since it ignores the address to bind to, repeats the first
+ * Listens for HL7 v2 over MLLP: any number of messages on a connection, one answer a frame, in order, unless MSH-15 and
+ * MSH-16 ask for another number of them. The header is read by node-hl7-server; its `Inbound` cannot be the listener, since it ignores the address to bind to, repeats the first
  * message of a kept-open connection, decodes bytes before it frames them and has no limits (see the contract tests).
  * Closing takes no new frames, answers those in work, then closes every connection.
  *
@@ -257,9 +219,9 @@ function serve(socket: Socket, options: Hl7ListenerOptions, room: FrameRoom, atO
 export async function startHl7Listener(options: Hl7ListenerOptions): Promise<Hl7Listener> {
   const connections = new Map<Socket, Connection>();
   const room = createFrameRoom(MAX_HELD_FRAMES * options.maxFrameBytes, SMALL_BYTES);
-  const atOnce = atMost(options.maxAtOnce);
+  const answering = createAnswering(options);
   const ports = await openHl7Ports(options, (socket) => {
-    connections.set(socket, serve(socket, options, room, atOnce));
+    connections.set(socket, serve(socket, options, room, answering));
     socket.once('close', () => connections.delete(socket));
   });
   return {

@@ -42,7 +42,7 @@ export interface Hl7Ports {
 
 /**
  * Opens the port without TLS, the one with it, or both, and gives `accept` each connection that may come, once its
- * handshake is done. @throws Failure permanent where the TLS files cannot be used.
+ * handshake is done. One whose sender ends its half stays open until it is ended here: `accept` must do that. @throws Failure permanent where the TLS files cannot be used.
  */
 export async function openHl7Ports(options: Hl7PortsOptions, accept: (socket: Socket) => void): Promise<Hl7Ports> {
   const { guard, log, maxConnections } = options;
@@ -80,7 +80,7 @@ export async function openHl7Ports(options: Hl7PortsOptions, accept: (socket: So
     return opened;
   };
   const openTls = async ({ port, files }: NonNullable<Hl7Guard['tls']>): Promise<number> => {
-    const server = createTlsServer(tlsOptions(files, true), acceptSome);
+    const server = createTlsServer({ ...tlsOptions(files, true), allowHalfOpen: true }, acceptSome);
     onHandshakeFailed(server, (from, code) => {
       guard.onRefused({ what: 'hl7-tls', from, code });
     });
@@ -88,7 +88,7 @@ export async function openHl7Ports(options: Hl7PortsOptions, accept: (socket: So
     return open(server, port, 'hl7-tls');
   };
 
-  const port = guard.plain ? await open(createServer(acceptSome), options.port, 'hl7') : 0;
+  const port = guard.plain ? await open(createServer({ allowHalfOpen: true }, acceptSome), options.port, 'hl7') : 0;
   const tlsPort = guard.tls === undefined ? 0 : await openTls(guard.tls);
   const opened = opening.move();
   let closed: Promise<unknown> | undefined;

@@ -27,9 +27,20 @@ function labelOf(charset: string): string | undefined {
   }
 }
 
+// Making one costs more than a short text's decoding, and a message may have very many of those.
+type Decoder = InstanceType<typeof TextDecoder>;
+const decoders = new Map<string, Decoder>();
+
+function decoderOf(label: string, fatal: boolean): Decoder {
+  const key = `${label} ${fatal}`;
+  const known = decoders.get(key) ?? new TextDecoder(label, { fatal });
+  decoders.set(key, known);
+  return known;
+}
+
 function decodeWhole(bytes: Uint8Array, label: string): string | null {
   try {
-    return new TextDecoder(label, { fatal: true }).decode(bytes);
+    return decoderOf(label, true).decode(bytes);
   } catch {
     return null;
   }
@@ -75,7 +86,7 @@ const HIGH_BYTE = /[\x80-\xff]/;
 function decodeAs(bytes: Buffer, label: string): string {
   if (label !== 'utf-8' && isSingleByte(label)) {
     const utf8 = HIGH_BYTE.test(bytes.toString('latin1')) ? decodeWhole(bytes, 'utf-8') : null;
-    return utf8 ?? decodeWhole(bytes, label) ?? new TextDecoder('windows-1252').decode(bytes);
+    return utf8 ?? decodeWhole(bytes, label) ?? decoderOf('windows-1252', false).decode(bytes);
   }
   return decodeWhole(bytes, label) ?? decodeMixed(bytes);
 }
@@ -83,7 +94,7 @@ function decodeAs(bytes: Buffer, label: string): string {
 /** Bytes as that character set has them (`''`: UTF-8), or as 8859/1 where they are none of it. */
 export function decodeBytes(bytes: Buffer, charset: string): string {
   const label = charset === '' ? 'utf-8' : (labelOf(charset) ?? 'windows-1252');
-  return decodeWhole(bytes, label) ?? new TextDecoder('windows-1252').decode(bytes);
+  return decodeWhole(bytes, label) ?? decoderOf('windows-1252', false).decode(bytes);
 }
 
 function headerField(raw: Buffer, number: number): string {
@@ -105,7 +116,7 @@ function headerField(raw: Buffer, number: number): string {
  */
 export function decodeHl7(raw: Buffer): string {
   const charset = headerField(raw, 18);
-  if (charset === '') return decodeWhole(raw, 'utf-8') ?? new TextDecoder('windows-1252').decode(raw);
+  if (charset === '') return decodeWhole(raw, 'utf-8') ?? decoderOf('windows-1252', false).decode(raw);
   const label = labelOf(charset);
   if (label !== undefined) return decodeAs(raw, label);
   const utf8 = decodeWhole(raw, 'utf-8');

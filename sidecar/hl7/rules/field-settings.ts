@@ -13,7 +13,9 @@ export interface FieldSettings {
   readonly accessionFields: readonly FieldPlace[];
   /** Where the modality may be; the first that has one wins. */
   readonly modalityFields: readonly FieldPlace[];
-  /** Types (table 0203) of the identifiers of PID-3 and MRG-1 that are a patient's here, the preferred first. */
+  /** Where the patient's number may be; the first that has one wins. */
+  readonly patientIdFields: readonly FieldPlace[];
+  /** Types (table 0203) of the identifiers of these fields and MRG-1 that are a patient's here, the preferred first. */
   readonly patientIdTypes: readonly string[];
 }
 
@@ -44,9 +46,10 @@ export function settingsFor(message: Hl7Message, settings: Hl7Settings): Hl7Sett
   const {
     accessionFields = settings.accessionFields,
     modalityFields = settings.modalityFields,
+    patientIdFields = settings.patientIdFields,
     patientIdTypes = settings.patientIdTypes,
   } = own;
-  return { ...settings, accessionFields, modalityFields, patientIdTypes };
+  return { ...settings, accessionFields, modalityFields, patientIdFields, patientIdTypes };
 }
 
 const PLACE = /^(PID|PV1|PV2|ORC|OBR|IPC|TQ1|Z[A-Z0-9]{2})-([1-9]\d?)(?:\.([1-9]\d?))?$/;
@@ -68,9 +71,21 @@ export function parseIdTypes(text: string): readonly string[] | null {
   return types.every((type) => ID_TYPE.test(type)) ? types : null;
 }
 
+/** A place as the settings write it: `OBR-18`, `OBR-3.2`. */
+export const placeName = ({ segment: name, field, component: part }: FieldPlace): string =>
+  `${name}-${field}${part === 1 ? '' : `.${part}`}`;
+
+/** What may follow a sender, and the setting that each takes the place of. */
+const PLACES = {
+  accession: 'accessionFields',
+  modality: 'modalityFields',
+  patient: 'patientIdFields',
+} as const satisfies Record<string, keyof FieldSettings>;
+
 const EXAMPLE = {
   accession: 'a list of fields such as OBR-18,OBR-3.1',
   modality: 'a list of fields such as IPC-5,OBR-24',
+  patient: 'a list of fields such as PID-3,PID-4',
   ids: 'a list of identifier types such as MR,PI',
 } as const;
 
@@ -81,12 +96,11 @@ function parseAssignment(text: string): { readonly own: Partial<FieldSettings> }
     const patientIdTypes = parseIdTypes(value);
     return patientIdTypes === null ? wrong(name) : { own: { patientIdTypes } };
   }
-  if (more.length > 0 || (name !== 'accession' && name !== 'modality')) {
-    return { problem: 'only accession=, modality= and ids= may follow the sender, parted by blanks' };
+  if (more.length > 0 || (name !== 'accession' && name !== 'modality' && name !== 'patient')) {
+    return { problem: 'only accession=, modality=, patient= and ids= may follow the sender, parted by blanks' };
   }
   const places = parseFieldPlaces(value);
-  if (places === null) return wrong(name);
-  return { own: name === 'accession' ? { accessionFields: places } : { modalityFields: places } };
+  return places === null ? wrong(name) : { own: { [PLACES[name]]: places } };
 }
 
 /**

@@ -1,9 +1,10 @@
 const START = 0x0b;
 const FILE_SEPARATOR = 0x1c;
 const CARRIAGE_RETURN = 0x0d;
+const LINE_FEED = 0x0a;
 
 // What real senders put between frames: NULs, blanks, line ends, and a doubled end of frame.
-const BETWEEN_FRAMES = new Set([0x00, 0x09, 0x0a, CARRIAGE_RETURN, 0x20, FILE_SEPARATOR]);
+const BETWEEN_FRAMES = new Set([0x00, 0x09, LINE_FEED, CARRIAGE_RETURN, 0x20, FILE_SEPARATOR]);
 
 /** How much of a frame above the limit is kept, to read from it whom to answer. */
 const HEAD_BYTES = 4096;
@@ -20,14 +21,19 @@ export interface MllpDecoder {
   readonly inside: boolean;
   /** Bytes that are held of it. */
   readonly held: number;
+  /** Whether the last byte was a 1C: an end without its 0D, unless more of the message follows. */
+  readonly maybeEnded: boolean;
   /** Takes the next bytes of a connection, cut anywhere, and gives what they completed, in order. */
   push(chunk: Buffer): MllpEvent[];
+  /** Nothing follows for now: a frame whose last byte was a 1C is at its end. */
+  settle(): MllpEvent[];
 }
 
 /**
  * Takes MLLP frames (HL7 v2.5.1 implementation guide, appendix C: 0B … 1C 0D) out of a byte stream. Holds at most
  * `maxFrameBytes` of one frame. Put up with: NULs, blanks and line ends between frames, doubled frame bytes
- * (0B 0B … 1C 0D 1C 0D), an end without its 0D where the next frame begins at once. A 0B within a frame means that the
+ * (0B 0B … 1C 0D 1C 0D), an end with 0A in place of 0D, and one without either where the next frame begins at once or
+ * where {@link MllpDecoder.settle} says that nothing follows. A 0B within a frame means that the
  * sender began anew: what came before it is garbage.
  */
 export function createMllpDecoder(maxFrameBytes: number): MllpDecoder {
@@ -73,6 +79,14 @@ export function createMllpDecoder(maxFrameBytes: number): MllpDecoder {
     get held() {
       return inside && !tooLarge ? size : 0;
     },
+    get maybeEnded() {
+      return inside && afterSeparator;
+    },
+    settle() {
+      events = [];
+      if (inside && afterSeparator) finish();
+      return events;
+    },
     push(chunk) {
       events = [];
       let from = 0;
@@ -85,7 +99,7 @@ export function createMllpDecoder(maxFrameBytes: number): MllpDecoder {
           } else if (!BETWEEN_FRAMES.has(byte)) {
             garbage += 1;
           }
-        } else if (afterSeparator && byte === CARRIAGE_RETURN) {
+        } else if (afterSeparator && (byte === CARRIAGE_RETURN || byte === LINE_FEED)) {
           finish();
         } else if (afterSeparator && byte === START) {
           finish();

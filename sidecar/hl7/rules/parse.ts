@@ -1,5 +1,6 @@
 import { decodeBytes } from './charset.ts';
 import { undoubleEscapes } from './doubled-escapes.ts';
+import { countUpTo, MAX_ESCAPES, MAX_LINE_ENDS, MAX_PARTS, MAX_REPETITIONS, MAX_SEGMENTS } from './limits.ts';
 import type { Hl7Field, Hl7Message, Hl7Segment } from './message.ts';
 import { Hl7Rejection } from './rejection.ts';
 
@@ -13,6 +14,8 @@ interface Encoding {
   readonly truncation: string;
   /** MSH-18. */
   readonly charset: string;
+  /** Those that a field can have. */
+  readonly parts: readonly string[];
 }
 
 /** NULs say nothing, and no database text can hold one. */
@@ -99,90 +102,116 @@ function formatting(sequence: string): string | null {
 
 function parseField(text: string, encoding: Encoding): Hl7Field {
   if (text === '') return [];
+  if (!encoding.parts.some((one) => text.includes(one))) return [[[text]]];
+  const { repetition, component, subcomponent } = encoding;
   const split = (part: string, separator: string): string[] => (separator === '' ? [part] : part.split(separator));
-  return split(text, encoding.repetition).map((repetition) =>
-    split(repetition, encoding.component).map((component) =>
-      split(component, encoding.subcomponent).map((subcomponent) => unescape(subcomponent, encoding)),
-    ),
+  return split(text, repetition).map((one) =>
+    split(one, component).map((part) => split(part, subcomponent).map((piece) => unescape(piece, encoding))),
   );
 }
 
-function parseSegment(line: string, encoding: Encoding): Hl7Segment {
+function parseFields(line: string, encoding: Encoding): Hl7Field[] {
   const [name = '', ...fields] = line.split(encoding.field);
-  if (name !== 'MSH') return { name, fields: [[], ...fields.map((field) => parseField(field, encoding))] };
+  if (name !== 'MSH') return [[], ...fields.map((field) => parseField(field, encoding))];
   const [separators = '', ...rest] = fields;
+  return [[], [[[encoding.field]]], [[[separators]]], ...rest.map((field) => parseField(field, encoding))];
+}
+
+/** A segment whose fields are taken apart when they are first asked for: of most segments nobody asks. */
+function lazySegment(line: string, encoding: Encoding): Hl7Segment {
+  let fields: Hl7Field[] | undefined;
   return {
-    name,
-    fields: [[], [[[encoding.field]]], [[[separators]]], ...rest.map((field) => parseField(field, encoding))],
+    name: line.slice(0, 3),
+    get fields() {
+      return (fields ??= parseFields(line, encoding));
+    },
   };
 }
 
-/** Whether a line begins a segment: a name and the message's field separator, which `MRI shows …` does not have. */
-function beginsSegment(line: string, separator: string): boolean {
-  return /^[A-Z][A-Z0-9]{2}/.test(line) && line.charAt(3) === separator;
-}
+const NAME = /^[A-Z][A-Z0-9]{2}/;
 
-/** Segments that carry text or data, which senders break into lines although chapter 2.7 forbids it. */
+// Senders write them without a separator when they have nothing to say. Of another name that is a line of text, such as NAD.
+const MAY_BE_BARE = new Set([
+  'EVN',
+  'PD1',
+  'PV1',
+  'PV2',
+  'AL1',
+  'DG1',
+  'IN1',
+  'GT1',
+  'NK1',
+  'TQ1',
+  'IPC',
+  'DSC',
+  'ADD',
+]);
+/** Segments that carry text, in which such a line is a line of it. */
 const TEXT_SEGMENT = /^(?:OBX|NTE)/;
 
-/** The lines of the segments; a line that begins none belongs to the text segment before it, if one is. */
-function segmentLines(text: string): string[] {
-  const separator = text
-    .replace(/^\uFEFF/, '')
-    .trimStart()
-    .charAt(3);
+/** Whether a line begins a segment: a name and the message's field separator, which `MRI shows …` does not have. */
+function beginsSegment(line: string, separator: string, before: string): boolean {
+  if (line.length > 3) return line.charAt(3) === separator && NAME.test(line);
+  return MAY_BE_BARE.has(line) && !TEXT_SEGMENT.test(before);
+}
+
+const tooMany = (most: number, what: string): Hl7Rejection =>
+  new Hl7Rejection(102, `the message has more than ${most} ${what}, and no setting raises that`);
+
+/**
+ * The lines of the segments. A line that begins none belongs to the field before it, although chapter 2.7 has an escape
+ * for that: senders break the lines of what people type. In MSH nobody types.
+ */
+function segmentLines(text: string, separator: string): string[] {
   const segments: string[][] = [];
-  for (const line of text.split(/\r\n?|\n/).filter((one) => one.trim() !== '')) {
+  for (const line of text.split(/\r\n?|\n/)) {
+    if (line.trim() === '') continue;
     const current = segments.at(-1);
-    if (current !== undefined && TEXT_SEGMENT.test(current[0] ?? '') && !beginsSegment(line, separator)) {
-      current.push(line);
-    } else {
-      segments.push([line]);
-    }
+    if (current === undefined || beginsSegment(line, separator, current[0] ?? '')) segments.push([line]);
+    else if (segments.length > 1) current.push(line);
+    else throw new Hl7Rejection(100, 'the line after MSH is not a segment', { segment: 'MSH', ordinal: 1 });
+    if (segments.length > MAX_SEGMENTS) throw tooMany(MAX_SEGMENTS, 'segments');
   }
   return segments.map((lines) => lines.join('\n'));
 }
 
-/** Far above any real message; each part takes much more memory than its separator did. */
-const MAX_PARTS = 500_000;
-
-function countParts(text: string, separators: readonly string[]): number {
-  let parts = 0;
-  for (const separator of separators.filter((one) => one !== '')) {
-    for (let at = text.indexOf(separator); at >= 0 && parts <= MAX_PARTS; at = text.indexOf(separator, at + 1))
-      parts += 1;
-  }
-  return parts;
-}
-
 /**
  * An HL7 v2 message (v2.5.1 chapter 2.6) as plain data: its own separators, segments ended by CR, LF or both (such a
- * line end within an OBX or NTE is put up with), escapes resolved (`\.br\` is a line end, `\X..\` the named bytes in
- * the message's character set), NULs left out.
- * @throws Hl7Rejection 100 where it does not begin with an MSH segment or a segment has no name, or where ADD or DSC say
- * that it goes on (chapter 2.10.2): half a report must not pass for one.
+ * line end within a field is put up with), escapes resolved (`\.br\` is a line end, `\X..\` the named bytes in the
+ * message's character set), NULs left out. Takes time and memory in proportion to its length, within the bounds of
+ * limits.ts.
+ * @throws Hl7Rejection 100 where it does not begin with an MSH segment, has a second one, or ADD or DSC say that it goes on
+ * (chapter 2.10.2): half a report must not pass for one; 102 for one beyond a bound.
  */
 export function parseHl7(text: string): Hl7Message {
-  const lines = segmentLines(undoubleEscapes(withoutNuls(text)));
-  const header = lines[0]?.replace(/^\uFEFF/, '').trimStart() ?? '';
-  const field = header.charAt(3);
-  if (!header.startsWith('MSH') || field === '' || /[A-Za-z0-9\s]/.test(field)) {
+  const clean = undoubleEscapes(withoutNuls(text))
+    .replace(/^\uFEFF/, '')
+    .trimStart();
+  const field = clean.charAt(3);
+  if (!clean.startsWith('MSH') || field === '' || /[A-Za-z0-9\s]/.test(field)) {
     throw new Hl7Rejection(100, 'the message does not begin with an MSH segment', { segment: 'MSH' });
   }
+  const [header = ''] = clean.split(/[\r\n]/, 1);
   const [component = '', repetition = '', escape = '', subcomponent = '', truncation = ''] =
     header.slice(4).split(field, 1)[0] ?? '';
   if (component === '') {
     throw new Hl7Rejection(101, 'MSH-2 has no separators', { segment: 'MSH', ordinal: 1, field: 2 });
   }
-  const [charset = ''] = (header.split(field)[17] ?? '').split(/[~^]/, 1);
-  if (countParts(text, [field, component, repetition, subcomponent]) > MAX_PARTS) {
-    throw new Hl7Rejection(102, `the message has more than ${MAX_PARTS} fields and parts of fields`);
+  const parting = [field, component, repetition, subcomponent];
+  if (countUpTo(clean, parting, MAX_PARTS) > MAX_PARTS) throw tooMany(MAX_PARTS, 'fields and parts of fields');
+  if (countUpTo(clean, [repetition], MAX_REPETITIONS) > MAX_REPETITIONS) throw tooMany(MAX_REPETITIONS, 'repetitions');
+  if (countUpTo(clean, ['\r', '\n'], MAX_LINE_ENDS) > MAX_LINE_ENDS) throw tooMany(MAX_LINE_ENDS, 'ends of lines');
+  if (countUpTo(clean, [escape], MAX_ESCAPES) > MAX_ESCAPES) throw tooMany(MAX_ESCAPES, 'escape characters');
+  const [charset = ''] = (header.split(field, 18)[17] ?? '').split(/[~^]/, 1);
+  const parts = [repetition, component, escape, subcomponent].filter((one) => one !== '');
+  const encoding = { field, component, repetition, escape, subcomponent, truncation, charset: charset.trim(), parts };
+  const segments = segmentLines(clean, field).map((line) => lazySegment(line, encoding));
+  const second = segments.findIndex(({ name }, index) => index > 0 && name === 'MSH');
+  if (second > 0) {
+    const reason = 'more than one MSH segment: several messages in one frame need an envelope (BHS … BTS)';
+    throw new Hl7Rejection(100, reason, { segment: 'MSH', ordinal: 2 });
   }
-  const encoding = { field, component, repetition, escape, subcomponent, truncation, charset: charset.trim() };
-  const segments = [header, ...lines.slice(1)].map((line) => parseSegment(line, encoding));
-  const nameless = segments.find(({ name }) => !/^[A-Z][A-Z0-9]{2}$/.test(name));
-  if (nameless !== undefined) throw new Hl7Rejection(100, 'a line of the message is not a segment');
-  const continued = segments.find(({ name, fields }) => name === 'ADD' || (name === 'DSC' && fields[1]?.length));
+  const continued = segments.find((one) => one.name === 'ADD' || (one.name === 'DSC' && one.fields[1]?.length));
   if (continued !== undefined) {
     throw new Hl7Rejection(100, 'a message in several parts is not taken', { segment: continued.name });
   }

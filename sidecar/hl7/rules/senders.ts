@@ -41,13 +41,19 @@ export function isAllowedSender(message: Hl7Message | null, senders: readonly Al
 /**
  * Whether it is the test order of `axis doctor`, byte for byte but for its MSH-7 and MSH-10. That may come without being
  * listed: the doctor could not tell a list that is right from one that shuts out everybody, and listing it would let its
- * name send all else too. It is a test without effect, of some 250 bytes; whoever copies it gains a row in `hl7_messages`.
+ * name send all else too. It is a test without effect, of some 250 bytes; of whoever copies it only some an hour are kept.
  */
 export function isDoctorsTest(message: Hl7Message | null, raw: Buffer): boolean {
   const msh = message === null ? undefined : segment(message, 'MSH');
   const [at, controlId] = [component(msh, 7), component(msh, 10)];
   const alike = /^\d{14}\+0000$/.test(at) && /^DOC[0-9A-F]{16}$/.test(controlId);
   return alike && raw.equals(Buffer.from(testOrder(controlId, at)));
+}
+
+/** What the doctor is told whose test orders are too many for a sender that is not listed. */
+export function tooManyTestsAck(message: Hl7Message | null, now: Date, controlId: string): string {
+  const text = 'too many test orders of this sender: wait an hour, or list it in HL7_ALLOWED_SENDERS';
+  return buildAck(message ?? undefined, { code: 'AR', text, errorCode: 207 }, now, controlId);
 }
 
 /**

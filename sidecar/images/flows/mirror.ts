@@ -1,4 +1,5 @@
 import { asFailure, Failure } from '../../platform/rules/failure.ts';
+import type { BlobStore } from '../rules/blob-store.ts';
 import { blobNames, isSuspicious, MOST_BEGUN, planRendering, type Drawing } from '../rules/rendering.ts';
 
 export interface ImageToMirror {
@@ -31,8 +32,7 @@ export interface MirrorDeps {
   readonly renderByOrthanc: (orthancId: string, frame: number) => Promise<Buffer>;
   readonly renderHere: (orthancId: string, frame: number) => Promise<Buffer>;
   readonly thumbnail: (jpeg: Buffer) => Promise<Buffer>;
-  /** Writes the blob, over one of that name if there is one, and gives its URL. */
-  readonly upload: (name: string, jpeg: Buffer) => Promise<string>;
+  readonly write: BlobStore['write'];
   /** This and the next: no rendering counts as begun any more. */
   readonly markMirrored: (imageId: string, imageUrl: string, thumbnailUrl: string, now: Date) => Promise<void>;
   readonly markUnrenderable: (imageId: string, status: 'no-pixels' | 'failed', reason: string) => Promise<void>;
@@ -121,8 +121,8 @@ async function draw(
 }
 
 /**
- * Puts one image's rendering and thumbnail into the blob store and their URLs on its row. Idempotent: names follow from
- * Orthanc's id, a mirrored image is left alone. What cannot be rendered is recorded with its reason and not tried
+ * Puts one image's rendering and thumbnail into the blob store and their addresses on its row. Idempotent: names follow
+ * from Orthanc's id, a mirrored image is left alone. What cannot be rendered is recorded with its reason and not tried
  * again; a transient {@link Failure} is thrown for the job queue to retry, and recorded instead at the `lastAttempt`.
  *
  * An image is drawn in company of others. Once its rendering came to no known end (Orthanc went away, this process was
@@ -143,9 +143,9 @@ export async function mirrorImage(
     if (drawn === 'nothing' || drawn === 'suspect') return;
     counted = drawn.counted;
     const names = blobNames(drawn.orthancId);
-    const upload = (name: string, jpeg: Buffer): Promise<string> => unlessStopped(stop, () => deps.upload(name, jpeg));
-    const imageUrl = await upload(names.image, drawn.jpeg);
-    const thumbnailUrl = await upload(names.thumbnail, drawn.thumbnail);
+    const write = (name: string, jpeg: Buffer): Promise<string> => unlessStopped(stop, () => deps.write(name, jpeg));
+    const imageUrl = await write(names.image, drawn.jpeg);
+    const thumbnailUrl = await write(names.thumbnail, drawn.thumbnail);
     await deps.markMirrored(imageId, imageUrl, thumbnailUrl, deps.now());
   } catch (error) {
     const failure = asFailure(error);

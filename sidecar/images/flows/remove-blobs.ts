@@ -1,10 +1,10 @@
+import type { BlobStore } from '../rules/blob-store.ts';
 import { blobNames } from '../rules/rendering.ts';
 
 export interface RemoveBlobsDeps {
   /** Whether there is (again) an image of that Orthanc id. */
   readonly isKnown: (orthancId: string) => Promise<boolean>;
-  /** Does nothing where there is no such blob. */
-  readonly removeBlob: (name: string) => Promise<void>;
+  readonly removeBlob: BlobStore['remove'];
   readonly markBlobsRemoved: (orthancId: string, now: Date) => Promise<void>;
   /** Has an image of that Orthanc id, if there is one, mirrored once more. */
   readonly mirrorAgain: (orthancId: string) => Promise<void>;

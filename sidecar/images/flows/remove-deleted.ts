@@ -1,3 +1,5 @@
+import type { PutOff } from '../../platform/rules/put-off.ts';
+
 export interface RemoveTx {
   lockLinking(): Promise<void>;
   /** Takes these images' rows out, and has their blobs removed where that is wanted; gives their DICOM studies' ids. */
@@ -62,7 +64,7 @@ export async function lookForDeleted<Tx extends RemoveTx>(
   deps: LookDeps<Tx>,
   dicomStudyId: string,
   look: number,
-): Promise<{ readonly again: Date } | null> {
+): Promise<PutOff> {
   const images = await deps.imagesOf(dicomStudyId);
   let left = images.length;
   for (let start = 0; start < images.length; start += PAGE) {

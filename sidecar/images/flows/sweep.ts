@@ -55,6 +55,22 @@ async function addMissingRows(deps: SweepDeps): Promise<number> {
   return added;
 }
 
+/** The ids that `read` gives, page after page, with a pause behind each, until there are no more or it is stopped. */
+async function* pagesOf(
+  { pageSize, pause, stop }: SweepDeps,
+  first: string,
+  read: (after: string, limit: number) => Promise<readonly string[]>,
+): AsyncGenerator<readonly string[], void> {
+  for (let after = first; !stop.aborted;) {
+    const ids = await read(after, pageSize);
+    const last = ids.at(-1);
+    if (last === undefined) return;
+    after = last;
+    yield ids;
+    await pause();
+  }
+}
+
 /**
  * @throws Failure permanent `orthanc-lost-most`, with nothing of that page removed: rows come in the order of Orthanc's
  * ids, which are hashes, so that each page is a random sample of the archive, and an archive that lost most of its
@@ -62,11 +78,7 @@ async function addMissingRows(deps: SweepDeps): Promise<number> {
  */
 async function removeDeletedRows(deps: SweepDeps): Promise<number> {
   let removed = 0;
-  for (let after = ''; !deps.stop.aborted;) {
-    const ids = await deps.imagesAfter(after, deps.pageSize);
-    const last = ids.at(-1);
-    if (last === undefined) break;
-    after = last;
+  for await (const ids of pagesOf(deps, '', deps.imagesAfter)) {
     const present = await deps.orthanc.present(ids);
     const missing = ids.filter((id) => !present.has(id));
     if (ids.length >= SURE_FROM && missing.length * 100 > ids.length * deps.maxLossPercent) {
@@ -78,18 +90,13 @@ async function removeDeletedRows(deps: SweepDeps): Promise<number> {
       );
     }
     removed += await deps.removeDeleted(missing);
-    await deps.pause();
   }
   return removed;
 }
 
 async function repairLabels(deps: SweepDeps): Promise<number> {
   let relabelled = 0;
-  for (let after = '0'; !deps.stop.aborted;) {
-    const ids = await deps.dicomStudiesAfter(after, deps.pageSize);
-    const last = ids.at(-1);
-    if (last === undefined) break;
-    after = last;
+  for await (const ids of pagesOf(deps, '0', deps.dicomStudiesAfter)) {
     const studies = await deps.labelFacts(ids);
     const labels = await deps.orthanc.labels(studies.map(({ orthancId }) => orthancId));
     const differ = studies.filter(({ orthancId, ...facts }) => {
@@ -101,7 +108,6 @@ async function repairLabels(deps: SweepDeps): Promise<number> {
     const wrong = [...new Set(differ.map(({ dicomStudyId }) => dicomStudyId))];
     await deps.addLabelJobs(wrong);
     relabelled += wrong.length;
-    await deps.pause();
   }
   return relabelled;
 }

@@ -1,25 +1,6 @@
 import { BlobServiceClient, RestError } from '@azure/storage-blob';
 import { z } from 'zod';
-import { Failure } from '../../platform/rules/failure.ts';
-
-export interface BlobStore {
-  /**
-   * Writes a JPEG over whatever has that name, and gives its URL (no SAS: the container is private). Idempotent. Makes
-   * the container, private, if it is not there.
-   */
-  readonly upload: (name: string, jpeg: Buffer) => Promise<string>;
-  /** Removes a blob; does nothing where there is none. */
-  readonly remove: (name: string) => Promise<void>;
-  /** The names that begin with `prefix`, page by page. */
-  readonly names: (prefix: string) => AsyncIterable<readonly string[]>;
-  /** Answers when the container does; makes it, private, if it is not there. */
-  readonly ping: () => Promise<void>;
-}
-
-/** Whether a failure speaks against the store and not against the one blob that was asked for. */
-export function isOfStore({ code }: Failure): boolean {
-  return code.startsWith('blob-') && code !== 'blob-held' && code !== 'blob-too-large';
-}
+import { BlobFailure, type BlobStore } from '../rules/blob-store.ts';
 
 /** Blob names follow from Orthanc's id, but a resent instance may replace one, so that a day is the longest to keep. */
 const CACHE_CONTROL = 'private, max-age=86400';
@@ -35,17 +16,18 @@ const PAGE = z.object({
 /** What speaks against one blob, whatever becomes of the others: it is leased, kept from change, or of another type. */
 const OF_ONE_BLOB = /^(Lease|Blob|InvalidBlobType|Snapshot|Condition)/;
 
-function blobFailure(error: unknown): Failure {
-  if (!(error instanceof RestError)) {
-    const message = error instanceof Error ? error.name : 'not an error';
-    return new Failure('transient', 'blob-unreachable', `blob store: ${message}`, { cause: error });
+function blobFailure(cause: unknown): BlobFailure {
+  if (!(cause instanceof RestError)) {
+    const message = cause instanceof Error ? cause.name : 'not an error';
+    return new BlobFailure('store', 'transient', 'blob-unreachable', `blob store: ${message}`, { cause });
   }
-  const { statusCode, code = String(statusCode ?? 'unknown') } = error;
-  if (statusCode === 413) return new Failure('permanent', 'blob-too-large', `blob store: ${code}`, { cause: error });
-  const name = OF_ONE_BLOB.test(code) ? 'held' : (statusCode ?? 'unreachable');
+  const { statusCode, code = String(statusCode ?? 'unknown') } = cause;
+  const message = `blob store: ${code}`;
+  if (statusCode === 413) return new BlobFailure('blob', 'permanent', 'blob-too-large', message, { cause });
+  if (OF_ONE_BLOB.test(code)) return new BlobFailure('blob', 'transient', 'blob-held', message, { cause });
   // A container that was deleted, a key that was changed, an account that is full or closed are mended by a person, and
   // the image is then still wanted.
-  return new Failure('transient', `blob-${name}`, `blob store: ${code}`, { cause: error });
+  return new BlobFailure('store', 'transient', `blob-${statusCode ?? 'unreachable'}`, message, { cause });
 }
 
 async function classified<T>(call: () => Promise<T>): Promise<T> {
@@ -56,36 +38,48 @@ async function classified<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Whether the connection string is an emulator's, whose key everybody knows. */
+export function isAzureForDevelopment(connectionString: string): boolean {
+  return /devstoreaccount1|UseDevelopmentStorage/.test(connectionString);
+}
+
 /**
- * A container in Azure Blob Storage. The SDK's own retries are few, since the job queue retries too; every call ends
- * within `timeoutMs`. All failures are `Failure`s, as errors of an idempotent service.
+ * A private container in Azure Blob Storage; addresses are URLs without a SAS. The SDK's own retries are few, since the
+ * job queue retries too; every call ends within `timeoutMs`. All failures are {@link BlobFailure}s, as errors of an
+ * idempotent service.
  */
-export function createBlobStore(connectionString: string, containerName: string, timeoutMs: number): BlobStore {
+export function createAzureStore(options: {
+  readonly connectionString: string;
+  readonly container: string;
+  readonly timeoutMs: number;
+}): BlobStore {
+  const { connectionString, timeoutMs } = options;
   const service = BlobServiceClient.fromConnectionString(connectionString, {
     retryOptions: { maxTries: 2, tryTimeoutInMs: timeoutMs, retryDelayInMs: 100, maxRetryDelayInMs: 1000 },
   });
-  const container = service.getContainerClient(containerName);
-  const options = () => ({ abortSignal: AbortSignal.timeout(timeoutMs) });
+  const container = service.getContainerClient(options.container);
+  const limits = () => ({ abortSignal: AbortSignal.timeout(timeoutMs) });
   const inContainer = async <T>(call: () => Promise<T>): Promise<T> => {
     try {
       return await call();
     } catch (error) {
       if (!(error instanceof RestError) || error.code !== 'ContainerNotFound') throw error;
-      await container.createIfNotExists(options());
+      await container.createIfNotExists(limits());
       return await call();
     }
   };
   return {
-    upload: (name, jpeg) =>
+    name: options.container,
+    write: (name, jpeg) =>
       classified(async () => {
         const blob = container.getBlockBlobClient(name);
         const headers = { blobContentType: 'image/jpeg', blobCacheControl: CACHE_CONTROL };
-        await inContainer(() => blob.uploadData(jpeg, { ...options(), blobHTTPHeaders: headers }));
+        await inContainer(() => blob.uploadData(jpeg, { ...limits(), blobHTTPHeaders: headers }));
         return blob.url;
       }),
     remove: (name) =>
       classified(async () => {
-        await inContainer(() => container.getBlockBlobClient(name).deleteIfExists(options()));
+        await inContainer(() => container.getBlockBlobClient(name).deleteIfExists(limits()));
       }),
     async *names(prefix) {
       let marker: string | undefined;
@@ -94,7 +88,7 @@ export function createBlobStore(connectionString: string, containerName: string,
         const step: unknown = await classified(() =>
           inContainer(() =>
             container
-              .listBlobsFlat({ prefix, ...options() })
+              .listBlobsFlat({ prefix, ...limits() })
               .byPage(settings)
               .next(),
           ),
@@ -106,7 +100,7 @@ export function createBlobStore(connectionString: string, containerName: string,
     },
     ping: () =>
       classified(async () => {
-        await inContainer(() => container.getProperties(options()));
+        await inContainer(() => container.getProperties(limits()));
       }),
   };
 }

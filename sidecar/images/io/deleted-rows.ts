@@ -1,13 +1,15 @@
+import { LOOK_FOR_DELETED, REMOVE_BLOBS } from '../rules/job-names.ts';
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { mirrorJobs } from './image-rows.ts';
 import { ADD_JOBS, BLOB_FLAG, execute, ID_ROW, query } from '../../platform/postgres/query.ts';
 
 // Not at once: a modification in Orthanc deletes what it was made from at its end.
+// Served by indexes images_orthanc_id_key, series_pkey.
 export const ADD_LOOKS = `
 WITH jobs AS MATERIALIZED (
-  SELECT array_agg(ROW('look-for-deleted', json_build_object('dicomStudyId', CAST(id AS text), 'look', 0), NULL,
-                       CAST(:at AS timestamptz), NULL, 'look-for-deleted:' || id, 0, NULL)::graphile_worker.job_spec) AS specs
+  SELECT array_agg(ROW('${LOOK_FOR_DELETED}', json_build_object('dicomStudyId', CAST(id AS text), 'look', 0), NULL,
+                       CAST(:at AS timestamptz), NULL, '${LOOK_FOR_DELETED}:' || id, 0, NULL)::graphile_worker.job_spec) AS specs
   FROM (
     SELECT DISTINCT s.dicom_study_id AS id FROM images i JOIN series s ON s.id = i.series_id
     WHERE i.orthanc_id = ANY (CAST(:sources AS text[]))
@@ -15,6 +17,7 @@ WITH jobs AS MATERIALIZED (
 )
 ${ADD_JOBS}`;
 
+// Served by indexes images_orthanc_id_key, series_pkey, dicom_studies_pkey.
 export const MOVE_DELETED_IMAGES = `
 WITH gone AS (
   DELETE FROM images i USING series s, dicom_studies d
@@ -30,16 +33,18 @@ SELECT DISTINCT dicom_study_id AS id FROM gone`;
 
 export const ADD_BLOB_JOBS = `
 WITH jobs AS MATERIALIZED (
-  SELECT array_agg(ROW('remove-blobs', json_build_object('orthancId', id), NULL, NULL, NULL, 'remove-blobs:' || id, 0,
+  SELECT array_agg(ROW('${REMOVE_BLOBS}', json_build_object('orthancId', id), NULL, NULL, NULL, '${REMOVE_BLOBS}:' || id, 0,
                        ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec) AS specs
   FROM unnest(CAST(:orthancIds AS text[])) AS id
 )
 ${ADD_JOBS}`;
 
+// Served by indexes series_dicom_study, images_series.
 export const REMOVE_EMPTY_SERIES = `
 DELETE FROM series s
 WHERE s.dicom_study_id = ANY (CAST(:ids AS bigint[])) AND NOT EXISTS (SELECT 1 FROM images i WHERE i.series_id = s.id)`;
 
+// Served by indexes dicom_study_tags_study, series_orthanc_study.
 export const REMOVE_EMPTY_TAGS = `
 DELETE FROM dicom_study_tags t
 WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[]))
@@ -50,6 +55,7 @@ UPDATE dicom_studies d SET modalities = ARRAY(
   SELECT DISTINCT s.modality FROM series s WHERE s.dicom_study_id = d.id AND s.modality <> '' ORDER BY 1)
 WHERE d.id = ANY (CAST(:ids AS bigint[]))`;
 
+// Served by indexes dicom_studies_pkey, dicom_study_tags_study.
 export const MARK_DELETED = `
 WITH emptied AS MATERIALIZED (
   SELECT d.id, array_remove(d.candidate_ids || d.study_id, NULL) AS studies
@@ -67,6 +73,7 @@ WITH emptied AS MATERIALIZED (
 )
 SELECT id, studies FROM emptied`;
 
+// Served by indexes dicom_studies_pkey, studies_dicom_own, patients_pkey.
 export const REMOVE_OWN_STUDIES = `
 WITH own AS MATERIALIZED (
   SELECT s.id

@@ -16,6 +16,7 @@ export const MARK_FEED_READ = 'UPDATE feed_cursor SET read_at = :now';
 
 const CURSOR_ROW = z.object({ serverId: z.string(), seq: z.coerce.number() });
 
+// Served by index dicom_studies_study_instance_uid_key.
 export const SAVE_DICOM_STUDIES = `
 WITH seen AS (
   SELECT * FROM jsonb_to_recordset(CAST(:studies AS jsonb)) AS r(study_instance_uid text, modalities text[])
@@ -28,6 +29,7 @@ ON CONFLICT (study_instance_uid) DO UPDATE
 RETURNING d.id`;
 
 // Orthanc keeps a study's tags as its first instance had them, so that what is there is not written again.
+// Served by indexes dicom_study_tags_pkey, dicom_studies_study_instance_uid_key.
 export const SAVE_TAGS = `
 INSERT INTO dicom_study_tags (orthanc_id, dicom_study_id, accession_number, accession_key, patient_id, issuer,
                               patient_name, patient_birth_date, patient_sex, study_date, study_description)
@@ -41,6 +43,7 @@ ORDER BY r.orthanc_id
 ON CONFLICT (orthanc_id) DO NOTHING
 RETURNING dicom_study_id AS id`;
 
+// Served by indexes series_orthanc_id_key, dicom_studies_study_instance_uid_key.
 export const SAVE_SERIES = `
 INSERT INTO series (dicom_study_id, study_id, orthanc_id, orthanc_study_id, series_instance_uid, modality, description)
 SELECT d.id, d.study_id, r.orthanc_id, r.orthanc_study_id, r.series_instance_uid, r.modality, r.description
@@ -52,6 +55,7 @@ ORDER BY r.orthanc_id
 ON CONFLICT (orthanc_id) DO NOTHING`;
 
 // Written in the order of their index, which is large; numbered, and so mirrored, in the order of the feed.
+// Served by indexes images_orthanc_id_key, series_orthanc_id_key.
 export const SAVE_IMAGES = `
 WITH seen AS MATERIALIZED (
   SELECT nextval('images_id_seq') AS id, *

@@ -2,9 +2,11 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { gather } from '../../platform/rules/gather.ts';
 import { MOST_BEGUN } from '../rules/rendering.ts';
-import { BLOB_FLAG, execute, query } from '../../platform/postgres/query.ts';
+import { BLOB_FLAG, execute, query, ADD_JOBS } from '../../platform/postgres/query.ts';
+import { MIRROR_IMAGE } from '../rules/job-names.ts';
 
 // In one statement, so that in the common case a rendering costs no more than to read its row.
+// Served by index images_pkey.
 export const BEGIN = `
 WITH image AS (
   SELECT * FROM images WHERE id = ANY (CAST(:imageIds AS bigint[])) AND mirror_status = 'pending' ORDER BY id FOR UPDATE
@@ -25,7 +27,7 @@ const IMAGES_A_JOB = 4;
 /** What {@link addJobs} wants, to mirror the images whose ids a part of the statement, `images`, gives. */
 export function mirrorJobs(images: string): string {
   return `
-  SELECT array_agg(ROW('mirror-image', payload, NULL, NULL, ${MIRROR_ATTEMPTS}, NULL, 0,
+  SELECT array_agg(ROW('${MIRROR_IMAGE}', payload, NULL, NULL, ${MIRROR_ATTEMPTS}, NULL, 0,
                        ARRAY['${BLOB_FLAG}'])::graphile_worker.job_spec ORDER BY job) AS specs
   FROM (
     SELECT job, json_agg(json_build_object('imageId', CAST(id AS text)) ORDER BY id) AS payload
@@ -34,9 +36,24 @@ export function mirrorJobs(images: string): string {
   ) together`;
 }
 
+// Which images a job is for only its payload tells, which the queue's view does not show.
+export const REQUEUE_IMAGES = `
+WITH waiting AS MATERIALIZED (
+  SELECT CAST(image ->> 'imageId' AS bigint) AS id
+  FROM graphile_worker._private_jobs j
+  JOIN graphile_worker._private_tasks t ON t.id = j.task_id AND t.identifier = '${MIRROR_IMAGE}'
+  CROSS JOIN LATERAL json_array_elements(CASE json_typeof(j.payload) WHEN 'array' THEN j.payload END) image
+  WHERE j.attempts < j.max_attempts OR j.locked_at IS NOT NULL
+), again AS (
+  SELECT id FROM images WHERE mirror_status = 'pending' AND NOT EXISTS (SELECT 1 FROM waiting WHERE waiting.id = images.id)
+), jobs AS MATERIALIZED (${mirrorJobs('again')})
+${ADD_JOBS}`;
+
+// Served by index images_pkey.
 export const ENDED_ONE = 'UPDATE images SET render_begun = greatest(render_begun - 1, 0) WHERE id = :imageId';
 const ENDED_ALL = 'UPDATE images SET render_begun = 0 WHERE id = :imageId';
 
+// Served by index images_pkey.
 export const MARK_MIRRORED = `
 UPDATE images i SET mirror_status = 'mirrored', mirror_reason = NULL, image_url = m.image_url,
                     thumbnail_url = m.thumbnail_url, mirrored_at = m.mirrored_at, render_begun = 0

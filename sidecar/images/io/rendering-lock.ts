@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { atMost } from '../../platform/rules/at-most.ts';
+import pLimit from 'p-limit';
 import { Failure } from '../../platform/rules/failure.ts';
 import { postgresFailure } from '../../platform/postgres/query.ts';
 
@@ -136,7 +136,7 @@ export function createRenderingLock(
       await leave();
     }
   };
-  const oneByOne = atMost(1);
+  const oneByOne = pLimit(1);
   return {
     run: async (alone, stop, work) => {
       if (!alone) return runNow(false, stop, work);

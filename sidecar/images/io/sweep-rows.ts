@@ -1,11 +1,14 @@
 import type { Knex } from 'knex';
 import { execute, ID_ROW, query } from '../../platform/postgres/query.ts';
 
+// Served by index images_orthanc_id_key.
 export const UNKNOWN_INSTANCES = `
 SELECT seen.id FROM unnest(CAST(:orthancIds AS text[])) AS seen(id)
 WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.orthanc_id = seen.id)`;
 
+// Served by index images_orthanc_id_key.
 export const IMAGES_AFTER = 'SELECT orthanc_id AS id FROM images WHERE orthanc_id > :after ORDER BY 1 LIMIT :limit';
+// Served by index dicom_studies_pkey.
 export const DICOM_STUDIES_AFTER = `
 SELECT id FROM dicom_studies WHERE id > CAST(:after AS bigint) ORDER BY id LIMIT :limit`;
 

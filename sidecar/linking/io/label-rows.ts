@@ -5,6 +5,10 @@ import { ADD_JOBS, execute, query } from '../../platform/postgres/query.ts';
 /** An attempt waits e^n seconds (at most some six hours) after the n-th; what is missed the sweep repairs. */
 const LABEL_ATTEMPTS = 12;
 
+/** The name of the job, as it is stored. */
+export const LABEL_STUDY = 'label-study';
+
+// Served by indexes dicom_studies_pkey, dicom_study_tags_study, reports_study_id_version_key.
 export const LOAD_LABEL_FACTS = `
 SELECT d.id AS "dicomStudyId", t.orthanc_id AS "orthancId", d.status, r.status AS "reportStatus",
        r.withheld IS NOT NULL AS withheld
@@ -25,14 +29,15 @@ const LABEL_ROW = z.object({
 });
 
 // Before mirror jobs: a radiographer waits for the label, and it takes milliseconds.
+// Served by indexes dicom_studies_pkey, dicom_studies_study.
 export const ADD_LABEL_JOBS = `
 WITH labelled AS (
   SELECT id FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[]))
   UNION
   SELECT id FROM dicom_studies WHERE study_id = ANY (CAST(:studyIds AS bigint[]))
 ), jobs AS MATERIALIZED (
-  SELECT array_agg(ROW('label-study', json_build_object('dicomStudyId', CAST(id AS text)), NULL, NULL, :maxAttempts,
-                       'label-study:' || id, -1, NULL)::graphile_worker.job_spec ORDER BY id) AS specs
+  SELECT array_agg(ROW('${LABEL_STUDY}', json_build_object('dicomStudyId', CAST(id AS text)), NULL, NULL, :maxAttempts,
+                       '${LABEL_STUDY}:' || id, -1, NULL)::graphile_worker.job_spec ORDER BY id) AS specs
   FROM labelled
 )
 ${ADD_JOBS}`;

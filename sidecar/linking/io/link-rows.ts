@@ -15,6 +15,7 @@ SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'fo
        set_config('enable_mergejoin', 'off', true), set_config('enable_material', 'off', true),
        set_config('jit', 'off', true)`;
 
+// Served by indexes dicom_studies_pkey, dicom_study_tags_study.
 export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
        jsonb_agg(jsonb_build_object(
@@ -48,6 +49,8 @@ const STUDY_ROW = z.object({
 
 // The RIS studies that core/match.ts asks for, per DICOM study: one index look-up for each rule, for which OFFSET 0 keeps
 // the planner from beginning at the other end: with all studies of a day.
+// Served by indexes studies_accession_key_key, studies_announced_uid, patients_ris_identity, patients_birth_date,
+// studies_patient_date, patients_merged_into.
 export const LOAD_RIS_STUDIES = `
 WITH tags AS MATERIALIZED (
   SELECT d.study_instance_uid, t.*
@@ -100,6 +103,7 @@ const RIS_ROW = z.object({
 });
 
 // A study of its own, with a patient of its own, for each DICOM study that is not linked and has none yet.
+// Served by indexes dicom_studies_pkey, dicom_study_tags_study, studies_dicom_own.
 export const MAKE_OWN_STUDIES = `
 WITH wanted AS MATERIALIZED (
   SELECT nextval(pg_get_serial_sequence('patients', 'id')) AS new_patient_id, d.study_instance_uid, d.modalities, t.*
@@ -120,6 +124,7 @@ INSERT INTO studies (patient_id, source, study_instance_uid, modality, procedure
 SELECT new_patient_id, 'dicom', study_instance_uid, modalities[1], nullif(study_description, ''), study_date FROM wanted`;
 
 // What was learned since they were made.
+// Served by indexes dicom_studies_pkey, studies_dicom_own.
 export const REFRESH_OWN_STUDIES = `
 WITH told AS MATERIALIZED (
   SELECT s.id, s.patient_id AS own_patient_id, d.modalities, t.*
@@ -142,6 +147,7 @@ FROM told t
 WHERE s.id = t.id AND (s.modality, s.procedure_description, s.study_date) IS DISTINCT FROM
   (t.modalities[1], nullif(t.study_description, ''), t.study_date)`;
 
+// Served by indexes dicom_studies_pkey, studies_dicom_own, dicom_study_tags_study.
 export const SAVE_DECISIONS = `
 WITH made AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:decisions AS jsonb))
@@ -164,6 +170,7 @@ SELECT s.id, s.study_id, s.status, s.rule, s.reason, s.candidate_ids,
 FROM saved s ORDER BY s.id`;
 
 // What an adopted DICOM study leaves behind.
+// Served by indexes dicom_studies_pkey, studies_dicom_own.
 export const REMOVE_ABANDONED_STUDIES = `
 WITH abandoned AS MATERIALIZED (
   SELECT s.id
@@ -179,6 +186,8 @@ DELETE FROM patients WHERE id = ANY (ARRAY(SELECT patient_id FROM gone)) AND sou
 
 // The DICOM studies whose decision may rest on these RIS studies, as they are now or as they were when decided: each an
 // index look-up, for which OFFSET 0 keeps the planner from beginning at the other end.
+// Served by indexes dicom_studies_candidates, dicom_studies_study, dicom_study_tags_accession,
+// dicom_studies_study_instance_uid_key, dicom_study_tags_patient, dicom_study_tags_birth_date, patients_merged_into.
 export const STUDIES_RESTING_ON = `
 WITH ris AS MATERIALIZED (
   SELECT s.patient_id, s.accession_key, s.study_instance_uid, s.study_date,

@@ -10,13 +10,18 @@ export interface LabelFacts {
 }
 
 const REPORT_FINAL = 'report-final';
-const OWN = new Set(['ris-linked', 'ris-provisional', 'ris-review', REPORT_FINAL]);
+
+/** All that the sidecar puts and removes by itself. orthanc/filter.lua keeps viewers from them. */
+export const OWN_LABELS: readonly string[] = ['ris-linked', 'ris-provisional', 'ris-review', REPORT_FINAL];
 
 /** The labels that a study should carry: exactly one of how it is linked, and `report-final` when its report is. */
 export function desiredLabels({ status, reportStatus, withheld }: LabelFacts): readonly string[] {
   const reported = status === 'linked' && reportStatus !== null && isFinal(reportStatus) && !withheld;
   return [`ris-${status}`, ...(reported ? [REPORT_FINAL] : [])];
 }
+
+/** Whether that is a label that the sidecar puts and removes by itself, or one that differs from it by case only. */
+export const isOwnLabel = (label: string): boolean => OWN_LABELS.includes(label.toLowerCase());
 
 /** What makes `present` right. Labels that are not the sidecar's own are left alone. */
 export function labelChanges(
@@ -25,9 +30,6 @@ export function labelChanges(
 ): { readonly put: readonly string[]; readonly remove: readonly string[] } {
   return {
     put: desired.filter((label) => !present.includes(label)),
-    remove: present.filter((label) => OWN.has(label) && !desired.includes(label)),
+    remove: present.filter((label) => isOwnLabel(label) && !desired.includes(label)),
   };
 }
-
-/** Whether the sidecar puts and removes that label by itself. */
-export const isOwnLabel = (label: string): boolean => OWN.has(label);

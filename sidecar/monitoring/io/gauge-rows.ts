@@ -33,7 +33,7 @@ LEFT JOIN (
 GROUP BY state
 UNION ALL
 SELECT 'axis_jobs_oldest_due_age_seconds', task, coalesce(max(${AGE('j.run_at')}), 0)
-FROM (VALUES ('mirror-image'), ('send-sms'), ('label-study'), ('look-for-deleted'), ('remove-blobs')) AS t (task)
+FROM (SELECT identifier AS task FROM graphile_worker._private_tasks) AS t
 LEFT JOIN graphile_worker.jobs j
   ON j.task_identifier = t.task AND j.locked_at IS NULL AND j.attempts < j.max_attempts AND j.run_at <= now()
 GROUP BY task

@@ -1,13 +1,17 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { segment, wholeComponent, type Hl7Message } from '../../hl7/rules/message.ts';
-import { GAUGES, HL7_TYPE_LABELS, hl7AnswerLabel, hl7TypeLabel, type GaugeName, type Sample } from '../rules/gauges.ts';
+import { GAUGES, HL7_TYPE_LABELS, hl7AnswerLabel, hl7TypeLabel, type Sample } from '../rules/gauges.ts';
 
-/** What is looked up together. */
+/** What looks up the gauges that name it as their source. */
 export interface Source {
   readonly name: string;
-  readonly gauges: readonly GaugeName[];
   /** Ends within seconds, whatever hangs. `null` stands for what could not be looked up; where it rejects, for all. */
   readonly collect: () => Promise<readonly (Sample | null)[]>;
+}
+
+function typeOf(message: Hl7Message | null): string {
+  const msh = message === null ? undefined : segment(message, 'MSH');
+  return hl7TypeLabel(wholeComponent(msh, 9), wholeComponent(msh, 9, 2));
 }
 
 interface FileAnswer {
@@ -51,6 +55,12 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     help: 'HL7 messages with MSH-11 T, which have no effect',
     registers,
   });
+  const hl7Ignored = new Counter({
+    name: 'axis_hl7_ignored_messages_total',
+    help: 'HL7 messages of types that HL7_IGNORED_TYPES names, which have no effect, by type',
+    labelNames: ['type'],
+    registers,
+  });
   const hl7Duration = new Histogram({
     name: 'axis_hl7_message_duration_seconds',
     help: 'Time from an HL7 message to its answer, by type',
@@ -71,10 +81,10 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     registers,
   });
   const gauges = new Map(
-    Object.entries(GAUGES).map(([name, [help, label]]) => [
-      name,
-      new Gauge({ name, help, labelNames: label === undefined ? [] : [label], registers }),
-    ]),
+    Object.entries(GAUGES).map(([name, { source, help, ...labelled }]) => {
+      const labelNames = 'label' in labelled ? [labelled.label] : [];
+      return [name, { source, labelNames, gauge: new Gauge({ name, help, labelNames, registers }) }];
+    }),
   );
   leader.set(0);
   for (const result of ['stored', 'already-stored', 'refused', 'failed']) uploads.labels(result).inc(0);
@@ -85,12 +95,15 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     const collected: readonly (Sample | null)[] = await source.collect().catch(() => [null]);
     const samples = collected.filter((sample) => sample !== null);
     collectOk.labels(source.name).set(samples.length === collected.length ? 1 : 0);
-    for (const name of source.gauges) gauges.get(name)?.reset();
-    // A gauge without labels is 0 after a reset, which would be a lie where nothing is known.
-    for (const name of source.gauges) if (GAUGES[name].length === 1) gauges.get(name)?.remove();
-    for (const { gauge, label, value } of samples) {
-      if (label === undefined) gauges.get(gauge)?.set(value);
-      else gauges.get(gauge)?.labels(label).set(value);
+    for (const { gauge, labelNames } of [...gauges.values()].filter((one) => one.source === source.name)) {
+      gauge.reset();
+      // A gauge without labels is 0 after a reset, which would be a lie where nothing is known.
+      if (labelNames.length === 0) gauge.remove();
+    }
+    for (const { gauge: name, label, value } of samples) {
+      const gauge = gauges.get(name)?.gauge;
+      if (label === undefined) gauge?.set(value);
+      else gauge?.labels(label).set(value);
     }
   };
 
@@ -101,8 +114,7 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     hl7:
       <T extends { readonly message: Hl7Message | null }>(handle: (inbound: T) => Promise<string>) =>
       async (inbound: T): Promise<string> => {
-        const msh = inbound.message === null ? undefined : segment(inbound.message, 'MSH');
-        const type = hl7TypeLabel(wholeComponent(msh, 9), wholeComponent(msh, 9, 2));
+        const type = typeOf(inbound.message);
         const timed = hl7Duration.labels(type).startTimer();
         try {
           const answer = await handle(inbound);
@@ -112,6 +124,20 @@ export function createMetrics(options: { version: string; withProcess: boolean }
           timed();
         }
       },
+
+    /** Counts those that may not send, which are answered by their header alone. */
+    hl7Refused:
+      <T extends { readonly header: Hl7Message | null }>(admit: (newcomer: T) => string | null) =>
+      (newcomer: T): string | null => {
+        const refusal = admit(newcomer);
+        if (refusal !== null) hl7Messages.labels(typeOf(newcomer.header), hl7AnswerLabel(refusal)).inc();
+        return refusal;
+      },
+
+    /** `type`: one of the setting's, so that there are not many. */
+    hl7Ignored: (type: string): void => {
+      hl7Ignored.labels(type).inc();
+    },
 
     hl7Test: (): void => {
       hl7Tests.inc();

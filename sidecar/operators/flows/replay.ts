@@ -3,6 +3,7 @@ import { Failure } from '../../platform/rules/failure.ts';
 import type { Hl7Message } from '../../hl7/rules/message.ts';
 import { isTestMessage } from '../../hl7/rules/test-message.ts';
 import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
+import { checkedBy } from '../rules/by.ts';
 import type { By } from '../../audit/rules/who.ts';
 
 export interface StoredMessage {
@@ -36,16 +37,14 @@ const MAX_ID = /^[1-9]\d{0,17}$/;
  * Reads a kept HL7 message again and applies it under its id, in place of what it said before, as of when it came: the
  * tables end as if it had been read so then. Idempotent. One that was refused and can be applied now counts as accepted.
  * @throws Failure permanent, nothing done: `message-unknown`, `message-forgotten`, `message-refused` with why it still
- * cannot be applied, `who-missing`, `why-missing`.
+ * cannot be applied, `who-missing`, `why-missing`, `too-long`.
  */
 export async function replayMessage<Tx extends ReplayTx>(
   deps: ReplayDeps<Tx>,
   hl7MessageId: string,
   said: By,
 ): Promise<void> {
-  const by = { who: said.who.trim(), why: said.why.trim() };
-  if (by.who === '') throw new Failure('permanent', 'who-missing', 'who replays it must be named');
-  if (by.why === '') throw new Failure('permanent', 'why-missing', 'why it is replayed must be said');
+  const by = checkedBy(said);
   const unknown = new Failure('permanent', 'message-unknown', 'there is no HL7 message of that id');
   if (!MAX_ID.test(hl7MessageId)) throw unknown;
   try {

@@ -1,4 +1,5 @@
 import { Failure } from '../../platform/rules/failure.ts';
+import { checkedBy, RULES } from '../rules/by.ts';
 import type { Act } from '../rules/work.ts';
 import type { By } from '../../audit/rules/who.ts';
 
@@ -38,21 +39,7 @@ export interface ResolveDeps<Tx extends ResolveTx> {
   readonly now: () => Date;
 }
 
-/** A name that persons cannot have, since it stands for the rules. */
-const RULES = 'rules';
-const MAX_LENGTH = 500;
-
 const refusal = (code: string, message: string): Failure => new Failure('permanent', code, message);
-
-function checkedBy({ who, why }: By): By {
-  const by = { who: who.trim(), why: why.trim() };
-  if (by.who === '' || by.who.toLowerCase() === RULES) throw refusal('who-missing', 'who decides must be named');
-  if (by.why === '') throw refusal('why-missing', 'why it is decided must be said');
-  if (by.who.length > MAX_LENGTH || by.why.length > MAX_LENGTH) {
-    throw refusal('too-long', `who and why: at most ${MAX_LENGTH} characters each`);
-  }
-  return by;
-}
 
 /**
  * The studies of the RIS that lose the images, or their claim, with this one. They stay its candidates: until one has

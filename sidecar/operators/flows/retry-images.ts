@@ -1,5 +1,6 @@
 import { Failure } from '../../platform/rules/failure.ts';
 import type { FailedImages } from '../rules/work.ts';
+import { checkedBy } from '../rules/by.ts';
 import type { By } from '../../audit/rules/who.ts';
 
 export interface RetryTx {
@@ -16,16 +17,14 @@ export interface RetryDeps<Tx extends RetryTx> {
  * Has failed images tried again, in one transaction with their jobs: after an upgrade, or once what failed them is
  * mended. Gives how many. Those that are not failed are left alone.
  * @throws Failure permanent, nothing done: `not-failed` where one image or study is named and has none, `who-missing`,
- * `why-missing`.
+ * `why-missing`, `too-long`.
  */
 export async function retryImages<Tx extends RetryTx>(
   deps: RetryDeps<Tx>,
   which: FailedImages,
   said: By,
 ): Promise<number> {
-  const by = { who: said.who.trim(), why: said.why.trim() };
-  if (by.who === '') throw new Failure('permanent', 'who-missing', 'who has them tried again must be named');
-  if (by.why === '') throw new Failure('permanent', 'why-missing', 'why they are tried again must be said');
+  const by = checkedBy(said);
   const images = await deps.transaction((tx) => tx.retryImages(which, by, deps.now()));
   if (images === 0 && (which.image !== null || which.studyInstanceUid !== null)) {
     throw new Failure('permanent', 'not-failed', 'no failed image is that, or of that');

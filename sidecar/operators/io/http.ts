@@ -1,50 +1,35 @@
-import express, { Router, type ErrorRequestHandler, type Handler, type Request, type Response } from 'express';
+import express, { Router, type ErrorRequestHandler, type Handler, type Request } from 'express';
 import { z } from 'zod';
 import { plainAddress } from '../../platform/rules/address.ts';
 import { asFailure } from '../../platform/rules/failure.ts';
-import type { Act, FailedImages, StudyView, WorkItem } from '../rules/work.ts';
+import type { Acts } from '../acts.ts';
+import { ACTS, BY, type Act } from '../definitions.ts';
+import { BY_REFUSALS } from '../rules/by.ts';
 import { clientAddress, type LetIn } from '../../access/io/http-guard.ts';
-import { ACT_BODIES, BY_BODY, DAYS, openApi, RETRY_BODY } from './openapi.ts';
+import { DAYS, openApi } from './openapi.ts';
 import type { By, Viewer } from '../../audit/rules/who.ts';
 
-export interface OperatorOptions {
-  /** What needs a person; provisional studies from so many days on. */
-  readonly work: (days: number, viewer: Viewer) => Promise<readonly WorkItem[]>;
-  /** `viewer`: who sees it; `null` after an act of the same request. */
-  readonly show: (studyInstanceUid: string, viewer: Viewer | null) => Promise<StudyView | null>;
-  readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
-  readonly replay: (hl7MessageId: string, by: By) => Promise<void>;
-  /** Gives how many images it has tried again. */
-  readonly retryImages: (which: FailedImages, by: By) => Promise<number>;
+export interface OperatorOptions extends Acts {
   readonly log: { readonly warn: (fields: object, message: string) => void };
 }
 
 const MAX_BODY_BYTES = 65_536;
 
 /** The failures that say something of the request; whatever else fails is the server's. */
-const STATUS: Readonly<Record<string, number>> = {
-  'study-unknown': 404,
-  'message-unknown': 404,
-  'study-not-there': 409,
-  'accession-unknown': 409,
-  'nothing-to-confirm': 409,
-  'message-refused': 409,
-  'message-forgotten': 409,
-  'not-failed': 409,
-  'who-missing': 400,
-  'why-missing': 400,
-  'too-long': 400,
-};
+const STATUS: Readonly<Record<string, number>> = Object.fromEntries(
+  [BY_REFUSALS, ...ACTS.map(({ refusals }) => refusals)].flatMap((refusals) => Object.entries(refusals)),
+);
 
 /** A Study Instance UID, or Orthanc's id for what came without one. */
 const UID = /^[0-9A-Za-z.-]{1,64}$/;
+const SUBJECT = z.string();
 const UNKNOWN_STUDY = { error: 'study-unknown', detail: 'no such Study Instance UID' };
 
 const problems = (error: z.ZodError): string =>
   error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; ');
 
 /** Who acts is the key's name and the person that the body names: the key alone may be several people's. */
-const byOf = ({ who: key, from }: Viewer, { who, why }: z.output<typeof BY_BODY>): By => ({
+const byOf = ({ who: key, from }: Viewer, { who, why }: z.output<typeof BY>): By => ({
   who: `${key}: ${who}`,
   why,
   from,
@@ -80,20 +65,18 @@ export function operatorRouter(options: OperatorOptions, letIn: LetIn, rate: Han
   });
   operator.use(express.json({ limit: MAX_BODY_BYTES }));
 
-  /** Calls `act` with the body as `schema` has it, or answers 400. */
-  const withBody = async <T extends z.output<typeof BY_BODY>>(
-    request: Request,
-    response: Response,
-    schema: z.ZodType<T>,
-    act: (body: T, by: By) => Promise<object | null>,
-  ): Promise<void> => {
-    const body = schema.safeParse(request.body);
-    if (!body.success) {
-      response.status(400).json({ error: 'bad-request', detail: problems(body.error) });
-      return;
-    }
-    response.json(await act(body.data, byOf(viewerOf(request), body.data)));
-  };
+  const serve =
+    (act: Act): Handler =>
+    async (request, response) => {
+      const body = BY.extend(act.input.shape).safeParse(request.body);
+      if (!body.success) {
+        response.status(400).json({ error: 'bad-request', detail: problems(body.error) });
+        return;
+      }
+      const subject = act.subject === null ? '' : SUBJECT.parse(request.params[act.subject.name]);
+      const { json } = await act.perform(options, subject, body.data, byOf(viewerOf(request), BY.parse(body.data)));
+      response.json(json);
+    };
 
   operator.get('/work', async (request, response) => {
     const query = DAYS.safeParse(request.query);
@@ -108,37 +91,7 @@ export function operatorRouter(options: OperatorOptions, letIn: LetIn, rate: Han
     if (study === null) response.status(404).json(UNKNOWN_STUDY);
     else response.json(study);
   });
-  operator.post('/studies/:uid/link', (request, response) =>
-    withBody(request, response, ACT_BODIES.link, async ({ accessionNumber }, by) => {
-      await options.resolve(request.params.uid, { kind: 'link', accessionNumber }, by);
-      return options.show(request.params.uid, null);
-    }),
-  );
-  for (const kind of ['unlink', 'confirm', 'release'] as const) {
-    operator.post(`/studies/:uid/${kind}`, (request: Request<{ uid: string }>, response) =>
-      withBody(request, response, ACT_BODIES[kind], async (_body, by) => {
-        await options.resolve(request.params.uid, { kind }, by);
-        return options.show(request.params.uid, null);
-      }),
-    );
-  }
-  operator.post('/messages/:id/replay', (request, response) =>
-    withBody(request, response, BY_BODY, async (_body, by) => {
-      await options.replay(request.params.id, by);
-      return { id: request.params.id, answer: 'AA' };
-    }),
-  );
-  operator.post('/images/:id/retry', (request, response) =>
-    withBody(request, response, BY_BODY, async (_body, by) => {
-      const which = { image: request.params.id, studyInstanceUid: null, reason: null };
-      return { images: await options.retryImages(which, by) };
-    }),
-  );
-  operator.post('/images/retry', (request, response) =>
-    withBody(request, response, RETRY_BODY, async ({ studyInstanceUid = null, reason = null }, by) => ({
-      images: await options.retryImages({ image: null, studyInstanceUid, reason }, by),
-    })),
-  );
+  for (const act of ACTS) operator.post(act.route.replace(/\{(\w+)\}/g, ':$1'), serve(act));
   const onError: ErrorRequestHandler = (error, _request, response, next) => {
     if (response.headersSent) {
       next(error);

@@ -1,41 +1,6 @@
 import { z } from 'zod';
+import { ACTS, BY, type Act, type Subject } from '../definitions.ts';
 import { STUDY, WORK_ITEM } from './work-rows.ts';
-
-const said = (what: string): z.ZodString =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(400)
-    .regex(/^\P{Cc}*$/u, 'must have no control characters')
-    .describe(what);
-
-/** What every act needs. */
-export const BY_BODY = z.object({
-  who: said('The person who acts; kept together with the name of the key'),
-  why: said('Why; kept with the decision'),
-});
-
-/** Which of all failed images; without a choice every one. */
-export const RETRY_BODY = BY_BODY.extend({
-  studyInstanceUid: z.string().trim().min(1).max(64).describe('Those of one DICOM study').optional(),
-  reason: z.string().trim().min(1).max(100).describe('Those that failed for that, such as render-timeout').optional(),
-});
-
-/** The bodies of the acts on a study. */
-export const ACT_BODIES = {
-  link: BY_BODY.extend({ accessionNumber: z.string().trim().min(1).max(64).describe('Of the study of the RIS') }),
-  unlink: BY_BODY,
-  confirm: BY_BODY,
-  release: BY_BODY,
-} as const;
-
-const ACTS: Readonly<Record<keyof typeof ACT_BODIES, string>> = {
-  link: 'It belongs to that study of the RIS.',
-  unlink: 'It belongs to no study of the RIS: back to a study of its own. Sends no text.',
-  confirm: "What stands, or the only candidate of its review, becomes the person's decision.",
-  release: 'Let the rules decide again, at once.',
-};
 
 export const DAYS = z.object({
   days: z.coerce.number().int().min(0).max(36_500).default(1).describe('Provisional studies from so many days on'),
@@ -45,8 +10,6 @@ const ERROR = z.object({
   error: z.string().describe('A code that stays'),
   detail: z.string().describe('For a person; without patient data'),
 });
-const RETRIED = z.object({ images: z.number().describe('How many there are') });
-const REPLAYED = z.object({ id: z.string(), answer: z.literal('AA') });
 
 const schemaOf = (schema: z.ZodType): object => z.toJSONSchema(schema, { io: 'input' });
 const json = (description: string, schema: object) => ({
@@ -54,10 +17,6 @@ const json = (description: string, schema: object) => ({
   content: { 'application/json': { schema } },
 });
 const reference = (name: string): object => ({ $ref: `#/components/schemas/${name}` });
-const errors = (...statuses: readonly number[]) =>
-  Object.fromEntries(
-    [...statuses, 401, 429, 503].map((status) => [status, json(MEANING[status] ?? '', reference('Error'))]),
-  );
 const MEANING: Readonly<Record<number, string>> = {
   400: 'The request is not as described.',
   401: "No valid operator's key or certificate.",
@@ -66,29 +25,29 @@ const MEANING: Readonly<Record<number, string>> = {
   429: 'Too many requests, or too many without a valid key; Retry-After says when to come again.',
   503: 'Not now; try again later.',
 };
-const inPath = (name: string, description: string): object => ({
-  name, in: 'path', required: true, description, schema: { type: 'string' },
+const errors = (...statuses: readonly number[]) =>
+  Object.fromEntries(
+    [...statuses, 401, 429, 503].map((status) => [status, json(MEANING[status] ?? '', reference('Error'))]),
+  );
+const inPath = ({ name, what }: Subject): object => ({
+  name, in: 'path', required: true, description: what, schema: { type: 'string' },
 }); // prettier-ignore
-const body = (schema: z.ZodType): object => ({
-  required: true,
-  content: { 'application/json': { schema: schemaOf(schema) } },
+
+const described = ({ name, summary, subject, input, answer, refusals }: Act): object => ({
+  post: {
+    operationId: name,
+    summary,
+    ...(subject !== null && { parameters: [inPath(subject)] }),
+    requestBody: { required: true, content: { 'application/json': { schema: schemaOf(BY.extend(input.shape)) } } },
+    responses: {
+      200: json(answer.description, answer.schema === STUDY ? reference('Study') : schemaOf(answer.schema)),
+      ...errors(400, ...new Set(Object.values(refusals))),
+    },
+  },
 });
 
-/** The operators' API as OpenAPI 3.1, made from the schemas that check its requests. */
+/** The operators' API as OpenAPI 3.1, made from the definitions that check its requests. */
 export function openApi(): object {
-  const uid = inPath('uid', 'Study Instance UID (0020,000D)');
-  const acts = Object.entries(ACT_BODIES).map(([kind, schema]): [string, object] => [
-    `/api/operator/studies/{uid}/${kind}`,
-    {
-      post: {
-        operationId: kind,
-        summary: Object.entries(ACTS).find(([name]) => name === kind)?.[1],
-        parameters: [uid],
-        requestBody: body(schema),
-        responses: { 200: json('The study as it is then.', reference('Study')), ...errors(400, 404, 409) },
-      },
-    },
-  ]);
   return {
     openapi: '3.1.0',
     info: { title: 'Axis Portal sidecar: operators', version: '1' },
@@ -98,7 +57,7 @@ export function openApi(): object {
         get: {
           operationId: 'work',
           summary: 'What needs a person, the oldest of each kind first.',
-          parameters: [{ name: 'days', in: 'query', schema: schemaOf(DAYS.shape.days) }],
+          parameters: [{ name: 'days', in: 'query', required: false, schema: schemaOf(DAYS.shape.days) }],
           responses: {
             200: json('At most 500 of each kind.', { type: 'array', items: reference('WorkItem') }),
             ...errors(400),
@@ -109,37 +68,11 @@ export function openApi(): object {
         get: {
           operationId: 'show',
           summary: 'One DICOM study: its tags, candidates, history and images.',
-          parameters: [uid],
+          parameters: [inPath({ name: 'uid', what: 'Study Instance UID (0020,000D)' })],
           responses: { 200: json('The study.', reference('Study')), ...errors(404) },
         },
       },
-      ...Object.fromEntries(acts),
-      '/api/operator/messages/{id}/replay': {
-        post: {
-          operationId: 'replay',
-          summary: 'Read a kept HL7 message again and apply it.',
-          parameters: [inPath('id', 'Id of the HL7 message')],
-          requestBody: body(BY_BODY),
-          responses: { 200: json('It is applied.', schemaOf(REPLAYED)), ...errors(400, 404, 409) },
-        },
-      },
-      '/api/operator/images/{id}/retry': {
-        post: {
-          operationId: 'retryImage',
-          summary: 'Mirror one failed image again.',
-          parameters: [inPath('id', "SOP Instance UID (0008,0018), or Orthanc's id")],
-          requestBody: body(BY_BODY),
-          responses: { 200: json('It will be.', schemaOf(RETRIED)), ...errors(400, 409) },
-        },
-      },
-      '/api/operator/images/retry': {
-        post: {
-          operationId: 'retryImages',
-          summary: 'Mirror failed images again: all, those of one study, those that failed for one reason.',
-          requestBody: body(RETRY_BODY),
-          responses: { 200: json('They will be.', schemaOf(RETRIED)), ...errors(400, 409) },
-        },
-      },
+      ...Object.fromEntries(ACTS.map((act) => [`/api/operator${act.route}`, described(act)])),
     },
     components: {
       schemas: { WorkItem: schemaOf(WORK_ITEM), Study: schemaOf(STUDY), Error: schemaOf(ERROR) },

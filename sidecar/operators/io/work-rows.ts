@@ -2,8 +2,9 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { WORK_KINDS, type StudyView, type WorkItem } from '../rules/work.ts';
 import { query } from '../../platform/postgres/query.ts';
+import { NOBODY_TAKES } from '../../ris/rules/ignored-types.ts';
 
-/** Of each kind at most so many are listed, the oldest first. */
+/** Of each kind at most so many are listed, the newest first, so that nothing new is hidden behind what is old. */
 const MAX_LISTED = 500;
 
 export const LIST_WORK = `
@@ -14,40 +15,56 @@ WITH open_studies AS (
   FROM dicom_studies d
   WHERE d.status = 'review' OR (d.status = 'provisional' AND d.first_seen_at <= :provisionalBefore AND d.decided_by = 'rules')
 ), told AS (
-  (SELECT status AS kind, study_instance_uid AS subject, patient, accession, reason, first_seen_at AS since
-   FROM open_studies WHERE status = 'review' ORDER BY since LIMIT :limit)
+  (SELECT status AS kind, study_instance_uid AS subject, patient, accession, reason, first_seen_at AS since,
+          count(*) OVER () AS listed_of
+   FROM open_studies WHERE status = 'review' ORDER BY since DESC LIMIT :limit)
   UNION ALL
-  (SELECT status, study_instance_uid, patient, accession, reason, first_seen_at
-   FROM open_studies WHERE status = 'provisional' ORDER BY first_seen_at LIMIT :limit)
+  (SELECT status, study_instance_uid, patient, accession, reason, first_seen_at, count(*) OVER ()
+   FROM open_studies WHERE status = 'provisional' ORDER BY first_seen_at DESC LIMIT :limit)
   UNION ALL
   (SELECT 'image-failed', d.study_instance_uid, p.name, s.accession_number,
           i.mirror_reason || CASE count(*) WHEN 1 THEN ' (' ELSE ' (' || count(*) || ' images, such as ' END
-          || min(i.sop_instance_uid) || ')', min(i.created_at)
+          || min(i.sop_instance_uid) || ')', min(i.created_at), count(*) OVER ()
    FROM images i JOIN series e ON e.id = i.series_id JOIN dicom_studies d ON d.id = e.dicom_study_id
    JOIN studies s ON s.id = e.study_id JOIN patients p ON p.id = s.patient_id
-   WHERE i.mirror_status = 'failed' GROUP BY d.id, s.id, p.id, i.mirror_reason ORDER BY min(i.created_at) LIMIT :limit)
+   WHERE i.mirror_status = 'failed' GROUP BY d.id, s.id, p.id, i.mirror_reason ORDER BY min(i.created_at) DESC LIMIT :limit)
   UNION ALL
-  (SELECT 'text-' || m.state, s.accession_number, p.name, s.accession_number, m.reason, m.updated_at
+  (SELECT 'text-' || m.state, s.accession_number, p.name, s.accession_number, m.reason, m.updated_at, count(*) OVER ()
    FROM sms_messages m JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
-   WHERE m.state IN ('held', 'failed') ORDER BY m.updated_at LIMIT :limit)
+   WHERE m.state IN ('held', 'failed') ORDER BY m.updated_at DESC LIMIT :limit)
   UNION ALL
-  (SELECT 'text-undelivered', s.accession_number, p.name, s.accession_number, r.status || coalesce(': twilio-' || r.error_code, ''), r.received_at
+  (SELECT 'text-undelivered', s.accession_number, p.name, s.accession_number, r.status || coalesce(': twilio-' || r.error_code, ''), r.received_at,
+          count(*) OVER ()
    FROM sms_receipts r JOIN sms_messages m ON m.twilio_sid = r.twilio_sid
    JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
-   WHERE r.status IN ('canceled', 'undelivered', 'failed') ORDER BY r.received_at LIMIT :limit)
+   WHERE r.status IN ('canceled', 'undelivered', 'failed') ORDER BY r.received_at DESC LIMIT :limit)
   UNION ALL
-  (SELECT 'message-refused', CAST(h.id AS text), NULL, NULL, h.message_type || ': ' || h.reason, h.received_at
-   FROM hl7_messages h WHERE h.answer = 'AR' ORDER BY h.received_at LIMIT :limit)
+  (SELECT 'message-refused', CAST(h.id AS text), NULL, NULL, h.message_type || ': ' || h.reason || h.more, h.received_at,
+          count(*) OVER ()
+   FROM (SELECT id, message_type, reason, '' AS more, received_at
+         FROM hl7_messages WHERE answer = 'AR' AND reason <> ALL (CAST(:nobodyTakes AS text[]))
+         UNION ALL
+         SELECT max(id), message_type, reason, ' (' || count(*) || CASE count(*) WHEN 1 THEN ' message of ' ELSE ' messages of ' END
+                || concat_ws('|', sending_application, sending_facility) || ')', max(received_at)
+         FROM hl7_messages WHERE answer = 'AR' AND reason = ANY (CAST(:nobodyTakes AS text[]))
+         GROUP BY message_type, reason, sending_application, sending_facility) AS h
+   ORDER BY h.received_at DESC LIMIT :limit)
   UNION ALL
-  (SELECT 'report-withheld', s.accession_number, p.name, s.accession_number, r.withheld, r.created_at
+  (SELECT 'report-withheld', s.accession_number, p.name, s.accession_number, r.withheld, r.created_at, count(*) OVER ()
    FROM reports r JOIN studies s ON s.id = r.study_id JOIN patients p ON p.id = s.patient_id
-   WHERE r.withheld IS NOT NULL ORDER BY r.created_at LIMIT :limit)
+   WHERE r.withheld IS NOT NULL ORDER BY r.created_at DESC LIMIT :limit)
   UNION ALL
-  (SELECT 'failure', part || ' ' || subject, NULL, NULL, code || ': ' || message, last_at
-   FROM failures ORDER BY last_at LIMIT :limit)
+  (SELECT 'failure', part || ' ' || subject, NULL, NULL, code || ': ' || message, last_at, count(*) OVER ()
+   FROM failures ORDER BY last_at DESC LIMIT :limit)
 )
 SELECT kind, subject, patient, accession AS "accessionNumber", reason, to_jsonb(since) #>> '{}' AS since
-FROM told ORDER BY array_position(CAST(:kinds AS text[]), kind), since, subject`;
+FROM (
+  SELECT kind, subject, patient, accession, reason, since, false AS last FROM told
+  UNION ALL
+  SELECT kind, '', NULL, NULL, max(listed_of) - count(*) || ' more, which are older', min(since), true
+  FROM told GROUP BY kind HAVING max(listed_of) > count(*)
+) AS listed
+ORDER BY array_position(CAST(:kinds AS text[]), kind), last, since DESC, subject`;
 
 export const WORK_ITEM = z.object({
   kind: z.enum(WORK_KINDS),
@@ -144,9 +161,15 @@ export const STUDY = z.object({
   ),
 });
 
-/** All that needs a person, the oldest of each kind first; of provisional studies those first seen until then. */
-export function listWork(db: Knex, provisionalBefore: Date): Promise<WorkItem[]> {
-  return query(db, LIST_WORK, { provisionalBefore, limit: MAX_LISTED, kinds: `{${WORK_KINDS.join(',')}}` }, WORK_ITEM);
+/**
+ * All that needs a person, the newest of each kind first; of provisional studies those first seen until then. Messages of
+ * a type that nobody takes are one item a type and sender, the newest its subject. Of a kind that has more than are listed
+ * the last item, without a subject, says how many.
+ */
+export function listWork(db: Knex, provisionalBefore: Date, limit = MAX_LISTED): Promise<WorkItem[]> {
+  const kinds = `{${WORK_KINDS.join(',')}}`;
+  const nobodyTakes = JSON.stringify(Object.values(NOBODY_TAKES)).replace('[', '{').replace(']', '}');
+  return query(db, LIST_WORK, { provisionalBefore, limit, kinds, nobodyTakes }, WORK_ITEM);
 }
 
 /** One DICOM study by its Study Instance UID; `null` for one that was never seen. */

@@ -102,3 +102,43 @@ export interface SeriesView {
   readonly noPixels: number;
   readonly failed: number;
 }
+
+/** A study of the RIS, with what belongs to it. */
+export interface OrderView {
+  readonly accessionNumber: string;
+  readonly orderStatus: string | null;
+  readonly modality: string | null;
+  readonly procedure: string | null;
+  readonly studyDate: string | null;
+  readonly patient: PatientView;
+  /** Linked to it, or claiming it. */
+  readonly dicomStudies: readonly { readonly studyInstanceUid: string; readonly status: string | null }[];
+  /** In the order in which they were said. */
+  readonly reports: readonly {
+    readonly messageId: string | null;
+    readonly status: string;
+    readonly withheld: string | null;
+    readonly at: string;
+  }[];
+  /** `to`: the last digits. */
+  readonly text: {
+    readonly state: string;
+    readonly reason: string | null;
+    readonly to: string | null;
+    readonly at: string;
+  } | null;
+}
+
+/** A kept HL7 message: how it came and was answered. */
+export interface MessageView {
+  readonly id: string;
+  readonly sendingApplication: string;
+  readonly sendingFacility: string;
+  readonly messageType: string;
+  readonly controlId: string;
+  readonly receivedAt: string;
+  readonly answer: string;
+  readonly reason: string | null;
+  readonly replayedBy: string | null;
+  readonly replayedAt: string | null;
+}

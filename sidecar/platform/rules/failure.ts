@@ -9,7 +9,7 @@ export type FailureKind = 'transient' | 'ambiguous' | 'permanent';
 /**
  * The one error type that crosses from adapters into flows. An adapter classifies what its vendor throws once, at the
  * place where it is thrown; nobody classifies again. `code` is short, stable and free of patient data
- * (`orthanc-415`, `twilio-21211`), `message` is for whoever must act and free of patient data too.
+ * (`orthanc-415`, `blob-403`), `message` is for whoever must act and free of patient data too.
  */
 export class Failure extends Error {
   readonly kind: FailureKind;

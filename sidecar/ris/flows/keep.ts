@@ -1,5 +1,4 @@
 import type { Hl7Message } from '../../hl7/rules/message.ts';
-import { accessionKey } from '../rules/accession.ts';
 import type { MessageFacts } from '../rules/facts.ts';
 import { foldMessages, type FactChanges, type KeptMessage, type KnownFacts, type SaidBefore } from '../rules/fold.ts';
 import type { KeptOutcome } from '../rules/kept-message.ts';
@@ -42,9 +41,19 @@ export async function keepMessages<Tx extends KeepTx>(
   messages: readonly KeptMessage[],
   now: Date,
 ): Promise<void> {
-  const changes = foldMessages(known, messages);
-  const { studyIds, reportedIds } = changes;
-  const [, resting] = await Promise.all([tx.saveFacts(kept, changes, now), tx.studiesRestingOn(studyIds)]);
+  await keepChanges(deps, tx, kept, foldMessages(known, messages), now);
+}
+
+async function keepChanges<Tx extends KeepTx>(
+  deps: KeepDeps<Tx>,
+  tx: Tx,
+  kept: readonly KeptOutcome[],
+  changes: FactChanges,
+  now: Date,
+): Promise<void> {
+  const { studyIds, reportedIds, emptied } = changes;
+  const bornOn = [...studyIds, ...emptied.map(({ id }) => id)];
+  const [, resting] = await Promise.all([tx.saveFacts(kept, changes, now), tx.studiesRestingOn(bornOn)]);
   if (resting.length > 0) await deps.link(tx, resting, studyIds, now);
   else await deps.planTexts(tx, reportedIds, now);
 }
@@ -65,9 +74,10 @@ export async function keepAgain<Tx extends KeepAgainTx>(
   const facts = deps.read(message, receivedAt);
   const before = await tx.forgetFacts(messageId);
   const { known } = await tx.lookUp([], [facts], before);
+  const changes = foldMessages(known, [{ id: messageId, facts }]);
   await tx.forgetReports(
     messageId,
-    facts.reports.map(({ report }) => accessionKey(report.study.accessionNumber)),
+    changes.reports.map(({ key }) => key),
   );
-  await keepMessages(deps, tx, [], known, [{ id: messageId, facts }], now);
+  await keepChanges(deps, tx, [], changes, now);
 }

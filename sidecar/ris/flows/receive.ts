@@ -2,6 +2,8 @@ import { buildAck, type Answer } from '../../hl7/rules/ack.ts';
 import { asFailure, Failure } from '../../platform/rules/failure.ts';
 import { segment, wholeComponent, type Hl7Message } from '../../hl7/rules/message.ts';
 import { isTestMessage } from '../../hl7/rules/test-message.ts';
+import { MAX_HEADER_LENGTH, route } from '../rules/message-kind.ts';
+import type { IgnoredTypes } from '../rules/ignored-types.ts';
 import type { Envelope, KeptOutcome, Outcome } from '../rules/kept-message.ts';
 import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
 import type { MessageFacts } from '../rules/facts.ts';
@@ -37,8 +39,10 @@ type Read = (message: Hl7Message, receivedAt: Date) => MessageFacts;
 
 export interface ReceiveDeps<Tx extends ReceiveTx> {
   readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
-  /** By MSH-9.1. */
-  readonly read: { readonly order: Read; readonly report: Read; readonly patient: Read };
+  /** By MSH-9. */
+  readonly read: { readonly order: Read; readonly report: Read; readonly patient: Read; readonly ignored: Read };
+  /** Which are acknowledged and counted, and nothing more. */
+  readonly ignoredTypes: IgnoredTypes;
   /** Keeps these frames, writes what those messages among them said, and all that follows of it. */
   readonly keep: (
     tx: Tx,
@@ -54,10 +58,9 @@ export interface ReceiveDeps<Tx extends ReceiveTx> {
   readonly onRefused: (refused: { controlId: string; messageType: string; answer: 'AE' | 'AR'; code: string }) => void;
   /** Told of each test message that was kept: a RIS that goes on sending such has a wrong setting. */
   readonly onTest: (test: { controlId: string; messageType: string }) => void;
+  /** Told of each message of an ignored type that was kept. */
+  readonly onIgnored: (ignored: { controlId: string; messageType: string }) => void;
 }
-
-/** The longest MSH-3, MSH-4 and MSH-10 that are taken; the standard's own limits are 227, 227 and 20 (199 from 2.7). */
-const MAX_HEADER_LENGTH = 200;
 
 // A digit in each part and no four letters in a row, else it might be a name; or hexadecimal, as a UUID.
 const CONTROL_ID =
@@ -65,29 +68,6 @@ const CONTROL_ID =
 
 /** As much of a header field as is kept of one that is too long. */
 const kept = (text: string): string => text.slice(0, MAX_HEADER_LENGTH).toWellFormed();
-
-const EVENTS: Readonly<Record<string, { apply: 'order' | 'report' | 'patient'; events: readonly string[] }>> = {
-  ORM: { apply: 'order', events: ['O01', ''] },
-  OMI: { apply: 'order', events: ['O23'] },
-  OMG: { apply: 'order', events: ['O19'] },
-  ORU: { apply: 'report', events: ['R01', ''] },
-};
-
-/** What kind of message it is. @throws Hl7Rejection for one that is not taken. */
-export function route(message: Hl7Message): 'order' | 'report' | 'patient' {
-  const msh = segment(message, 'MSH');
-  const at = (field: number) => ({ segment: 'MSH', ordinal: 1, field });
-  if (wholeComponent(msh, 10) === '') throw new Hl7Rejection(101, 'MSH-10 message control ID missing', at(10));
-  const long = [3, 4, 10].find((field) => wholeComponent(msh, field).length > MAX_HEADER_LENGTH);
-  if (long !== undefined)
-    throw new Hl7Rejection(102, `MSH-${long} is longer than ${MAX_HEADER_LENGTH} characters`, at(long));
-  const type = wholeComponent(msh, 9);
-  if (type === 'ADT') return 'patient';
-  const known = EVENTS[type];
-  if (known === undefined) throw new Hl7Rejection(200, 'this message type is not taken', at(9));
-  if (!known.events.includes(wholeComponent(msh, 9, 2))) throw new Hl7Rejection(201, 'this event is not taken', at(9));
-  return known.apply;
-}
 
 const NOT_TAKEN = new Failure('transient', 'not-taken', 'the message was not taken');
 
@@ -100,6 +80,8 @@ interface Judged {
   readonly rejection: Hl7Rejection | null;
   /** What it says; `null` of one that has no effect: refused, or a test. */
   readonly facts: MessageFacts | null;
+  /** Whether its type is one that nobody asked for. */
+  readonly ignored: boolean;
   /** What nobody foresaw of it, which is no word on any other. */
   readonly failure: Failure | null;
 }
@@ -109,12 +91,13 @@ function judge<Tx extends ReceiveTx>(deps: ReceiveDeps<Tx>, inbound: InboundMess
   const msh = message && segment(message, 'MSH');
   const controlId = kept(wholeComponent(msh, 10));
   const messageType = kept([wholeComponent(msh, 9), wholeComponent(msh, 9, 2)].filter((part) => part !== '').join('^'));
-  const facts = (): MessageFacts | null => {
+  const said = (): Pick<Judged, 'facts' | 'ignored'> => {
     if (message === undefined || inbound.problem !== null) {
       throw new Hl7Rejection(100, inbound.problem ?? 'the message could not be read');
     }
-    const read = deps.read[route(message)];
-    return isTestMessage(message) ? null : read(message, now);
+    const kind = route(message, deps.ignoredTypes);
+    if (isTestMessage(message)) return { facts: null, ignored: false };
+    return { facts: deps.read[kind](message, now), ignored: kind === 'ignored' };
   };
   const judged = {
     envelope: {
@@ -134,19 +117,20 @@ function judge<Tx extends ReceiveTx>(deps: ReceiveDeps<Tx>, inbound: InboundMess
     answered: (answer: Answer) => buildAck(message, answer, now, deps.newControlId()),
   };
   try {
-    return { ...judged, rejection: null, facts: facts(), failure: null };
+    return { ...judged, ...said(), rejection: null, failure: null };
   } catch (error) {
+    const nothing = { ...judged, facts: null, ignored: false };
     return error instanceof Hl7Rejection
-      ? { ...judged, rejection: error, facts: null, failure: null }
-      : { ...judged, rejection: null, facts: null, failure: asFailure(error) };
+      ? { ...nothing, rejection: error, failure: null }
+      : { ...nothing, rejection: null, failure: asFailure(error) };
   }
 }
 
-function outcomeOf({ rejection, answered }: Judged): Outcome {
-  if (rejection === null) return { answer: 'AA', reason: null, acknowledgment: answered({ code: 'AA' }) };
+function outcomeOf({ rejection, ignored, answered }: Judged): Outcome {
+  if (rejection === null) return { answer: 'AA', reason: null, ignored, acknowledgment: answered({ code: 'AA' }) };
   const { errorCode, location, message: text } = rejection;
   const acknowledgment = answered({ code: 'AR', text, errorCode, ...(location && { location }) });
-  return { answer: 'AR', reason: text, acknowledgment };
+  return { answer: 'AR', reason: text, ignored: false, acknowledgment };
 }
 
 const frameOf = ({ envelope }: Judged): string =>
@@ -186,8 +170,9 @@ async function take<Tx extends ReceiveTx>(
       answers: new Map(taken.map(({ one, outcome }) => [one, outcome.acknowledgment])),
     };
   });
-  for (const { logged, rejection, facts } of fresh) {
+  for (const { logged, rejection, ignored, facts } of fresh) {
     if (rejection !== null) deps.onRefused({ ...logged, answer: 'AR', code: String(rejection.errorCode) });
+    else if (ignored) deps.onIgnored(logged);
     else if (facts === null) deps.onTest(logged);
   }
   return new Map(all.map((one) => [one, answers.get(byFrame.get(frameOf(one)) ?? one) ?? '']));
@@ -198,7 +183,7 @@ async function take<Tx extends ReceiveTx>(
  * were committed, all of these in one transaction; AR, with the message kept and its reason stored, when it will never
  * be applied as it is; AE when it may work later (nothing is kept: the sender has it still). A message seen before (same
  * sender, MSH-10 and content) gets the answer it got and has no second effect. A test message (MSH-11 `T`) is judged and
- * kept like any other and has no effect at all. Never rejects.
+ * kept like any other and has no effect at all. One of an ignored type is AA and counted. Never rejects.
  *
  * All is as if they had been taken one after the other in this order, but for decisions that would only have stood until
  * the next. What is wrong with one changes nothing for the others: where it keeps them from being committed, each is
@@ -232,7 +217,7 @@ export async function receiveMessages<Tx extends ReceiveTx>(
   const refuse = async (one: Judged, failure: Failure): Promise<string> => {
     if (failure.kind !== 'permanent') return later(one, failure);
     const rejection = new Hl7Rejection(207, `cannot be stored: ${failure.code}`);
-    const refused = { ...one, rejection, facts: null };
+    const refused = { ...one, rejection, facts: null, ignored: false };
     return take(deps, [refused], now).then(
       (answers) => answers.get(refused) ?? '',
       (error: unknown) => later(one, asFailure(error)),

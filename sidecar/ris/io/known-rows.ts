@@ -5,12 +5,16 @@ import type { Envelope } from '../rules/kept-message.ts';
 import type { MessageFacts, PatientIdentity } from '../rules/facts.ts';
 import type { KnownFacts, SaidBefore } from '../rules/fold.ts';
 import { senderOf } from './message-rows.ts';
+import { STUDY_COLUMNS_JSON } from './study-columns.ts';
 import { query } from '../../platform/postgres/query.ts';
 
 // Some frames and all that they bear on, in one round trip, a row a thing; each an index look-up, for which OFFSET 0 keeps the
 // planner from beginning at the other end. Related are all identifiers that those named may stand
 // for or be told of: the same one of any authority, and those merged with it. What has no row yet gets its id here, which
 // is lost where nothing is written.
+// Served by indexes hl7_messages_sending_application_sending_facility_control_i_key, patients_ris_identity,
+// patients_pkey, patient_merges_prior, patient_merges_survivor, patient_facts_patient, study_facts_patient,
+// study_facts_accession, studies_accession_key_key, reports_study_id_version_key.
 export const LOOK_UP = `
 WITH RECURSIVE named AS MATERIALIZED (
   SELECT position, upper(external_id) AS number, upper(issuer) AS authority
@@ -32,6 +36,8 @@ WITH RECURSIVE named AS MATERIALIZED (
   SELECT unnest(CAST(:keys AS text[]))
   UNION
   SELECT accession_key FROM study_facts WHERE patient_id = ANY (ARRAY(SELECT id FROM related))
+  UNION
+  SELECT said_key FROM study_facts WHERE patient_id = ANY (ARRAY(SELECT id FROM related)) AND said_key IS NOT NULL
 )
 SELECT json_build_object('kind', 'message', 'position', position, 'acknowledgment', acknowledgment,
                          'id', CASE WHEN acknowledgment IS NULL THEN CAST(nextval('hl7_messages_id_seq') AS text) END) AS thing
@@ -71,13 +77,7 @@ UNION ALL
 SELECT json_build_object('kind', 'study', 'key', k.key,
                          'id', CAST(coalesce(s.id, nextval('studies_id_seq')) AS text),
                          'hasReports', (SELECT r.id FROM reports r WHERE r.study_id = s.id LIMIT 1) IS NOT NULL,
-                         'row', CASE WHEN s.id IS NOT NULL THEN json_build_object(
-                           'accessionNumber', s.accession_number, 'patientId', CAST(s.patient_id AS text),
-                           'orderStatus', s.order_status, 'externalId', s.external_id,
-                           'placerOrderNumber', s.placer_order_number, 'fillerOrderNumber', s.filler_order_number,
-                           'studyInstanceUid', s.study_instance_uid, 'modality', s.modality,
-                           'procedureCode', s.procedure_code, 'procedureDescription', s.procedure_description,
-                           'scheduledAt', s.scheduled_at, 'studyDate', s.study_date) END)
+                         'row', CASE WHEN s.id IS NOT NULL THEN ${STUDY_COLUMNS_JSON} END)
 FROM keys k LEFT JOIN LATERAL (SELECT * FROM studies WHERE accession_key = k.key OFFSET 0) s ON true
 UNION ALL
 SELECT json_build_object('kind', 'study-fact', 'messageId', CAST(f.hl7_message_id AS text), 'ordinal', f.ordinal,
@@ -168,6 +168,7 @@ const STUDY_FACT = z.object({
     modality: unsaid,
     procedureCode: unsaid,
     procedureDescription: unsaid,
+    elsewhere: z.array(z.string()).default([]),
     scheduled: z.object({ instant: z.string(), localDate: z.string() }).nullable().optional(),
   }),
 });

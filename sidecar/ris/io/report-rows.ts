@@ -13,6 +13,7 @@ WITH brought AS (
 DELETE FROM reports
 WHERE id IN (SELECT id FROM brought WHERE accession_key <> ALL (CAST(:keys AS text[])))`;
 
+// Served by index reports_study_id_version_key.
 export const SAVE_REPORT = `
 INSERT INTO reports AS r (study_id, version, status, body, sections, text_stands, reported_at, hl7_message_id, said_at,
                           patient_id, created_at)
@@ -23,6 +24,7 @@ ON CONFLICT (study_id, hl7_message_id) DO UPDATE
       reported_at = EXCLUDED.reported_at, patient_id = EXCLUDED.patient_id`;
 
 // Whenever the text that stands comes, it is that of the last report before with one of its own.
+// Served by index reports_study_id_version_key.
 export const LET_TEXT_STAND = `
 UPDATE reports r SET body = before.body, sections = before.sections
 FROM reports s JOIN LATERAL (
@@ -40,6 +42,7 @@ const identifiers = (alias: string): string => `
   (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')))
    FROM patients m WHERE m.id = ${alias}.id OR m.merged_into = ${alias}.id)`;
 // Whom the report itself names, beside whose the study is.
+// Served by indexes studies_pkey, patients_pkey, patient_facts_patient.
 export const LOAD_REPORT_PATIENTS = `
 SELECT r.id, r.withheld,
        jsonb_build_object('name', coalesce(f.facts ->> 'name', ''), 'birthDate', f.facts ->> 'birthDate',

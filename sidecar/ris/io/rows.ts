@@ -6,6 +6,7 @@ import type { FactChanges, SaidBefore } from '../rules/fold.ts';
 import { query } from '../../platform/postgres/query.ts';
 import { reportStatements } from './report-rows.ts';
 import { lookUp } from './known-rows.ts';
+import { moveStudies } from './move-rows.ts';
 import { saveFacts } from './save-rows.ts';
 
 // What a message said before, when it is read again, with what it bore on.
@@ -15,11 +16,12 @@ WITH patients_gone AS (
 ), merges_gone AS (
   DELETE FROM patient_merges WHERE hl7_message_id = :messageId RETURNING prior_id, survivor_id
 ), studies_gone AS (
-  DELETE FROM study_facts WHERE hl7_message_id = :messageId RETURNING accession_key, patient_id
+  DELETE FROM study_facts WHERE hl7_message_id = :messageId RETURNING accession_key, said_key, patient_id
 )
 SELECT ARRAY(SELECT patient_id FROM patients_gone UNION SELECT prior_id FROM merges_gone
              UNION SELECT survivor_id FROM merges_gone UNION SELECT patient_id FROM studies_gone) AS "patientIds",
-       ARRAY(SELECT accession_key FROM studies_gone) AS keys`;
+       ARRAY(SELECT accession_key FROM studies_gone
+             UNION SELECT said_key FROM studies_gone WHERE said_key IS NOT NULL) AS keys`;
 
 const FORGOTTEN = z.object({ patientIds: z.array(z.string()), keys: z.array(z.string()) });
 const NOTHING: SaidBefore = { patientIds: [], keys: [] };
@@ -44,7 +46,11 @@ export function risStatements(trx: Knex.Transaction) {
     /** Keeps frames, writes what they said and what follows of it, but for links, texts and labels. */
     async saveFacts(messages: readonly KeptOutcome[], changes: FactChanges, now: Date): Promise<void> {
       // All are sent at once, in this order.
-      const saved = [saveFacts(trx, messages, changes, now), reports.save(changes, now)];
+      const saved = [
+        saveFacts(trx, messages, changes, now),
+        moveStudies(trx, changes, now),
+        reports.save(changes, now),
+      ];
       const [named] = await Promise.all([reports.loadPatients(changes.reportedIds), ...saved]);
       await reports.withhold(named);
     },

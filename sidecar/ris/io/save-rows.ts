@@ -1,22 +1,25 @@
 import type { Knex } from 'knex';
 import { Failure } from '../../platform/rules/failure.ts';
 import type { KeptOutcome } from '../rules/kept-message.ts';
-import type { FactChanges } from '../rules/fold.ts';
+import { accessionKey } from '../rules/accession.ts';
+import type { FactChanges, StudyFact } from '../rules/fold.ts';
 import { senderOf, text } from './message-rows.ts';
+import { STUDY_COLUMN_TYPES, STUDY_COLUMNS, STUDY_COLUMNS_SET, studyColumns } from './study-columns.ts';
 import { ID_ROW, query } from '../../platform/postgres/query.ts';
 
 // All that some messages leave behind but for reports, in one round trip: the frames themselves (which come as one value,
 // each cut out of it), what they say, and of what follows from that the patients and studies that are new or changed.
+// Served by indexes hl7_messages_sending_application_sending_facility_control_i_key, patients_pkey, studies_pkey.
 export const SAVE_FACTS = `
 WITH kept AS (
   INSERT INTO hl7_messages (id, received_at, remote_address, sending_application, sending_facility, message_type,
-                            control_id, content_hash, raw, answer, reason, acknowledgment)
+                            control_id, content_hash, raw, answer, reason, ignored, acknowledgment)
   OVERRIDING SYSTEM VALUE
   SELECT id, :now, remote_address, application, facility, message_type, control_id, hash,
-         substring(CAST(:frames AS bytea) FROM first FOR bytes), answer, reason, acknowledgment
+         substring(CAST(:frames AS bytea) FROM first FOR bytes), answer, reason, ignored, acknowledgment
   FROM jsonb_to_recordset(CAST(:messages AS jsonb))
     AS r(id bigint, remote_address text, application text, facility text, message_type text, control_id text, hash text,
-         first integer, bytes integer, answer text, reason text, acknowledgment text)
+         first integer, bytes integer, answer text, reason text, ignored boolean, acknowledgment text)
   ON CONFLICT (sending_application, sending_facility, control_id, content_hash) DO NOTHING
   RETURNING id
 ), patients_saved AS (
@@ -42,28 +45,17 @@ WITH kept AS (
   FROM jsonb_to_recordset(CAST(:merges AS jsonb))
     AS r(message_id bigint, ordinal integer, prior_id bigint, survivor_id bigint, said_at timestamptz)
 ), study_facts_kept AS (
-  INSERT INTO study_facts (hl7_message_id, ordinal, accession_key, patient_id, said_at, kind, order_status, facts)
-  SELECT message_id, ordinal, accession_key, patient_id, said_at, kind, order_status, facts
+  INSERT INTO study_facts (hl7_message_id, ordinal, accession_key, said_key, patient_id, said_at, kind, order_status, facts)
+  SELECT message_id, ordinal, accession_key, said_key, patient_id, said_at, kind, order_status, facts
   FROM jsonb_to_recordset(CAST(:studyFacts AS jsonb))
-    AS r(message_id bigint, ordinal integer, accession_key text, patient_id bigint, said_at timestamptz, kind text,
+    AS r(message_id bigint, ordinal integer, accession_key text, said_key text, patient_id bigint, said_at timestamptz, kind text,
          order_status text, facts jsonb)
 ), studies_saved AS (
-  INSERT INTO studies (id, source, patient_id, accession_number, accession_key, external_id, placer_order_number,
-    filler_order_number, study_instance_uid, modality, procedure_code, procedure_description, scheduled_at, study_date,
-    order_status, created_at, updated_at)
+  INSERT INTO studies (id, source, accession_key, ${STUDY_COLUMNS}, created_at, updated_at)
   OVERRIDING SYSTEM VALUE
-  SELECT id, 'ris', patient_id, accession_number, accession_key, external_id, placer_order_number, filler_order_number,
-    study_instance_uid, modality, procedure_code, procedure_description, scheduled_at, study_date, order_status, :now, :now
-  FROM jsonb_to_recordset(CAST(:studies AS jsonb))
-    AS r(id bigint, patient_id bigint, accession_number text, accession_key text, external_id text,
-         placer_order_number text, filler_order_number text, study_instance_uid text, modality text, procedure_code text,
-         procedure_description text, scheduled_at timestamptz, study_date date, order_status text)
-  ON CONFLICT (id) DO UPDATE SET
-    patient_id = EXCLUDED.patient_id, accession_number = EXCLUDED.accession_number, external_id = EXCLUDED.external_id,
-    placer_order_number = EXCLUDED.placer_order_number, filler_order_number = EXCLUDED.filler_order_number,
-    study_instance_uid = EXCLUDED.study_instance_uid, modality = EXCLUDED.modality,
-    procedure_code = EXCLUDED.procedure_code, procedure_description = EXCLUDED.procedure_description,
-    scheduled_at = EXCLUDED.scheduled_at, study_date = EXCLUDED.study_date, order_status = EXCLUDED.order_status,
+  SELECT id, 'ris', accession_key, ${STUDY_COLUMNS}, :now, :now
+  FROM jsonb_to_recordset(CAST(:studies AS jsonb)) AS r(id bigint, accession_key text, ${STUDY_COLUMN_TYPES})
+  ON CONFLICT (id) DO UPDATE SET ${STUDY_COLUMNS_SET},
     updated_at = EXCLUDED.updated_at
 )
 SELECT id FROM kept`;
@@ -79,6 +71,12 @@ function messageRows(messages: readonly KeptOutcome[]) {
     first += raw.length;
     return row;
   });
+}
+
+/** The key that a fact is kept under, and the one its message said where that is another. */
+export function keysOf({ key, facts }: Pick<StudyFact, 'key' | 'facts'>) {
+  const said = accessionKey(facts.accessionNumber);
+  return { accession_key: key, said_key: said === key ? null : said };
 }
 
 function factRows({ patients, patientFacts, merges, studyFacts, studies }: FactChanges) {
@@ -112,29 +110,14 @@ function factRows({ patients, patientFacts, merges, studyFacts, studies }: FactC
     studyFacts: studyFacts.map((fact) => ({
       message_id: fact.messageId,
       ordinal: fact.ordinal,
-      accession_key: fact.key,
+      ...keysOf(fact),
       patient_id: fact.patientId,
       said_at: fact.saidAt,
       kind: fact.kind,
       order_status: fact.status,
       facts: fact.facts,
     })),
-    studies: studies.map((study) => ({
-      id: study.id,
-      accession_key: study.key,
-      accession_number: study.accessionNumber,
-      patient_id: study.patientId,
-      external_id: study.externalId,
-      placer_order_number: study.placerOrderNumber,
-      filler_order_number: study.fillerOrderNumber,
-      study_instance_uid: study.studyInstanceUid,
-      modality: study.modality,
-      procedure_code: study.procedureCode,
-      procedure_description: study.procedureDescription,
-      scheduled_at: study.scheduledAt,
-      study_date: study.studyDate,
-      order_status: study.orderStatus,
-    })),
+    studies: studies.map((study) => ({ id: study.id, accession_key: study.key, ...studyColumns(study) })),
   };
 }
 

@@ -12,6 +12,15 @@ export function cleanAccession(raw: string): string {
   return text.slice(0, end);
 }
 
+/** Control, format (bidirectional and zero-width among them) and other characters that nobody sees. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+
+/**
+ * Whether a number has characters that nobody sees. It is never altered to be without: two numbers that look alike must
+ * not be two studies.
+ */
+export const hasUnseen = (raw: string): boolean => UNSEEN.test(raw.trim().replace(/[\s^]{1,64}$/, ''));
+
 /** The form in which two accession numbers are compared: {@link cleanAccession}, upper case. `''` equals nothing. */
 export function accessionKey(raw: string): string {
   return cleanAccession(cleanAccession(raw).toUpperCase().normalize('NFC'));

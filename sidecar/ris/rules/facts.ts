@@ -3,6 +3,8 @@ import { component, segment, type Hl7Message } from '../../hl7/rules/message.ts'
 import { parseHl7Time, type PracticeTime } from '../../hl7/rules/time.ts';
 import type { OrderStatus, StudyFacts } from './order.ts';
 import type { Report } from './report.ts';
+import { isPlaceIssuer } from './patient-number.ts';
+import type { Warning } from './warning.ts';
 import { patientsContradict } from './same-patient.ts';
 
 export interface PatientIdentity {
@@ -15,8 +17,16 @@ export interface MessageFacts {
   readonly saidAt: Date;
   readonly patients: readonly (PatientIdentity & Partial<PatientFacts>)[];
   readonly merges: readonly { readonly prior: number; readonly survivor: number }[];
-  readonly orders: readonly { readonly patient: number; readonly study: StudyFacts; readonly status: OrderStatus }[];
+  readonly orders: readonly {
+    readonly patient: number;
+    readonly study: StudyFacts;
+    readonly status: OrderStatus;
+    /** The other numbers in the places of its accession number. */
+    readonly elsewhere?: readonly string[];
+  }[];
   readonly reports: readonly { readonly patient: number; readonly report: Report }[];
+  /** What was odd in it. */
+  readonly warnings: readonly Warning[];
 }
 
 /**
@@ -99,7 +109,8 @@ type SamePerson = (id: string, otherId: string) => boolean;
 function withoutIssuer(identities: readonly KnownIdentity[], samePerson: SamePerson): Merge[] {
   return [...Map.groupBy(identities, ({ externalId }) => fold(externalId)).values()].flatMap((same) => {
     const bare = same.find(({ issuer }) => fold(issuer) === '');
-    const [only, another] = same.filter(({ issuer }) => fold(issuer) !== '');
+    // A number of a sender's own place merges nobody, and keeps nobody from being merged.
+    const [only, another] = same.filter(({ issuer }) => fold(issuer) !== '' && !isPlaceIssuer(issuer));
     return bare !== undefined && only !== undefined && another === undefined && samePerson(bare.id, only.id)
       ? [{ priorId: bare.id, survivorId: only.id }]
       : [];
@@ -184,6 +195,8 @@ export interface SaidOfStudy {
 export type StoredStudyFacts = Readonly<
   Pick<StudyFacts, 'accessionNumber'> &
     Partial<Omit<StudyFacts, 'accessionNumber' | 'scheduled'>> & {
+      /** The other numbers in the places of the accession number. */
+      elsewhere?: readonly string[];
       scheduled?: Said<{ readonly instant: string; readonly localDate: string }>;
     }
 >;
@@ -235,8 +248,9 @@ export function foldStudy(said: Sequence<SaidOfStudy>): FoldedStudy | null {
   };
 }
 
-export function storedStudyFacts(facts: StudyFacts): StoredStudyFacts {
+export function storedStudyFacts(facts: StudyFacts, elsewhere: readonly string[] = []): StoredStudyFacts {
   const { scheduled, ...rest } = facts;
   const time = (at: PracticeTime) => ({ instant: at.instant.toISOString(), localDate: at.localDate });
-  return { ...rest, scheduled: scheduled == null ? scheduled : time(scheduled) };
+  const others = elsewhere.length === 0 ? {} : { elsewhere };
+  return { ...rest, ...others, scheduled: scheduled == null ? scheduled : time(scheduled) };
 }

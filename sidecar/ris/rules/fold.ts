@@ -1,4 +1,5 @@
 import { accessionKey } from './accession.ts';
+import { studyKeys } from './order-numbers.ts';
 import type { OrderStatus } from './order.ts';
 import type { Report } from './report.ts';
 import {
@@ -42,6 +43,14 @@ export interface StudyFact extends Told {
   readonly facts: StoredStudyFacts;
 }
 
+/** A fact that is kept under another key than it was. */
+export interface MovedFact extends Pick<StudyFact, 'messageId' | 'ordinal' | 'key' | 'facts'> {
+  readonly kind: 'order' | 'report';
+  /** Whose it was, and whose it is. */
+  readonly fromStudyId: string;
+  readonly toStudyId: string;
+}
+
 export interface StudyRow extends FoldedStudy {
   readonly id: string;
   readonly key: string;
@@ -74,6 +83,8 @@ export interface ReportRow {
   readonly messageId: string;
   readonly saidAt: Date;
   readonly report: Report;
+  /** Its study's. */
+  readonly key: string;
 }
 
 /** What is to be written of some messages: facts as they were said, and of what follows from them the rows that differ. */
@@ -84,6 +95,10 @@ export interface FactChanges {
   readonly studyFacts: readonly StudyFact[];
   readonly studies: readonly StudyRow[];
   readonly reports: readonly ReportRow[];
+  /** What was said before and is another study's now, by the numbers of its order. */
+  readonly moved: readonly MovedFact[];
+  /** Studies of which nothing is said any more: all that hangs on them is the other's. */
+  readonly emptied: readonly { readonly id: string; readonly intoId: string }[];
   /** All studies that they bear on, changed or not, and those of them that have reports. */
   readonly studyIds: readonly string[];
   readonly reportedIds: readonly string[];
@@ -101,7 +116,7 @@ function isSame<T extends object>(a: T, b: T | null | undefined): boolean {
 }
 
 type MessageRows = Pick<FactChanges, 'patientFacts' | 'merges' | 'studyFacts'> & {
-  readonly reports: readonly (Omit<ReportRow, 'studyId'> & { readonly key: string })[];
+  readonly reports: readonly (Omit<ReportRow, 'studyId' | 'key'> & { readonly ordinal: number })[];
 };
 
 function rowsOf({ id: messageId, facts }: KeptMessage, ids: KnownFacts['ids']): MessageRows {
@@ -119,12 +134,12 @@ function rowsOf({ id: messageId, facts }: KeptMessage, ids: KnownFacts['ids']): 
   const studyFacts = [
     ...facts.orders.map((order) => ({ ...order, kind: 'order' as const })),
     ...facts.reports.map(({ patient, report }) => ({
-      ...{ patient, study: report.study, status: null, kind: 'report' as const },
+      ...{ patient, study: report.study, elsewhere: report.elsewhere, status: null, kind: 'report' as const },
     })),
-  ].map(({ patient, study, kind, status }, ordinal) => ({
+  ].map(({ patient, study, elsewhere, kind, status }, ordinal) => ({
     ...{ messageId, ordinal, saidAt, kind, status, patientId: patientId(patient) },
     key: accessionKey(study.accessionNumber),
-    facts: storedStudyFacts(study),
+    facts: storedStudyFacts(study, elsewhere),
   }));
   return {
     patientFacts: patientFacts.filter((row) => Object.values(row.facts).some((value) => value !== undefined)),
@@ -132,11 +147,20 @@ function rowsOf({ id: messageId, facts }: KeptMessage, ids: KnownFacts['ids']): 
       ...{ messageId, ordinal, saidAt, priorId: patientId(prior), survivorId: patientId(survivor) },
     })),
     studyFacts,
-    reports: facts.reports.map(({ patient, report }) => ({
-      ...{ messageId, saidAt, report, patientId: patientId(patient) },
-      key: accessionKey(report.study.accessionNumber),
+    reports: facts.reports.map(({ patient, report }, index) => ({
+      ...{ messageId, ordinal: facts.orders.length + index, saidAt, report, patientId: patientId(patient) },
     })),
   };
+}
+
+/** These facts of one study, each with the study's own accession number where it is the study's by other numbers. */
+function ownNumber<T extends StudyFact>(key: string, facts: readonly T[]): readonly T[] {
+  const own = facts.findLast((fact) => accessionKey(fact.facts.accessionNumber) === key)?.facts.accessionNumber ?? key;
+  return facts.map((fact) =>
+    accessionKey(fact.facts.accessionNumber) === key
+      ? fact
+      : { ...fact, facts: { ...fact.facts, accessionNumber: own } },
+  );
 }
 
 /** The identifiers of these messages that have no row yet, each as it was written first. */
@@ -162,7 +186,6 @@ export function foldMessages(known: KnownFacts, messages: readonly KeptMessage[]
   const said = messages.map((message) => rowsOf(message, known.ids));
   const patientFacts = said.flatMap((rows) => rows.patientFacts);
   const merges = said.flatMap((rows) => rows.merges);
-  const studyFacts = said.flatMap((rows) => rows.studyFacts);
 
   const identities = [...known.patients, ...newIdentities(known, messages)];
   const folded = foldPatients(
@@ -178,19 +201,40 @@ export function foldMessages(known: KnownFacts, messages: readonly KeptMessage[]
   });
 
   const standsFor = new Map(folded.map(({ id, mergedInto }) => [id, mergedInto ?? id]));
+  const fresh = said.flatMap((rows) => rows.studyFacts);
+  const before = [...known.studyFacts, ...fresh.map((fact) => ({ ...fact, standsFor: fact.patientId }))].sort(inOrder);
+  const keys = studyKeys(before, (patientId) => standsFor.get(patientId));
+  const now = before.map((fact) => ({ was: fact.key, fact: { ...fact, key: keys.get(fact) ?? fact.key } }));
   const byKey = Map.groupBy(
-    [...known.studyFacts, ...studyFacts.map((fact) => ({ ...fact, standsFor: fact.patientId }))],
+    now.map(({ fact }) => fact),
     ({ key }) => key,
   );
-  const reported = new Set(said.flatMap((rows) => rows.reports.map(({ key }) => key)));
+  const place = ({ messageId, ordinal }: Omit<Told, 'saidAt'>): string => `${messageId} ${ordinal}`;
+  const keyAt = new Map(now.map(({ fact }) => [place(fact), fact.key]));
+  const studyFacts = fresh.map((fact) => ({ ...fact, key: keyAt.get(place(fact)) ?? fact.key }));
+  const reports = said.flatMap((rows) =>
+    rows.reports.map((report) => ({ ...report, key: keyAt.get(place(report)) ?? '' })),
+  );
+
+  const isFresh = new Set(fresh.map(place));
+  const moves = now.filter(({ was, fact }) => fact.key !== was && !isFresh.has(place(fact)));
+  const reported = new Set([
+    ...reports.map(({ key }) => key),
+    ...moves.flatMap(({ fact: { kind, key } }) => (kind === 'report' ? [key] : [])),
+  ]);
   const bornOn = known.studies.flatMap(({ key, id, row, hasReports }) => {
-    const facts = (byKey.get(key) ?? []).sort(inOrder);
+    const facts = ownNumber(key, byKey.get(key) ?? []);
     const study = foldStudy(
       facts.map((fact) => ({ ...fact, patientId: standsFor.get(fact.patientId) ?? fact.standsFor })),
     );
     return study === null ? [] : [{ study: { id, key, ...study }, row, hasReports: hasReports || reported.has(key) }];
   });
-  const idOf = new Map(bornOn.map(({ study }) => [study.key, study.id]));
+  const idOf = new Map(known.studies.map(({ key, id }) => [key, id]));
+  const moved = moves.map(({ was, fact: { messageId, ordinal, key, kind, facts } }) => ({
+    ...{ messageId, ordinal, key, kind, facts },
+    ...{ fromStudyId: idOf.get(was) ?? '', toStudyId: idOf.get(key) ?? '' },
+  }));
+  const intoOf = new Map(moved.map(({ fromStudyId, toStudyId }) => [fromStudyId, toStudyId]));
   return {
     patients,
     patientFacts,
@@ -199,9 +243,12 @@ export function foldMessages(known: KnownFacts, messages: readonly KeptMessage[]
     studies: bornOn.flatMap(({ study, row }) =>
       isSame(study, row && { id: study.id, key: study.key, ...row }) ? [] : [study],
     ),
-    reports: said.flatMap((rows) =>
-      rows.reports.map(({ key, ...report }) => ({ ...report, studyId: idOf.get(key) ?? '' })),
-    ),
+    reports: reports.map(({ ordinal: _, ...report }) => ({ ...report, studyId: idOf.get(report.key) ?? '' })),
+    moved,
+    emptied: known.studies.flatMap(({ key, id, row }) => {
+      const intoId = intoOf.get(id);
+      return row !== null && intoId !== undefined && !byKey.has(key) ? [{ id, intoId }] : [];
+    }),
     studyIds: bornOn.map(({ study }) => study.id),
     reportedIds: bornOn.filter(({ hasReports }) => hasReports).map(({ study }) => study.id),
   };

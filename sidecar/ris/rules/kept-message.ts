@@ -13,6 +13,8 @@ export interface Envelope {
 export interface Outcome {
   readonly answer: 'AA' | 'AR';
   readonly reason: string | null;
+  /** Whether it was acknowledged as one of a type that nobody asked for. */
+  readonly ignored: boolean;
   readonly acknowledgment: string;
 }
 

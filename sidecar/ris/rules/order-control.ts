@@ -75,3 +75,6 @@ export function statusByControl(
       return 'unchanged';
   }
 }
+
+/** How an order stands by ORC-5 alone, in upper case: some senders leave ORC-1 empty. */
+export const statusByOrderStatus = (orderStatus: string): OrderStatus | undefined => BY_ORDER_STATUS.get(orderStatus);

@@ -1,18 +1,19 @@
-import { cleanAccession } from './accession.ts';
+import { accessionNumbers } from './accession-place.ts';
+import { knownModality, modalityInWords } from './modality.ts';
+import { statusByControl, statusByOrderStatus, type OrderStatus } from './order-control.ts';
+import { findForGroup, findIn, ordersOf, rejectionAt, type OrderGroup } from './order-groups.ts';
 import { readPatient, said, type PatientFacts, type Said } from './patient-update.ts';
+import { distinctWarnings, unheard, type Warn, type Warning } from './warning.ts';
+import { placeName, settingsFor, type Hl7Settings } from '../../hl7/rules/field-settings.ts';
 import {
   component,
   componentOrNull,
   HL7_NULL,
-  ordinal,
   segment,
-  wholeComponent,
   type Hl7Message,
   type Hl7Segment,
 } from '../../hl7/rules/message.ts';
 import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
-import { settingsFor, type Hl7Settings } from '../../hl7/rules/field-settings.ts';
-import { statusByControl, type OrderStatus } from './order-control.ts';
 import { parseHl7Time, type PracticeTime } from '../../hl7/rules/time.ts';
 
 export type { OrderStatus } from './order-control.ts';
@@ -37,60 +38,9 @@ export interface Order {
 export interface OrderMessage {
   readonly patient: PatientFacts;
   readonly orders: readonly Order[];
-}
-
-/** One ORC/OBR group with what follows it. */
-export interface OrderGroup {
-  readonly message: Hl7Message;
-  /** From 1. */
-  readonly number: number;
-  readonly segments: readonly Hl7Segment[];
-}
-
-/** The ORC/OBR groups of an order or report message; an ORC belongs to the OBR that follows it. */
-export function orderGroups(message: Hl7Message): OrderGroup[] {
-  const groups: Hl7Segment[][] = [];
-  for (const next of message.segments) {
-    const current = groups.at(-1);
-    const opens = next.name === 'ORC' || (next.name === 'OBR' && current?.some(({ name }) => name === 'OBR') !== false);
-    if (opens) groups.push([next]);
-    else current?.push(next);
-  }
-  return groups.map((segments, index) => ({ message, number: index + 1, segments }));
-}
-
-const find = (group: OrderGroup, name: string): Hl7Segment | undefined =>
-  group.segments.find((candidate) => candidate.name === name);
-
-/** A rejection that points at a field of the group's segment of that name. */
-export function rejectionAt(
-  group: OrderGroup,
-  name: string,
-  field: number,
-  code: 101 | 102 | 103,
-  reason: string,
-): Hl7Rejection {
-  const at = find(group, name);
-  const which = at === undefined ? group.number : ordinal(group.message, at);
-  return new Hl7Rejection(code, reason, { segment: name, ordinal: which, field });
-}
-
-const MODALITY = /^(CT|MR|US|CR|DX|DR|XR|RG|MG|NM|PT|XA|RF|BMD|BDUS|OT|IO|PX|ES|XC|ECG|IVUS|OCT|OP|RTIMAGE|MRI|PET)$/;
-
-// Diagnostic service sections (OBR-24, HL7 table 0074) that are a modality under another name.
-const MODALITY_OF_SECTION: ReadonlyMap<string, string> = new Map([
-  ['NMR', 'MR'],
-  ['NMS', 'NM'],
-  ['RX', 'XR'],
-  ['RUS', 'US'],
-  ['CUS', 'US'],
-  ['OUS', 'US'],
-  ['VUS', 'US'],
-]);
-
-function knownModality(raw: string): string | null {
-  const code = raw.trim().toUpperCase();
-  return MODALITY_OF_SECTION.get(code) ?? (MODALITY.test(code) ? code : null);
+  /** For each of these the other numbers in the places of its accession number. */
+  readonly elsewhere: readonly (readonly string[])[];
+  readonly warnings: readonly Warning[];
 }
 
 const text = (value: string): string | null =>
@@ -105,66 +55,90 @@ function firstSaid<T>(...values: readonly Said<T>[]): Said<T> {
   return values.find((value) => value != null) ?? values.find((value) => value === null);
 }
 
-/** The segment of that name in the group, else among what the message says before its groups (PID, PV1). */
-function findForGroup(group: OrderGroup, name: string): Hl7Segment | undefined {
-  const { segments } = group.message;
-  const first = segments.findIndex((one) => one.name === 'ORC' || one.name === 'OBR');
-  return find(group, name) ?? segments.slice(0, first).find((one) => one.name === name);
+type Told = (field: number, part?: number) => Said<string>;
+
+/** What a code in one of the places says, else the words of OBR-4. */
+function readModality(group: OrderGroup, { modalityFields }: Hl7Settings, obr4: readonly Said<string>[], warn: Warn) {
+  const byCode = firstSaid(
+    ...modalityFields.map((place) =>
+      said(componentOrNull(findForGroup(group, place.segment), place.field, place.component), knownModality),
+    ),
+  );
+  if (byCode !== undefined) return byCode;
+  const words = obr4.filter((one) => one != null);
+  const byWords = words.map(modalityInWords).find((one) => one !== null);
+  if (byWords === undefined) {
+    const detail = 'no field has a code, and the words say none or several';
+    warn({ code: 'modality-unknown', field: [...modalityFields.map(placeName), 'OBR-4'].join(', '), detail });
+  }
+  return byWords;
+}
+
+/** What a group says of its study, and the other numbers in the places of its accession number. */
+export interface StudyInPlaces {
+  readonly study: StudyFacts;
+  readonly elsewhere: readonly string[];
 }
 
 /**
  * What one ORC/OBR group says of its study: accession number and modality where the settings look for them (where the
- * modality is none that is known, the next place counts), Study Instance UID from IPC-3 else ZDS-1, schedule from
- * OBR-36, TQ1-7, ORC-7.4, OBR-27.4, OBR-7, else OBR-6 (before HL7 2.3).
+ * modality is none that is known, the next place counts, and last the words of OBR-4), Study Instance UID from IPC-3 else
+ * ZDS-1, schedule from OBR-36, TQ1-7, ORC-7.4, OBR-27.4, OBR-7, else OBR-6 (before HL7 2.3).
  * @throws Hl7Rejection 101 where no field has an accession number, pointing at the first of its places.
  */
-export function readStudy(group: OrderGroup, settings: Hl7Settings): StudyFacts {
-  const [obr, orc, ipc, zds, tq1] = ['OBR', 'ORC', 'IPC', 'ZDS', 'TQ1'].map((name) => find(group, name));
-  const { accessionFields, modalityFields } = settings;
-  const accessionNumber = accessionFields
-    .map((place) => wholeComponent(findForGroup(group, place.segment), place.field, place.component))
-    .filter((value) => value.trim() !== HL7_NULL)
-    .map(cleanAccession)
-    .find((value) => value !== '');
-  if (accessionNumber === undefined) {
-    const { segment: name, field } = accessionFields[0] ?? { segment: 'OBR', field: 18 };
-    throw rejectionAt(group, name, field, 101, 'no accession number in any of its fields');
-  }
-  const time = (value: string): Said<PracticeTime> => said(value, (raw) => parseHl7Time(raw, settings.timeZone));
-  const words = (from: Hl7Segment | undefined, field: number, part = 1): Said<string> =>
-    said(componentOrNull(from, field, part), text);
+export function readStudyInPlaces(group: OrderGroup, settings: Hl7Settings, warn: Warn = unheard): StudyInPlaces {
+  const [obr, orc, ipc, zds, tq1] = ['OBR', 'ORC', 'IPC', 'ZDS', 'TQ1'].map((name) => findIn(group, name));
+  const { accessionNumber, elsewhere } = accessionNumbers(group, settings.accessionFields, warn);
+  const time = (value: string, field: string): Said<PracticeTime> => {
+    const at = said(value, (raw) => parseHl7Time(raw, settings.timeZone));
+    if (at === undefined && value.trim() !== '') warn({ code: 'time-unreadable', field, detail: 'is no time' });
+    return at;
+  };
+  const wordsOf =
+    (from: Hl7Segment | undefined): Told =>
+    (field, part = 1) =>
+      said(componentOrNull(from, field, part), text);
+  const [ofObr, ofOrc] = [wordsOf(obr), wordsOf(orc)];
+  const number = (field: 2 | 3): Said<string> =>
+    group.sharesOrc === true ? firstSaid(ofObr(field), ofOrc(field)) : firstSaid(ofOrc(field), ofObr(field));
+  const procedure = [ofObr(4, 2), ofObr(4, 5), ofObr(4)];
   return {
-    accessionNumber,
-    placerOrderNumber: firstSaid(words(orc, 2), words(obr, 2)),
-    fillerOrderNumber: firstSaid(words(orc, 3), words(obr, 3)),
-    studyInstanceUid: firstSaid(words(ipc, 3), words(zds, 1)),
-    modality: firstSaid(
-      ...modalityFields.map((place) =>
-        said(componentOrNull(findForGroup(group, place.segment), place.field, place.component), knownModality),
+    study: {
+      accessionNumber,
+      placerOrderNumber: number(2),
+      fillerOrderNumber: number(3),
+      studyInstanceUid: firstSaid(wordsOf(ipc)(3), wordsOf(zds)(1)),
+      modality: readModality(group, settings, procedure, warn),
+      procedureCode: ofObr(4),
+      procedureDescription: firstSaid(ofObr(4, 2), ofObr(4, 5)),
+      scheduled: firstSaid(
+        time(component(obr, 36), 'OBR-36'),
+        time(component(tq1, 7), 'TQ1-7'),
+        time(componentOrNull(orc, 7, 4), 'ORC-7.4'),
+        time(componentOrNull(obr, 27, 4), 'OBR-27.4'),
+        time(component(obr, 7), 'OBR-7'),
+        time(component(obr, 6), 'OBR-6'),
       ),
-    ),
-    procedureCode: words(obr, 4),
-    procedureDescription: firstSaid(words(obr, 4, 2), words(obr, 4, 5)),
-    scheduled: firstSaid(
-      time(component(obr, 36)),
-      time(component(tq1, 7)),
-      time(componentOrNull(orc, 7, 4)),
-      time(componentOrNull(obr, 27, 4)),
-      time(component(obr, 7)),
-      time(component(obr, 6)),
-    ),
+    },
+    elsewhere,
   };
 }
+
+/** As {@link readStudyInPlaces}, without the numbers elsewhere. */
+export const readStudy = (group: OrderGroup, settings: Hl7Settings): StudyFacts =>
+  readStudyInPlaces(group, settings).study;
 
 const code = (orc: Hl7Segment | undefined, field: number): string => component(orc, field).trim().toUpperCase();
 
 /** How the order of a group stands; `unchanged` where it says nothing of that. */
 function readStatus(group: OrderGroup, replacedBeside: boolean): OrderStatus | 'unchanged' {
-  const orc = find(group, 'ORC');
+  const orc = findIn(group, 'ORC');
   const control = code(orc, 1);
   const status = statusByControl(control, code(orc, 5), replacedBeside);
   if (status !== 'unknown') return status;
   const missing = control === '' || control === HL7_NULL;
+  const byStatus = missing ? statusByOrderStatus(code(orc, 5)) : undefined;
+  if (byStatus !== undefined) return byStatus;
   throw rejectionAt(group, 'ORC', 1, missing ? 101 : 103, 'ORC-1 is not an order control of table 0119');
 }
 
@@ -175,12 +149,19 @@ function readStatus(group: OrderGroup, replacedBeside: boolean): OrderStatus | '
  */
 export function readOrderMessage(message: Hl7Message, allSettings: Hl7Settings): OrderMessage {
   const settings = settingsFor(message, allSettings);
-  const patient = readPatient(message, settings);
+  const heard: Warning[] = [];
+  const warn = (warning: Warning): void => void heard.push(warning);
+  const patient = readPatient(message, settings, warn);
   if (segment(message, 'ORC') === undefined) throw new Hl7Rejection(100, 'ORC segment missing', { segment: 'ORC' });
   const replacedBeside = message.segments.some((one) => one.name === 'ORC' && code(one, 1) === 'RO');
-  const orders = orderGroups(message).flatMap((group): Order[] => {
+  const read = ordersOf(message).flatMap((group) => {
     const status = readStatus(group, replacedBeside);
-    return status === 'unchanged' ? [] : [{ study: readStudy(group, settings), status }];
+    return status === 'unchanged' ? [] : [{ status, ...readStudyInPlaces(group, settings, warn) }];
   });
-  return { patient, orders };
+  return {
+    patient,
+    orders: read.map(({ study, status }) => ({ study, status })),
+    elsewhere: read.map(({ elsewhere }) => elsewhere),
+    warnings: distinctWarnings(heard),
+  };
 }

@@ -7,10 +7,15 @@ import {
   type Hl7Message,
   type Hl7Segment,
 } from '../../hl7/rules/message.ts';
+import { MAX_GROUPS, tooManyGroups } from '../../hl7/rules/limits.ts';
 import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
 import { settingsFor, type Hl7Settings } from '../../hl7/rules/field-settings.ts';
+import { NOBODY_TAKES } from './ignored-types.ts';
 import { personNameFromXpn } from './person-name.ts';
 import { chooseMobile, phoneCandidates, phoneRepetitions } from './phone.ts';
+import { hasBarringNote } from './phone-note.ts';
+import { patientIdentifiers, patientNumber, plain, type Identifier } from './patient-number.ts';
+import { distinctWarnings, unheard, type Warn, type Warning } from './warning.ts';
 import { parseDate } from '../../platform/rules/date.ts';
 
 /** `undefined`: the message says nothing, keep what is there; `null`: the message deletes it (`""`). */
@@ -34,38 +39,11 @@ export interface PatientMerge {
   readonly prior: Identifier;
 }
 
-export type PatientMessage =
+export type PatientMessage = { readonly warnings: readonly Warning[] } & (
   | { readonly kind: 'update'; readonly patient: PatientFacts }
   /** A40 and its like: everything of each `prior` becomes its `patient`'s, in this order. */
-  | { readonly kind: 'merge'; readonly merges: readonly PatientMerge[] };
-
-interface Identifier {
-  readonly externalId: string;
-  readonly issuer: string;
-}
-
-/**
- * Of a CX list (PID-3, MRG-1; v2.5.1 chapter 2.A.14) the identifiers of the first of these types that is there,
- * else those without a type (all are before 2.3), never of another type, such as a Medicare or passport number. Its
- * issuer is the assigning authority's namespace, else its universal id (HD, chapter 2.A.33).
- */
-function patientIdentifiers(source: Hl7Segment, field: number, types: readonly string[]): Identifier[] {
-  const given = (source.fields[field] ?? [])
-    .map(([id = [], , , [namespace = '', universalId = ''] = [], [type = ''] = []]) => ({
-      externalId: id.join('&').trim(),
-      issuer: [namespace, universalId].map(plain).find((one) => one !== '') ?? '',
-      type: plain(type).toUpperCase(),
-    }))
-    .filter(({ externalId }) => externalId !== '' && externalId !== HL7_NULL);
-  for (const type of [...types, '']) {
-    const found = given.filter((candidate) => candidate.type === type);
-    if (found.length > 0) return found.map(({ externalId, issuer }) => ({ externalId, issuer }));
-  }
-  return [];
-}
-
-/** A component's text; what it deletes it has not. */
-const plain = (value: string): string => (value.trim() === HL7_NULL ? '' : value.trim());
+  | { readonly kind: 'merge'; readonly merges: readonly PatientMerge[] }
+);
 
 /** What a field says, read by `read`; what cannot be read counts as not said. */
 export function said<T>(text: string, read: (text: string) => T | null): Said<T> {
@@ -73,53 +51,75 @@ export function said<T>(text: string, read: (text: string) => T | null): Said<T>
   return text.trim() === '' ? undefined : (read(text) ?? undefined);
 }
 
-function readPhone(pid: Hl7Segment, region: string): Pick<PatientFacts, 'phoneNumber' | 'phoneProblem'> {
+function readPhone(pid: Hl7Segment, region: string, warn: Warn): Pick<PatientFacts, 'phoneNumber' | 'phoneProblem'> {
   const fields = phoneRepetitions(pid).filter((xtn) => xtn.some((part) => part.trim() !== ''));
   if (fields.length === 0) return { phoneNumber: undefined, phoneProblem: undefined };
   if (fields.every((xtn) => xtn.every((part) => plain(part) === ''))) {
     return { phoneNumber: null, phoneProblem: 'no-number' };
   }
-  const chosen = chooseMobile(phoneCandidates(pid), region);
+  const candidates = phoneCandidates(pid);
+  if (candidates.some(({ text, use, equipment }) => hasBarringNote(text, use, equipment))) {
+    const detail = 'a note says that a number is somebody else’s or is not to be used';
+    warn({ code: 'phone-not-used', field: 'PID-13, PID-14, PID-40', detail });
+  }
+  const chosen = chooseMobile(candidates, region);
   if ('number' in chosen) return { phoneNumber: chosen.number, phoneProblem: null };
   return { phoneNumber: null, phoneProblem: chosen.reason };
 }
 
-function factsOf(message: Hl7Message, pid: Hl7Segment, settings: Hl7Settings): PatientFacts {
-  const [identifier] = patientIdentifiers(pid, 3, settings.patientIdTypes);
-  if (identifier === undefined) {
-    const location = { segment: 'PID', ordinal: ordinal(message, pid), field: 3 };
-    throw new Hl7Rejection(101, 'PID-3 has no patient identifier', location);
+function readBirthDate(pid: Hl7Segment, warn: Warn): Said<string> {
+  const written = component(pid, 7);
+  const birthDate = said(written, (text) => parseDate(/^\s*\d{8}/.exec(text)?.[0] ?? text));
+  if (birthDate === undefined && written.trim() !== '') {
+    warn({ code: 'birth-date-unreadable', field: 'PID-7', detail: 'is not a whole day' });
   }
+  return birthDate;
+}
+
+function factsOf(pid: Hl7Segment, identifier: Identifier, region: string, warn: Warn): PatientFacts {
   const names = repetitions(pid, 5).map((xpn) => xpn.map(plain));
   const nulled = component(pid, 5).trim() === HL7_NULL && names.flat().every((part) => part === '');
   return {
     ...identifier,
     name: nulled ? null : personNameFromXpn(names) || undefined,
-    birthDate: said(component(pid, 7), (text) => parseDate(/^\s*\d{8}/.exec(text)?.[0] ?? text)),
+    birthDate: readBirthDate(pid, warn),
     sex: said(component(pid, 8), (text) => text.trim().slice(0, 1).toUpperCase()),
-    ...readPhone(pid, settings.phoneRegion),
+    ...readPhone(pid, region, warn),
   };
 }
 
 /**
  * Reads PID (HL7 v2.5.1 chapter 3.4.2) by what holds for this sender.
  * @throws Hl7Rejection 100 where there is no PID, or a second one, whose orders and reports would become the first
- * patient's; 101 where PID-3 has no patient identifier.
+ * patient's; 101 where no place has a patient number.
  */
-export function readPatient(message: Hl7Message, settings: Hl7Settings): PatientFacts {
+export function readPatient(message: Hl7Message, settings: Hl7Settings, warn: Warn = unheard): PatientFacts {
   const pid = segment(message, 'PID');
   if (pid === undefined) throw new Hl7Rejection(100, 'PID segment missing', { segment: 'PID' });
   if (message.segments.filter(({ name }) => name === 'PID').length > 1) {
     throw new Hl7Rejection(100, 'more than one PID segment', { segment: 'PID', ordinal: 2 });
   }
-  return factsOf(message, pid, settings);
+  return factsOf(pid, patientNumber(message, pid, settings, warn), settings.phoneRegion, warn);
+}
+
+/**
+ * The number that survives: of PID-3 alone. One of another field counts for its sender and field alone, so that it
+ * cannot say that two patients are one.
+ */
+function survivorNumber(message: Hl7Message, pid: Hl7Segment, settings: Hl7Settings): Identifier {
+  const [identifier] = patientIdentifiers(pid, 3, settings.patientIdTypes);
+  if (identifier !== undefined) return identifier;
+  const location = { segment: 'PID', ordinal: ordinal(message, pid), field: 3 };
+  const reason =
+    'PID-3 has no patient number of the types in HL7_PATIENT_ID_TYPES; a merge takes it from no other field';
+  throw new Hl7Rejection(101, reason, location);
 }
 
 /**
  * The pairs of A40 (HL7 v2.5.1 chapter 3.3.40): each MRG is of the PID before it, and no PID is without one. Every number
  * in MRG-1 of the type that counts is retired.
  */
-function readMerges(message: Hl7Message, settings: Hl7Settings): PatientMerge[] {
+function readMerges(message: Hl7Message, settings: Hl7Settings, warn: Warn): PatientMerge[] {
   const merges: PatientMerge[] = [];
   let survivor: { readonly pid: Hl7Segment; readonly patient: PatientFacts; merged: boolean } | null = null;
   let read = 0;
@@ -128,7 +128,11 @@ function readMerges(message: Hl7Message, settings: Hl7Settings): PatientMerge[] 
   for (const one of message.segments) {
     if (one.name === 'PID') {
       if (survivor?.merged === false) throw missing();
-      survivor = { pid: one, patient: factsOf(message, one, settings), merged: false };
+      survivor = {
+        pid: one,
+        patient: factsOf(one, survivorNumber(message, one, settings), settings.phoneRegion, warn),
+        merged: false,
+      };
     } else if (one.name === 'MRG') {
       if (survivor === null) throw new Hl7Rejection(100, 'PID segment missing', { segment: 'PID' });
       const priors = patientIdentifiers(one, 1, settings.patientIdTypes);
@@ -137,6 +141,7 @@ function readMerges(message: Hl7Message, settings: Hl7Settings): PatientMerge[] 
         throw new Hl7Rejection(101, 'MRG-1 has no patient identifier', location);
       }
       for (const prior of priors) merges.push({ patient: survivor.patient, prior });
+      if (merges.length > MAX_GROUPS) throw tooManyGroups('MRG', 'merges (MRG-1)');
       survivor.merged = true;
       read += 1;
     }
@@ -150,6 +155,29 @@ const UPDATES = new Set(['A01', 'A04', 'A05', 'A08', 'A28', 'A31']);
 // A18, A34 and A36 are what versions before 2.3.1 have for A40 (kept by chapter 3.3 for them).
 const MERGES = new Set(['A40', 'A18', 'A34', 'A36']);
 
+/** Whether an ADT of that event has an effect of its own. */
+export function isPatientEvent(event: string): boolean {
+  return UPDATES.has(event) || MERGES.has(event);
+}
+
+/**
+ * The merges that a movement tells of beside: the A06 and A07 of some senders have MRG (HL7 v2.5.1 chapter 3.3.6), whose
+ * MRG-1 mostly is PID-3 again. None where they cannot be read, since nothing hangs on a movement.
+ */
+export function readMovementMerges(message: Hl7Message, allSettings: Hl7Settings): PatientMerge[] {
+  if (segment(message, 'MRG') === undefined) return [];
+  try {
+    return readMerges(message, settingsFor(message, allSettings), unheard).filter(
+      ({ patient, prior }) =>
+        patient.externalId.toUpperCase() !== prior.externalId.toUpperCase() ||
+        (prior.issuer !== '' && patient.issuer.toUpperCase() !== prior.issuer.toUpperCase()),
+    );
+  } catch (error) {
+    if (error instanceof Hl7Rejection) return [];
+    throw error;
+  }
+}
+
 /**
  * Reads an ADT message (HL7 v2.5.1 chapter 3.3); its event is MSH-9.2, before HL7 2.2 EVN-1.
  * @throws Hl7Rejection 201 for an event that is not taken, 100 for a missing segment, 101 for a missing identifier.
@@ -157,7 +185,11 @@ const MERGES = new Set(['A40', 'A18', 'A34', 'A36']);
 export function readPatientMessage(message: Hl7Message, allSettings: Hl7Settings): PatientMessage {
   const settings = settingsFor(message, allSettings);
   const event = (component(segment(message, 'MSH'), 9, 2) || component(segment(message, 'EVN'), 1)).trim();
-  if (MERGES.has(event)) return { kind: 'merge', merges: readMerges(message, settings) };
-  if (UPDATES.has(event)) return { kind: 'update', patient: readPatient(message, settings) };
-  throw new Hl7Rejection(201, 'this ADT event is not taken', { segment: 'MSH', ordinal: 1, field: 9 });
+  const heard: Warning[] = [];
+  const warn = (warning: Warning): void => void heard.push(warning);
+  const merges = MERGES.has(event) ? readMerges(message, settings, warn) : null;
+  if (merges !== null) return { kind: 'merge', merges, warnings: distinctWarnings(heard) };
+  const patient = UPDATES.has(event) ? readPatient(message, settings, warn) : null;
+  if (patient !== null) return { kind: 'update', patient, warnings: distinctWarnings(heard) };
+  throw new Hl7Rejection(201, NOBODY_TAKES.adt, { segment: 'MSH', ordinal: 1, field: 9 });
 }

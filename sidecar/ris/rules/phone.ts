@@ -1,4 +1,10 @@
-import { getCountryCallingCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
+import {
+  getCountryCallingCode,
+  isSupportedCountry,
+  parsePhoneNumberFromString,
+  type CountryCode,
+} from 'libphonenumber-js/max';
+import { hasBarringNote, isBarring, phonePieces } from './phone-note.ts';
 import { HL7_NULL, repetitions, type Hl7Segment } from '../../hl7/rules/message.ts';
 
 /** One phone number of a PID segment. */
@@ -17,15 +23,20 @@ export type ChosenPhone =
 const PHONE_FIELDS = [13, 14, 40];
 const BUSINESS = 14;
 
+/** Nobody has more of one kind, and each costs a look. */
+const MOST_OF_A_FIELD = 50;
+
 /** The repetitions of every field of PID that holds phone numbers. */
 export function phoneRepetitions(pid: Hl7Segment): readonly (readonly string[])[] {
-  return PHONE_FIELDS.flatMap((field) => repetitions(pid, field));
+  return PHONE_FIELDS.flatMap((field) => repetitions(pid, field).slice(0, MOST_OF_A_FIELD));
 }
 
 /** The phone numbers of PID (HL7 v2.5.1 chapters 3.4.2.13 and 2.A.89), in its order; in PID-14 one is at work unless it says. */
 export function phoneCandidates(pid: Hl7Segment): PhoneCandidate[] {
   return PHONE_FIELDS.flatMap((field) =>
-    repetitions(pid, field).flatMap((xtn) => candidateOf(xtn, field === BUSINESS)),
+    repetitions(pid, field)
+      .slice(0, MOST_OF_A_FIELD)
+      .flatMap((xtn) => candidateOf(xtn, field === BUSINESS)),
   );
 }
 
@@ -35,7 +46,9 @@ function candidateOf(xtn: readonly string[], business: boolean): PhoneCandidate[
     return value === HL7_NULL ? '' : value;
   };
   const pieces = at(7) === '' ? '' : `${at(5) === '' ? '' : `+${at(5).replace(/^\+/, '')} `}${at(6)} ${at(7)}`;
-  const text = at(1) || at(12) || pieces.trim();
+  const number = at(1) || at(12) || pieces.trim();
+  // XTN-9 is any text, such as whose it is.
+  const text = number !== '' && isBarring(at(9)) ? `${number} (${at(9)})` : number;
   const use = at(2).toUpperCase() || (business ? AT_WORK : '');
   return text === '' ? [] : [{ text, use, equipment: at(3).toUpperCase() }];
 }
@@ -47,10 +60,12 @@ const AT_WORK = 'WPN';
 
 const MAX_TEXT_LENGTH = 100;
 
-// A number may carry a note ("Mob 0412 345 678 (wife)"), and (04) is how some write the area code.
-function candidateNumbers(text: string): string[] {
+const RUN = /\+?\d[\d\s.-]*/g;
+
+/** The runs of digits of a text, each cut where a sender may have meant blanks; (04) is how some write the area code. */
+function runs(text: string): string[][] {
   const plain = text.slice(0, MAX_TEXT_LENGTH).replace(/\(\s*(\d{1,4})\s*\)/g, ' $1 ');
-  return [...plain.matchAll(/\+?\d[\d\s.-]*/g)].map(([number]) => number.replace(/[^\d+]/g, ''));
+  return [...plain.matchAll(RUN)].map(([run]) => run.split(/[\s.-]+/).filter((group) => group !== ''));
 }
 
 /** Also as an international number without its `+`, but only where it begins as one: 00, or the region's own code. */
@@ -64,19 +79,73 @@ interface Found {
   readonly mobile: boolean;
 }
 
-/** Every number of a text that holds one or more. */
+// The numbering plan keeps all of 04 for mobiles, and hands out new ranges of it before any library knows them.
+const AUSTRALIAN_MOBILE = /^\+614\d{8}$/;
+
+/** A number written in these digits, as one of `region`; `null` where they are none. */
+function numberIn(digits: string, region: CountryCode): Found | null {
+  for (const attempt of readings(digits, getCountryCallingCode(region))) {
+    const parsed = parsePhoneNumberFromString(attempt, region);
+    if (parsed === undefined) continue;
+    if (AUSTRALIAN_MOBILE.test(parsed.number)) return { number: parsed.number, mobile: true };
+    if (!parsed.isValid()) continue;
+    const type = parsed.getType();
+    return { number: parsed.number, mobile: type === 'MOBILE' || type === 'FIXED_LINE_OR_MOBILE' };
+  }
+  return null;
+}
+
+/** How the second of two numbers in one run begins: as one that is written whole. */
+const BEGINS_WHOLE = /^(?:\+|0|61|1[38])/;
+/** A landline without its area code: no number to text, but one to step over. */
+const LOCAL = /^[2-9]\d{7}$/;
+const SHORTEST = 6;
+const LONGEST = 16;
+const MOST_WAYS = 20;
+
+/**
+ * Every way to cut a run of digit groups into whole numbers, with nothing left over. Blanks part numbers and parts of one
+ * number alike: `0398765432 0412 345 678`.
+ */
+function waysToCut(groups: readonly string[], region: CountryCode): Found[][] {
+  const ways: Found[][] = [];
+  const cut = (from: number, found: readonly Found[]): void => {
+    if (ways.length >= MOST_WAYS) return;
+    if (from === groups.length) {
+      ways.push([...found]);
+      return;
+    }
+    let digits = '';
+    for (let to = from; to < groups.length && digits.length <= LONGEST; to += 1) {
+      digits += groups[to] ?? '';
+      if (digits.length < SHORTEST) continue;
+      if (LOCAL.test(digits)) cut(to + 1, found);
+      const number = BEGINS_WHOLE.test(digits) ? numberIn(digits, region) : null;
+      if (number !== null) cut(to + 1, [...found, number]);
+    }
+  };
+  cut(0, []);
+  return ways;
+}
+
+const mobilesOf = (way: readonly Found[]): string =>
+  way
+    .filter(({ mobile }) => mobile)
+    .map(({ number }) => number)
+    .join();
+
+/** The numbers of one run of digits: one, or several where there is one way only to read their mobiles. */
+function numbersIn(groups: readonly string[], region: CountryCode): Found[] {
+  const whole = numberIn(groups.join(''), region);
+  if (whole !== null) return [whole];
+  const [way = [], ...others] = waysToCut(groups, region);
+  return others.every((other) => mobilesOf(other) === mobilesOf(way)) ? way : [];
+}
+
+/** Every number of a text that holds one or more, whatever its notes say. */
 function parse(text: string, region: string): Found[] {
   if (!isSupportedCountry(region)) return [];
-  const callingCode = getCountryCallingCode(region);
-  return candidateNumbers(text).flatMap((number) => {
-    const [valid] = readings(number, callingCode).flatMap((attempt) => {
-      const parsed = parsePhoneNumberFromString(attempt, region);
-      return parsed?.isValid() === true ? [parsed] : [];
-    });
-    if (valid === undefined) return [];
-    const type = valid.getType();
-    return [{ number: valid.number, mobile: type === 'MOBILE' || type === 'FIXED_LINE_OR_MOBILE' }];
-  });
+  return runs(text).flatMap((groups) => numbersIn(groups, region));
 }
 
 /** `text` as E.164, read as a number of `region` (ISO 3166) unless it says otherwise; `null` if it is no number. */
@@ -87,16 +156,21 @@ export function toE164(text: string, region: string): string | null {
 /**
  * The number to text: one of the patient's own before one at work; of several, one marked as a mobile before one that is
  * a mobile by its numbering plan only; of several still, the first. A landline is never chosen, whatever it is marked
- * as; a mail address, a pager or whom to call in an emergency never counts.
+ * as; a mail address, a pager or whom to call in an emergency never counts, nor does a number whose note says that it is
+ * somebody else's or not to be used.
  */
 export function chooseMobile(candidates: readonly PhoneCandidate[], region: string): ChosenPhone {
   if (candidates.length === 0) return { reason: 'no-number' };
   const phones = candidates.filter(({ use, equipment }) => !NOT_A_PHONE.has(equipment) && !NOT_THE_PATIENT.has(use));
   const found = phones.flatMap(({ text, use, equipment }) => {
-    const rank = (use === AT_WORK ? 2 : 0) + (equipment === 'CP' ? 0 : 1);
-    return parse(text, region).map((one) => ({ ...one, rank }));
+    if (isBarring(use) || isBarring(equipment)) return [];
+    return phonePieces(text).flatMap((piece) => {
+      const rank = (use === AT_WORK || piece.atWork ? 2 : 0) + (equipment === 'CP' ? 0 : 1);
+      return piece.barred ? [] : parse(piece.text, region).map((one) => ({ ...one, rank }));
+    });
   });
+  const barred = phones.some(({ text, use, equipment }) => hasBarringNote(text, use, equipment));
   const [chosen] = found.filter(({ mobile }) => mobile).toSorted((a, b) => a.rank - b.rank);
   if (chosen !== undefined) return { number: chosen.number };
-  return { reason: found.length > 0 || phones.length === 0 ? 'no-mobile' : 'unusable-number' };
+  return { reason: found.length > 0 || phones.length === 0 || barred ? 'no-mobile' : 'unusable-number' };
 }

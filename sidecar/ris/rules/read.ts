@@ -1,9 +1,21 @@
 import type { Hl7Settings } from '../../hl7/rules/field-settings.ts';
-import type { Hl7Message } from '../../hl7/rules/message.ts';
+import { component, segment, type Hl7Message } from '../../hl7/rules/message.ts';
+import { parseHl7Time } from '../../hl7/rules/time.ts';
 import { saidAt, type MessageFacts } from './facts.ts';
 import { readOrderMessage } from './order.ts';
-import { readPatientMessage } from './patient-update.ts';
+import { readMovementMerges, readPatientMessage } from './patient-update.ts';
 import { readReportMessage } from './report.ts';
+import type { Warning } from './warning.ts';
+
+/** The warnings of a message, one on its MSH-7 among them: then it counts as said when it came. */
+function withTime(message: Hl7Message, settings: Hl7Settings, warnings: readonly Warning[]): readonly Warning[] {
+  const written = component(segment(message, 'MSH'), 7).trim();
+  if (written === '' || parseHl7Time(written, settings.timeZone) !== null) return warnings;
+  return [
+    { code: 'time-unreadable', field: 'MSH-7', detail: 'is no time; the message counts as said when it came' },
+    ...warnings,
+  ];
+}
 
 /**
  * What ORM^O01, OMG^O19 or OMI^O23 says: patient and studies, on which every link and text rests. A cancelled order lets
@@ -11,13 +23,14 @@ import { readReportMessage } from './report.ts';
  * @throws Hl7Rejection for one that will never be applied.
  */
 export function readOrder(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
-  const { patient, orders } = readOrderMessage(message, settings);
+  const { patient, orders, elsewhere, warnings } = readOrderMessage(message, settings);
   return {
     saidAt: saidAt(message, receivedAt, settings.timeZone),
     patients: [patient],
     merges: [],
-    orders: orders.map((order) => ({ patient: 0, ...order })),
+    orders: orders.map((order, index) => ({ patient: 0, ...order, elsewhere: elsewhere[index] ?? [] })),
     reports: [],
+    warnings: withTime(message, settings, warnings),
   };
 }
 
@@ -28,13 +41,14 @@ export function readOrder(message: Hl7Message, settings: Hl7Settings, receivedAt
  * @throws Hl7Rejection for one that will never be applied.
  */
 export function readReport(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
-  const { patient, reports } = readReportMessage(message, settings);
+  const { patient, reports, warnings } = readReportMessage(message, settings);
   return {
     saidAt: saidAt(message, receivedAt, settings.timeZone),
     patients: [patient],
     merges: [],
     orders: [],
     reports: reports.map((report) => ({ patient: 0, report })),
+    warnings: withTime(message, settings, warnings),
   };
 }
 
@@ -52,5 +66,23 @@ export function readPatientUpdate(message: Hl7Message, settings: Hl7Settings, re
     merges: merges.map((_, index) => ({ prior: index * 2 + 1, survivor: index * 2 })),
     orders: [],
     reports: [],
+    warnings: withTime(message, settings, update.warnings),
+  };
+}
+
+/**
+ * What a message of an ignored type says all the same: the merges of an ADT. Of the survivor its number alone counts. What
+ * else holds for every ADT, such as a death (PID-30), is read here too once there is a place for it.
+ */
+export function readIgnored(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
+  const isAdt = component(segment(message, 'MSH'), 9) === 'ADT';
+  const merges = isAdt ? readMovementMerges(message, settings) : [];
+  return {
+    saidAt: saidAt(message, receivedAt, settings.timeZone),
+    patients: merges.flatMap(({ patient: { externalId, issuer }, prior }) => [{ externalId, issuer }, prior]),
+    merges: merges.map((_, index) => ({ prior: index * 2 + 1, survivor: index * 2 })),
+    orders: [],
+    reports: [],
+    warnings: [],
   };
 }

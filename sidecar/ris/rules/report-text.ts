@@ -25,20 +25,6 @@ function toldUid(obx: Hl7Segment): { readonly ofStudy: boolean; readonly uid: st
   return UID.test(uid) && (ofStudy || named.some((one) => OTHER_UID_ROW.test(one))) ? { ofStudy, uid } : null;
 }
 
-// Rows by which Voyager says how far a report is.
-const STATE = /^(?:REPORT|EXAM|STUDY|RESULT)_[A-Z_]+$/;
-
-/** Whether an OBX says how far the report is, and nothing that a patient would read. */
-function tellsState(obx: Hl7Segment): boolean {
-  const value = component(obx, 5).trim().toUpperCase();
-  const names = [component(obx, 3), component(obx, 3, 2)].map((one) => one.trim().toUpperCase());
-  const isAlone = obx.fields[5]?.length === 1 && obx.fields[5][0]?.length === 1;
-  if (names.some((name) => STATE.test(name)) && /^[A-Z_]*$/.test(value)) return true;
-  const isStatus = names.includes('STATUS');
-  if (STATE.test(value)) return isAlone || isStatus;
-  return isAlone && isStatus && /^[A-Z]+(?:[_ ][A-Z]+)*$/.test(value);
-}
-
 // Table 0085: deleted, posted as wrong (to another patient, say), cannot be obtained.
 const REMOVED = new Set(['D', 'W', 'X']);
 // The rest of it; A, B and V of later versions.
@@ -46,8 +32,6 @@ const KNOWN = new Set(['', HL7_NULL, 'A', 'B', 'C', 'F', 'I', 'N', 'O', 'P', 'R'
 
 export interface ReportRows extends ReportBody {
   readonly observations: readonly Observation[];
-  /** OBX-11 of the rows that only say how far the report is. */
-  readonly stateStatuses: readonly string[];
   /** Whether a result was taken back: OBX-11 D, W or X. */
   readonly anyRemoved: boolean;
   /** The Study Instance UIDs that rows of their own tell. */
@@ -78,13 +62,12 @@ function rowsWithNotes(message: Hl7Message, segments: readonly Hl7Segment[]): { 
 
 /**
  * The OBX of a report (HL7 v2.5.1 chapter 7.4.2), each with the NTE behind it, and the body that they make. One that is
- * taken back counts no more, nor do its notes; rows that tell a UID or how far the report is are no text. The notes of
+ * taken back counts no more, nor do its notes; rows that tell a UID are no text. The notes of
  * the OBR are the body where the rows have none.
  * @throws Hl7Rejection pointing at an OBX-5 whose data or an OBX-11 whose status cannot be read.
  */
 export function reportRows(message: Hl7Message, segments: readonly Hl7Segment[]): ReportRows {
   const counted: OpenRow[] = [];
-  const stateStatuses: string[] = [];
   const studyUids = new Set<string>();
   let anyRemoved = false;
   const { rows, notes } = rowsWithNotes(message, segments);
@@ -97,16 +80,13 @@ export function reportRows(message: Hl7Message, segments: readonly Hl7Segment[])
       throw rejected(row.obx, 11, 103, 'OBX-11 is not a result status of table 0085');
     }
     const told = toldUid(row.obx);
-    const isState = told === null && tellsState(row.obx);
     if (REMOVED.has(status)) {
-      if (told === null && !isState) anyRemoved = true;
+      if (told === null) anyRemoved = true;
       continue;
     }
     if (told?.ofStudy === true) studyUids.add(told.uid);
-    if (isState) stateStatuses.push(status);
-    const silent = told !== null || isState;
-    if (silent && row.notes.length === 0) continue;
-    counted.push(silent ? { ...row, obx: { ...row.obx, fields: row.obx.fields.with(5, []) } } : row);
+    if (told !== null && row.notes.length === 0) continue;
+    counted.push(told !== null ? { ...row, obx: { ...row.obx, fields: row.obx.fields.with(5, []) } } : row);
   }
   const read = rowParts(message, counted, (obx, code, reason) => rejected(obx, 5, code, reason));
   const composed = composeBody(read);
@@ -117,7 +97,6 @@ export function reportRows(message: Hl7Message, segments: readonly Hl7Segment[])
     body,
     bold: ofObr === null ? composed.bold : ofObr.bold,
     attachments: ofObr === null ? composed.attachments : [...composed.attachments, ...ofObr.attachments],
-    stateStatuses,
     anyRemoved,
     studyUids: [...studyUids],
   };

@@ -1,18 +1,33 @@
 import { accessionKey } from './accession.ts';
+import { readStudyInPlaces, type StudyFacts } from './order.ts';
+import { findIn, orderGroups, type OrderGroup } from './order-groups.ts';
+import { knownModality } from './modality.ts';
 import { readPatient, type PatientFacts } from './patient-update.ts';
-import { component, HL7_NULL, segment, type Hl7Message } from '../../hl7/rules/message.ts';
-import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
-import { settingsFor, type Hl7Settings } from '../../hl7/rules/field-settings.ts';
-import { parseHl7Time } from '../../hl7/rules/time.ts';
-import { orderGroups, readStudy, rejectionAt, type OrderGroup, type StudyFacts } from './order.ts';
 import type { Attachment } from './report-document.ts';
 import { sectionsOf, type Section } from './report-sections.ts';
-import { reportRows, type Observation, type ReportRows } from './report-text.ts';
+import { reportRows, type ReportRows } from './report-text.ts';
+import {
+  isFinal,
+  isResultStatus,
+  leastFinal,
+  readResultStatus,
+  standsAsSent,
+  statusOfObr,
+  type ReportStatus,
+} from './result-status.ts';
+import { statusRow, type StatusRow } from './status-row.ts';
+import { distinctWarnings, type Warn, type Warning } from './warning.ts';
+import { settingsFor, type Hl7Settings } from '../../hl7/rules/field-settings.ts';
+import { component, segment, type Hl7Message, type Hl7Segment } from '../../hl7/rules/message.ts';
+import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
+import { parseHl7Time } from '../../hl7/rules/time.ts';
 
-export type ReportStatus = 'preliminary' | 'final' | 'corrected' | 'cancelled';
+export { isFinal, type ReportStatus } from './result-status.ts';
 
 export interface Report {
   readonly study: StudyFacts;
+  /** The other numbers in the places of its accession number. */
+  readonly elsewhere?: readonly string[];
   readonly status: ReportStatus;
   readonly body: string;
   /** The body in the sections that its headings make of it; all of its words are in them. */
@@ -26,124 +41,87 @@ export interface Report {
 export interface ReportMessage {
   readonly patient: PatientFacts;
   readonly reports: readonly Report[];
+  readonly warnings: readonly Warning[];
 }
 
-const each = (status: ReportStatus, codes: string): [string, ReportStatus][] =>
-  codes.split('').map((code) => [code, status]);
-
-// OBR-25, table 0123; M (corrected, not final) and N (procedure done, results pending) of later versions.
-const BY_OBR25: ReadonlyMap<string, ReportStatus> = new Map([
-  ...each('preliminary', 'OISAPRYZMN'),
-  ...each('final', 'F'),
-  ...each('corrected', 'C'),
-  ...each('cancelled', 'X'),
-]);
-
-// OBX-11, table 0085 (A, B and V of later versions), of rows that were not taken back; O and N say nothing of a result.
-const BY_OBX11: ReadonlyMap<string, ReportStatus> = new Map([
-  ...each('preliminary', 'PRSI'),
-  ...each('final', 'FUABV'),
-  ...each('corrected', 'C'),
-]);
-
-/** Whether a report of this status is one that the patient may read: the first such sends the text. */
-export function isFinal(status: ReportStatus): boolean {
-  return status === 'final' || status === 'corrected';
-}
-
-/** The least final of these that is among `statuses`. */
-const leastFinal = (statuses: readonly (ReportStatus | undefined)[]): ReportStatus | undefined =>
-  (['preliminary', 'corrected', 'final'] as const).find((status) => statuses.includes(status));
-
-/** OBX-11 U: what was sent as preliminary is final as it was, and was not sent again. */
-const standsAsSent = (row: Observation): boolean => row.status === 'U' && row.isBlank;
-
-/** What OBR-25 says; `undefined`: nothing. @throws Hl7Rejection */
-function saidStatus(group: OrderGroup): ReportStatus | undefined {
-  const obr = group.segments.find(({ name }) => name === 'OBR');
-  const obr25 = component(obr, 25).trim().toUpperCase();
-  const said = BY_OBR25.get(obr25);
-  if (said === undefined && obr25 !== '' && obr25 !== HL7_NULL) {
-    throw rejectionAt(group, 'OBR', 25, 103, 'OBR-25 is not a result status of table 0123');
-  }
-  return said;
-}
-
-/**
- * OBR-25 by the rows: a report with a row that is not final yet is not either; one that has nothing left to read, since
- * rows were taken back, is cancelled. Without an OBR-25 the rows alone decide, those that only tell how far the report is
- * where the others say nothing; `undefined`: neither says anything.
- */
-function readStatus(said: ReportStatus | undefined, rows: ReportRows): ReportStatus | undefined {
-  const { observations, anyRemoved, stateStatuses } = rows;
-  if (said === 'cancelled' || said === 'preliminary') return said;
-  if (anyRemoved && observations.every((row) => row.isBlank && !standsAsSent(row))) return 'cancelled';
-  const statuses = (of: readonly string[]) => leastFinal(of.map((status) => BY_OBX11.get(status)));
-  const byRows = statuses(observations.map(({ status }) => status)) ?? statuses(stateStatuses);
-  return byRows === 'preliminary' ? byRows : (said ?? byRows);
-}
-
-/** One OBR of a report, as it says itself. */
-interface ReportGroup {
+/** One OBR of a report message with the rows behind it. */
+interface Part {
   readonly group: OrderGroup;
   readonly study: StudyFacts;
-  readonly said: ReportStatus | undefined;
-  readonly status: ReportStatus | undefined;
+  readonly elsewhere: readonly string[];
   readonly rows: ReportRows;
+  readonly statusRows: readonly StatusRow[];
   readonly reportedAt: Date | null;
 }
 
-function readGroup(group: OrderGroup, settings: Hl7Settings): ReportGroup {
-  const obr = group.segments.find(({ name }) => name === 'OBR');
-  const study = readStudy(group, settings);
-  const rows = reportRows(group.message, group.segments);
+type ReadPart = Part & Pick<Report, 'status'>;
+
+/** An OBX-11 of no table says nothing where OBR-25 says how final the report is; elsewhere it is refused as it stands. */
+function believingObr25(message: Hl7Message, warn: Warn): Hl7Message {
+  const unknown = new Set<Hl7Segment>();
+  for (const group of orderGroups(message)) {
+    if (statusOfObr(group).said === undefined) continue;
+    const odd = group.segments.filter((one) => one.name === 'OBX' && !isResultStatus(component(one, 11)));
+    for (const one of odd) unknown.add(one);
+  }
+  if (unknown.size === 0) return message;
+  warn({ code: 'result-status-unknown', field: 'OBX-11', detail: 'is of no table; OBR-25 counts' });
+  return {
+    segments: message.segments.map((one) =>
+      unknown.has(one) ? { ...one, fields: one.fields.map((field, number) => (number === 11 ? [] : field)) } : one,
+    ),
+  };
+}
+
+function readPart(group: OrderGroup, settings: Hl7Settings, warn: Warn): Part {
+  const { study, elsewhere } = readStudyInPlaces(group, settings, warn);
+  const told = group.segments.map((one) => ({ one, state: one.name === 'OBX' ? statusRow(one) : null }));
+  const rows = reportRows(
+    group.message,
+    told.filter(({ state }) => state === null).map(({ one }) => one),
+  );
   const [uid, another] = rows.studyUids;
-  const said = saidStatus(group);
+  const written = component(findIn(group, 'OBR'), 22);
+  const reportedAt = parseHl7Time(written, settings.timeZone)?.instant ?? null;
+  if (reportedAt === null && written.trim() !== '' && knownModality(written) === null) {
+    warn({ code: 'time-unreadable', field: 'OBR-22', detail: 'is no time' });
+  }
   return {
     group,
     // Rows that tell several studies do not say which is meant.
     study: study.studyInstanceUid === undefined && another === undefined ? { ...study, studyInstanceUid: uid } : study,
-    said,
-    status: readStatus(said, rows),
+    elsewhere,
     rows,
-    reportedAt: parseHl7Time(component(obr, 22), settings.timeZone)?.instant ?? null,
+    statusRows: told.flatMap(({ state }) => state ?? []),
+    reportedAt,
   };
 }
 
-const hasRows = ({ rows }: ReportGroup): boolean =>
-  rows.anyRemoved || rows.body !== '' || rows.observations.some((row) => !row.isBlank || row.status === 'U');
+const hasRows = ({ rows }: Part): boolean => rows.observations.length > 0 || rows.anyRemoved || rows.body !== '';
 
-/** Whether a group without rows says itself that what another one reports is not its own: cancelled, or not final yet. */
-function speaksAgainst({ said, status }: ReportGroup, donor: ReportGroup): boolean {
-  const own = status ?? said;
-  if (own === undefined) return false;
-  return (
-    own === 'cancelled' || donor.status === 'cancelled' || (own === 'preliminary' && donor.status !== 'preliminary')
-  );
+/** Whether what OBR-25 of one says, if anything, agrees with a report of this status. */
+function agrees({ group, statusRows }: Part, status: ReportStatus): boolean {
+  const { code, said } = statusOfObr(group);
+  if (statusRows.some(({ isComplete }) => !isComplete) && status !== 'preliminary') return false;
+  if (said === undefined) return code === '' || code === '""';
+  return said === status || (isFinal(said) && isFinal(status));
 }
 
 /**
- * The reports of all groups. Where exactly one of several has rows, they are of all of them whose status does not speak
- * against it: so do RISes report several procedures of one visit at once.
- * @throws Hl7Rejection for a group whose status nothing says.
+ * Each OBR with its rows and status. Where exactly one has rows, they are of all that no status speaks against: a report
+ * of several examinations is sent as one document behind one of them.
  */
-function shareRows(groups: readonly ReportGroup[]): Report[] {
-  const [donor, another] = groups.filter(hasRows);
-  const keyOf = ({ study }: ReportGroup): string => accessionKey(study.accessionNumber);
-  // Several groups of one study are one report, which has the rows once.
-  const have = new Set(groups.filter((one) => one === donor).map(keyOf));
-  return groups.map((one) => {
-    const shares = donor !== undefined && another === undefined && one !== donor && !speaksAgainst(one, donor);
-    const rows = shares && !have.has(keyOf(one)) ? donor.rows : one.rows;
-    if (shares) have.add(keyOf(one));
-    const status = shares ? (leastFinal([one.status ?? donor.status, donor.status]) ?? donor.status) : one.status;
-    if (status === undefined) throw rejectionAt(one.group, 'OBR', 25, 101, 'neither OBR-25 nor OBX-11 says a status');
-    return {
-      ...{ study: one.study, status, body: rows.body, attachments: rows.attachments },
-      sections: sectionsOf(rows.body, rows.bold),
-      textStands: rows.observations.length > 0 && rows.observations.every(standsAsSent),
-      reportedAt: one.reportedAt ?? (shares ? donor.reportedAt : null),
-    };
+function readParts(parts: readonly Part[], warn: Warn): ReadPart[] {
+  const [owner, another] = parts.filter(hasRows);
+  const statusOf = ({ group, rows, statusRows }: Part): ReportStatus => readResultStatus(group, rows, statusRows);
+  if (owner === undefined || another !== undefined) return parts.map((part) => ({ ...part, status: statusOf(part) }));
+  const status = statusOf(owner);
+  return parts.map((part): ReadPart => {
+    if (part === owner) return { ...part, status };
+    if (!agrees(part, status)) return { ...part, status: statusOf(part) };
+    const detail = 'has no rows of its own, and takes those of the only one that has';
+    warn({ code: 'rows-shared', field: `OBR ${part.group.number}`, detail });
+    return { ...part, rows: owner.rows, status, reportedAt: part.reportedAt ?? owner.reportedAt };
   });
 }
 
@@ -154,22 +132,25 @@ const withoutUnsaid = (study: StudyFacts): Partial<StudyFacts> =>
  * Several OBRs of one accession number are one report, as final as the least final of those not cancelled, with the
  * text of those and the last of their times; of its study what the first says that says it.
  */
-function combine(reports: readonly Report[]): Report[] {
-  const byAccession = Map.groupBy(reports, ({ study }) => accessionKey(study.accessionNumber));
+function combine(all: readonly ReadPart[]): Report[] {
+  const byAccession = Map.groupBy(all, ({ study }) => accessionKey(study.accessionNumber));
   return [...byAccession.values()].map((parts) => {
     const live = parts.filter(({ status }) => status !== 'cancelled');
     const shown = live.length > 0 ? live : parts;
     const times = shown.flatMap(({ reportedAt }) => (reportedAt === null ? [] : [reportedAt.getTime()]));
+    // Rows that several share are there once.
+    const rows = [...new Set(shown.map((part) => part.rows))];
     return {
       study: shown.map(({ study }) => study).reduceRight((rest, study) => ({ ...rest, ...withoutUnsaid(study) })),
+      elsewhere: [...new Set(shown.flatMap(({ elsewhere }) => elsewhere))],
       status: leastFinal(shown.map(({ status }) => status)) ?? 'cancelled',
-      body: shown
+      body: rows
         .map(({ body }) => body)
         .filter((body) => body !== '')
         .join('\n'),
-      sections: shown.flatMap(({ sections }) => sections),
-      textStands: shown.every(({ textStands }) => textStands),
-      attachments: shown.flatMap(({ attachments }) => attachments),
+      sections: rows.flatMap(({ body, bold }) => sectionsOf(body, bold)),
+      textStands: rows.every(({ observations }) => observations.length > 0 && observations.every(standsAsSent)),
+      attachments: rows.flatMap(({ attachments }) => attachments),
       reportedAt: times.length === 0 ? null : new Date(Math.max(...times)),
     };
   });
@@ -179,9 +160,19 @@ function combine(reports: readonly Report[]): Report[] {
  * Reads ORU^R01 (HL7 v2.5.1 chapter 7.3.1): one report per accession number, all of them or none.
  * @throws Hl7Rejection pointing at the first thing that keeps it from being applied.
  */
-export function readReportMessage(message: Hl7Message, allSettings: Hl7Settings): ReportMessage {
-  const settings = settingsFor(message, allSettings);
-  const patient = readPatient(message, settings);
-  if (segment(message, 'OBR') === undefined) throw new Hl7Rejection(100, 'OBR segment missing', { segment: 'OBR' });
-  return { patient, reports: combine(shareRows(orderGroups(message).map((group) => readGroup(group, settings)))) };
+export function readReportMessage(sent: Hl7Message, allSettings: Hl7Settings): ReportMessage {
+  const settings = settingsFor(sent, allSettings);
+  const heard: Warning[] = [];
+  const warn = (warning: Warning): void => void heard.push(warning);
+  const patient = readPatient(sent, settings, warn);
+  if (segment(sent, 'OBR') === undefined) throw new Hl7Rejection(100, 'OBR segment missing', { segment: 'OBR' });
+  const groups = orderGroups(believingObr25(sent, warn));
+  const parts = groups.map((group) => readPart(group, settings, warn));
+  const reports = combine(readParts(parts, warn));
+  const empty = reports.some(
+    ({ status, body, attachments, textStands }) =>
+      isFinal(status) && body === '' && attachments.length === 0 && textStands !== true,
+  );
+  if (empty) warn({ code: 'report-without-words', field: 'OBX-5', detail: 'a final report has nothing to read' });
+  return { patient, reports, warnings: distinctWarnings(heard) };
 }

@@ -79,6 +79,29 @@ describe('.env.example', () => {
   });
 });
 
+describe('the table of settings in README.md', () => {
+  const [, section = ''] = /^## Settings\n(.*?)^## /ms.exec(read('README.md')) ?? [];
+  const spans = (cell = ''): string[] => [...cell.matchAll(/`([^`]*)`/g)].map(([, span = '']) => span);
+  const rows = [...section.matchAll(/^\| (`.*)$/gm)].map(([, row = '']) => {
+    const [first, second] = row.split(' | ');
+    return { names: spans(first), defaults: spans(second) };
+  });
+
+  it('names only settings, each once', () => {
+    const named = rows.flatMap(({ names }) => names);
+    expect(named).to.have.length.greaterThan(30);
+    expect(named.filter((name) => !SETTING_NAMES.includes(name))).to.deep.equal([]);
+    expect(new Set(named).size).to.equal(named.length);
+  });
+
+  it('has the defaults that .env.example shows', () => {
+    const shown = parseEnv(example.replace(/^#(?=\w+=)/gm, ''));
+    const told = rows.filter(({ names, defaults }) => names.length === defaults.length);
+    expect(told).to.have.length.greaterThan(12);
+    for (const { names, defaults } of told) expect(names.map((name) => shown[name])).to.deep.equal(defaults);
+  });
+});
+
 describe('docker-compose.yml', () => {
   const passedTo = (name: string): string[] => {
     const [, service = ''] = new RegExp(`^ {2}${name}:\\n((?: {4}.*\\n|\\n)*)`, 'm').exec(compose) ?? [];
@@ -88,6 +111,19 @@ describe('docker-compose.yml', () => {
 
   it('passes every setting on to the sidecar', () => {
     expect(passedTo('sidecar')).to.deep.equal([...SETTING_NAMES, ...FILE_NAMES].toSorted());
+  });
+
+  it('passes those of Orthanc on to it, where guard.sh reads them, and those of its TLS front to that', () => {
+    const [guard, front] = [read('orthanc/guard.sh'), read('sidecar/dicom-tls.ts')];
+    const own = [...ORTHANC_ONLY, 'DICOM_TLS_CERTIFICATE'];
+    const passed = (service: string): string[] => passedTo(service).filter((name) => own.includes(name));
+    // Its host, port and target are fixed inside docker-compose.yml.
+    const outside = own.filter((name) => !name.startsWith('DICOM_TLS_FRONT_'));
+    expect(passed('orthanc')).to.deep.equal(outside.toSorted());
+    expect(outside.filter((name) => !guard.includes(`\${${name}:`))).to.deep.equal([]);
+    const ofFront = own.filter((name) => new RegExp(`^ {2}${name}: z`, 'm').test(front));
+    expect(passed('dicom-tls')).to.deep.equal(ofFront.filter((name) => outside.includes(name)).toSorted());
+    expect(own.filter((name) => !outside.includes(name) && !ofFront.includes(name))).to.deep.equal([]);
   });
 
   it('passes every setting of backups on to them', () => {

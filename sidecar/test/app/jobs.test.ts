@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { startJobs, type JobHandlers } from '../../app/jobs.ts';
+import { startJobs } from '../../app/jobs.ts';
+import { defineJob, defineJobOfSeveral, type JobContext, type Later } from '../../platform/jobs.ts';
+import { requeue } from '../../platform/postgres/job-rows.ts';
 import { query } from '../../platform/postgres/query.ts';
 import { Failure } from '../../platform/rules/failure.ts';
 import { benchStudy } from '../../dev/bench/data.ts';
@@ -10,7 +12,7 @@ import { startDatabase, type TestDatabase } from '../support/database.ts';
 import { NOW } from '../support/episode.ts';
 import { pause } from '../support/mllp-sender.ts';
 import { eventually } from '../support/rig.ts';
-import { requeueUnfinished } from '../../images/io/requeue-rows.ts';
+import { REQUEUE_IMAGES } from '../../images/io/image-rows.ts';
 import { imageRetryStatements } from '../../operators/io/retry-rows.ts';
 
 const JOB = z.object({
@@ -28,7 +30,9 @@ const JOBS = `
 const TOMORROW = new Date(Date.now() + 86_400_000);
 const refused = new Failure('transient', 'blob-503', 'blob-503');
 
-type MirrorImage = JobHandlers['mirrorImage'];
+type MirrorImage = (imageId: string, context: JobContext) => Promise<Later<{ imageId: string }>>;
+
+const requeueUnfinished = (db: TestDatabase['db']): Promise<number> => requeue(db, [REQUEUE_IMAGES]);
 
 describe('the jobs of several images', () => {
   const started = new AsyncDisposableStack();
@@ -48,29 +52,25 @@ describe('the jobs of several images', () => {
   /** Lets the queue run these, until `done`; gives each call with whether it was told to be the last. */
   const run = async (mirrorImage: MirrorImage, done: (called: number) => Promise<boolean>): Promise<string[]> => {
     const calls: string[] = [];
-    const nothing = (): Promise<null> => Promise.resolve(null);
+    const job = defineJobOfSeveral({
+      name: 'mirror-image',
+      payload: z.object({ imageId: z.string() }),
+      waitsForBlobs: true,
+      run: ({ imageId }, context) => {
+        calls.push(`${imageId}${context.lastAttempt ? ' for the last time' : ''}`);
+        return mirrorImage(imageId, context);
+      },
+    });
     await using stack = new AsyncDisposableStack();
     stack.use(
-      startJobs(
-        {
-          mirrorImage: async (imageId, options) => {
-            calls.push(`${imageId}${options.lastAttempt ? ' for the last time' : ''}`);
-            return mirrorImage(imageId, options);
-          },
-          sendSms: nothing,
-          lookForDeleted: nothing,
-          removeBlobs: nothing,
-          labelStudy: () => Promise.resolve(),
-          blobsRest: () => false,
-        },
-        {
-          databaseUrl: database.url,
-          concurrency: 2,
-          closeTimeoutMs: 1000,
-          vouch: () => Promise.resolve(),
-          log: { warn: (fields) => void warned.push(fields) },
-        },
-      ),
+      startJobs([job], {
+        databaseUrl: database.url,
+        concurrency: 2,
+        blobsRest: () => false,
+        closeTimeoutMs: 1000,
+        vouch: () => Promise.resolve(),
+        log: { warn: (fields) => void warned.push(fields) },
+      }),
     );
     await eventually('the jobs to be run', () => done(calls.length));
     return calls.toSorted();
@@ -164,29 +164,25 @@ describe('the job queue', () => {
     await query(database.db, add, {}, z.unknown());
     const gates = new Map(['a', 'b', 'c'].map((name) => [name, Promise.withResolvers<undefined>()]));
     const calls: string[] = [];
-    const nothing = (): Promise<null> => Promise.resolve(null);
+    const job = defineJob({
+      name: 'label-study',
+      payload: z.object({ dicomStudyId: z.string() }),
+      run: async ({ dicomStudyId: id }) => {
+        calls.push(id);
+        await gates.get(id)?.promise;
+        if (id === 'c' && calls.length === 3) throw refused;
+        return null;
+      },
+    });
     stack.use(
-      startJobs(
-        {
-          mirrorImage: nothing,
-          sendSms: nothing,
-          lookForDeleted: nothing,
-          removeBlobs: nothing,
-          labelStudy: async (id) => {
-            calls.push(id);
-            await gates.get(id)?.promise;
-            if (id === 'c' && calls.length === 3) throw refused;
-          },
-          blobsRest: () => false,
-        },
-        {
-          databaseUrl: url.href,
-          concurrency: 3,
-          closeTimeoutMs: 1000,
-          vouch: () => Promise.resolve(),
-          log: { warn: () => undefined },
-        },
-      ),
+      startJobs([job], {
+        databaseUrl: url.href,
+        concurrency: 3,
+        blobsRest: () => false,
+        closeTimeoutMs: 1000,
+        vouch: () => Promise.resolve(),
+        log: { warn: () => undefined },
+      }),
     );
     await eventually('all to be in work', () => Promise.resolve(calls.length === 3));
     for (const [index, name] of ['a', 'b'].entries()) {

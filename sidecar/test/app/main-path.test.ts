@@ -3,39 +3,14 @@ import { expect } from 'chai';
 import sharp from 'sharp';
 import { z } from 'zod';
 import { ctSeries, crImage, usClip } from '../../dev/phantoms.ts';
-import { adt, merge, orm, oru, type RisPatient } from '../../dev/ris-messages.ts';
+import { adt, merge, orm, oru } from '../../dev/ris-messages.ts';
+import { orderOf, person, reportOf, tagsOf } from '../support/people.ts';
 import { startRig, type Rig } from '../support/rig.ts';
 
-const DAY = '20260714';
-const patient = (id: string, over: Partial<RisPatient> = {}): RisPatient => ({
-  id,
-  name: `NGUYEN^Person${id}`,
-  birthDate: '19800102',
-  sex: 'F',
-  phone: '0491 570 006^PRN^CP',
-  ...over,
-});
-const order = (accessionNumber: string, modality = 'CT') => ({
-  accessionNumber,
-  modality,
-  procedure: `${modality} EXAM`,
-  scheduled: `${DAY}0900`,
-});
+const order = (accessionNumber: string, modality = 'CT') => orderOf(accessionNumber, modality);
 const report = (accessionNumber: string, status: string, modality = 'CT') => ({
-  accessionNumber,
-  modality,
-  procedure: `${modality} EXAM`,
-  status,
+  ...reportOf(accessionNumber, status, modality),
   lines: ['All is well.', 'Nothing further.'],
-  reported: `${DAY}1200`,
-});
-const tags = (who: RisPatient, uid: string, accession?: string) => ({
-  StudyInstanceUID: uid,
-  StudyDate: DAY,
-  PatientID: who.id,
-  PatientName: who.name,
-  PatientBirthDate: who.birthDate ?? '',
-  ...(accession !== undefined && { AccessionNumber: accession }),
 });
 
 const LINK = z.object({
@@ -70,9 +45,9 @@ describe('the main path, from modality and RIS to blob and text', () => {
   };
 
   it('links an ordered study by its accession number, mirrors every image and texts once on the final report', async () => {
-    const who = patient('M1');
+    const who = person('M1');
     await taken(orm(rig.head(), who, order('A1')));
-    await rig.store(...ctSeries(tags(who, '2.25.1001', ' a1 '), '2.25.1001.1', 5));
+    await rig.store(...ctSeries(tagsOf(who, '2.25.1001', ' a1 '), '2.25.1001.1', 5));
     await rig.settled();
     expect(await linkOf(rig, '2.25.1001')).to.deep.equal({
       status: 'linked',
@@ -101,8 +76,8 @@ describe('the main path, from modality and RIS to blob and text', () => {
   });
 
   it('writes JPEG blobs with their headers into a private container: a rendering and a thumbnail of 256 pixels', async () => {
-    const who = patient('M2');
-    await rig.store(crImage(tags(who, '2.25.1002', 'A2'), '2.25.1002.1'));
+    const who = person('M2');
+    await rig.store(crImage(tagsOf(who, '2.25.1002', 'A2'), '2.25.1002.1'));
     await rig.settled();
     const [image] = await rig.rows(
       `SELECT i.image_url, i.thumbnail_url FROM images i WHERE i.sop_instance_uid = '2.25.1002.1.1'`,
@@ -125,8 +100,8 @@ describe('the main path, from modality and RIS to blob and text', () => {
   });
 
   it('renders the middle frame of a clip', async () => {
-    const who = patient('M3');
-    await rig.store(usClip(tags(who, '2.25.1003', 'A3'), '2.25.1003.1', 9));
+    const who = person('M3');
+    await rig.store(usClip(tagsOf(who, '2.25.1003', 'A3'), '2.25.1003.1', 9));
     await rig.settled();
     const [image] = await rig.rows(
       `SELECT orthanc_id, number_of_frames, image_url FROM images WHERE sop_instance_uid = '2.25.1003.1.1'`,
@@ -144,8 +119,8 @@ describe('the main path, from modality and RIS to blob and text', () => {
   });
 
   it('lets an order that comes after its images adopt them', async () => {
-    const who = patient('M4');
-    await rig.store(...ctSeries(tags(who, '2.25.1004', 'A4'), '2.25.1004.1', 2));
+    const who = person('M4');
+    await rig.store(...ctSeries(tagsOf(who, '2.25.1004', 'A4'), '2.25.1004.1', 2));
     await rig.settled();
     expect(await linkOf(rig, '2.25.1004')).to.include({ status: 'provisional', accession: null });
     await taken(orm(rig.head(), who, order('A4')));
@@ -164,9 +139,9 @@ describe('the main path, from modality and RIS to blob and text', () => {
   });
 
   it('keeps a report that comes before order and images, and texts once', async () => {
-    const who = patient('M5');
+    const who = person('M5');
     await taken(oru(rig.head(), who, report('A5', 'F', 'MR')));
-    await rig.store(crImage(tags(who, '2.25.1005', 'A5'), '2.25.1005.1'));
+    await rig.store(crImage(tagsOf(who, '2.25.1005', 'A5'), '2.25.1005.1'));
     await rig.settled();
     await taken(orm(rig.head(), who, order('A5', 'MR')));
     await taken(oru(rig.head(), who, report('A5', 'F', 'MR')));
@@ -176,11 +151,11 @@ describe('the main path, from modality and RIS to blob and text', () => {
   });
 
   it('links images without accession number by Patient ID and study date, else by name, birth date and modality', async () => {
-    const [one, two] = [patient('M6'), patient('M7', { name: "O'BRIEN^Zoë", birthDate: '19910203' })];
+    const [one, two] = [person('M6'), person('M7', { name: "O'BRIEN^Zoë", birthDate: '19910203' })];
     await taken(orm(rig.head(), one, order('A6', 'CR')));
     await taken(orm(rig.head(), two, order('A7', 'CR')));
-    await rig.store(crImage(tags(one, '2.25.1006'), '2.25.1006.1'));
-    const stranger = { ...tags(two, '2.25.1007'), PatientID: '', PatientName: 'OBRIEN^ZOE', StudyDate: '20260715' };
+    await rig.store(crImage(tagsOf(one, '2.25.1006'), '2.25.1006.1'));
+    const stranger = { ...tagsOf(two, '2.25.1007'), PatientID: '', PatientName: 'OBRIEN^ZOE', StudyDate: '20260715' };
     await rig.store(crImage(stranger, '2.25.1007.1'));
     await rig.settled();
     expect(await linkOf(rig, '2.25.1006')).to.include({ rule: 'patient-id-date', accession: 'A6' });
@@ -188,9 +163,9 @@ describe('the main path, from modality and RIS to blob and text', () => {
   });
 
   it('sends to review what claims an accession number under another patient, and holds that study’s text', async () => {
-    const [right, wrong] = [patient('M8'), patient('M9', { name: 'SMITH^Jane', birthDate: '19500505' })];
+    const [right, wrong] = [person('M8'), person('M9', { name: 'SMITH^Jane', birthDate: '19500505' })];
     await taken(orm(rig.head(), right, order('A8')));
-    await rig.store(...ctSeries(tags(wrong, '2.25.1008', 'A8'), '2.25.1008.1', 1));
+    await rig.store(...ctSeries(tagsOf(wrong, '2.25.1008', 'A8'), '2.25.1008.1', 1));
     await rig.settled();
     expect(await linkOf(rig, '2.25.1008')).to.deep.equal({
       status: 'review',
@@ -209,9 +184,9 @@ describe('the main path, from modality and RIS to blob and text', () => {
   });
 
   it('follows a changed name and a merged patient', async () => {
-    const [prior, married] = [patient('M10'), patient('M11', { name: 'JONES^Person' })];
+    const [prior, married] = [person('M10'), person('M11', { name: 'JONES^Person' })];
     await taken(orm(rig.head(), prior, order('A10')));
-    await rig.store(crImage(tags(prior, '2.25.1010', 'A10'), '2.25.1010.1'));
+    await rig.store(crImage(tagsOf(prior, '2.25.1010', 'A10'), '2.25.1010.1'));
     await rig.settled();
     await taken(merge(rig.head(), married, { id: 'M10' }));
     await taken(adt('A08', rig.head(), { ...married, phone: '0491 570 157^PRN^CP' }));

@@ -49,6 +49,7 @@ describe('the audit log of a sidecar', () => {
       AUDIT_SYSLOG: `tls://localhost:${syslog.port}`,
       AUDIT_SYSLOG_CA: authority.certificate,
     });
+    await rig.until('the start to be written', `SELECT EXISTS (SELECT 1 FROM audit_log WHERE event = 'started')`);
   });
   after(async () => {
     await rig[Symbol.asyncDispose]();

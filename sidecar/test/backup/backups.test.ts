@@ -2,7 +2,7 @@ import { readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
-import { createBlobStore } from '../../images/io/azure.ts';
+import { openBlobStore } from '../../images/blobs.ts';
 import { startSmsSandbox, type SmsSandbox } from '../../texts/io/sandbox.ts';
 import { crImage, ctSeries } from '../../dev/phantoms.ts';
 import { orm, oru } from '../../dev/ris-messages.ts';
@@ -193,7 +193,7 @@ describe('a backup', () => {
     expect((await world.axis(rig, ['restore', '--report'])).code).to.equal(0);
     expect(await failures(rig)).to.deep.equal([]);
     // Of all that it lost each is drawn again.
-    const store = createBlobStore(rig.config.AZURE_STORAGE_CONNECTION_STRING, blobs.AZURE_STORAGE_CONTAINER, 10_000);
+    const store = openBlobStore({ ...rig.config, ...blobs }, 10_000);
     const mirrored = async () => {
       const sql = `SELECT orthanc_id AS id FROM images WHERE mirror_status = 'mirrored' ORDER BY 1`;
       return (await rig.rows(sql, ID)).map(({ id }) => id);

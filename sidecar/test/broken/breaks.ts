@@ -65,14 +65,14 @@ export const BREAKS: readonly Break[] = [
     edits: [
       {
         file: 'sidecar/texts/io/text-rows.ts',
-        find: `SET state = 'sending', reason = NULL, sending_since = :now,`,
-        replace: `SET state = 'queued', reason = NULL, sending_since = :now,`,
+        find: `SET state = 'sending', reason = NULL, body = :body, sending_since = :now,`,
+        replace: `SET state = 'queued', reason = NULL, body = :body, sending_since = :now,`,
       },
       {
         file: 'sidecar/texts/io/text-rows.ts',
-        find: `twilio_sid = :sid, sent_at = :now, updated_at = :now
+        find: `twilio_sid = :vendorId, sent_at = :now, updated_at = :now
 WHERE id = :smsId AND state = 'sending' AND sending_since = :since\``,
-        replace: `twilio_sid = :sid, sent_at = :now, sending_since = :since, updated_at = :now
+        replace: `twilio_sid = :vendorId, sent_at = :now, sending_since = :since, updated_at = :now
 WHERE id = :smsId\``,
       },
     ],

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -16,5 +17,11 @@ describe('the demo', () => {
       );
     }
     expect(stdout).to.contain('every order has its images, blobs, report and one text');
+    for (const place of ['Orthanc Explorer', 'DICOM', 'upload', 'operators', 'texts']) {
+      expect(stdout).to.match(new RegExp(`^  ${place} +(?:http://)?127\\.0\\.0\\.1:\\d+`, 'm'));
+    }
+    const [, file = ''] = /^ {2}set -a; \. (\S+); set \+a$/m.exec(stdout) ?? [];
+    expect(file).to.match(/\/env$/);
+    expect(existsSync(file)).to.equal(false);
   });
 });

@@ -89,7 +89,7 @@ describe('mirroring one image', () => {
       renderByOrthanc: () => Promise.resolve(JPEG),
       renderHere: failing('permanent', 'undecodable'),
       thumbnail: () => Promise.resolve(JPEG),
-      upload: (name) => Promise.resolve(`https://blobs.example/${name}`),
+      write: (name) => Promise.resolve(`https://blobs.example/${name}`),
       now: () => NOW,
       ...more,
     };
@@ -112,7 +112,7 @@ describe('mirroring one image', () => {
   for (const [what, deps] of [
     ['an Orthanc that is away', { renderByOrthanc: failing('transient', 'orthanc-unreachable') }],
     ['an Orthanc that is slow', { renderByOrthanc: failing('transient', 'orthanc-timeout') }],
-    ['a blob store that refuses', { upload: failing('transient', 'blob-403') }],
+    ['a blob store that refuses', { write: failing('transient', 'blob-403') }],
   ] as const) {
     it(`does not hold ${what} against the image, in company or alone`, async () => {
       const id = await newImage();
@@ -121,7 +121,7 @@ describe('mirroring one image', () => {
       await execute(database.db, 'UPDATE images SET render_begun = 2 WHERE id = :id', { id });
       expect(await mirror(id, deps)).to.match(/^transient /);
       // Where it was drawn and only not taken by the blob store, nothing hangs over it any more.
-      expect(await row(id)).to.deep.equal(pending('upload' in deps ? 0 : 2));
+      expect(await row(id)).to.deep.equal(pending('write' in deps ? 0 : 2));
       expect(await mirror(id, deps, undefined, true)).to.equal('done');
       expect(await row(id)).to.deep.include({ status: 'failed', begun: 0 });
     });

@@ -175,7 +175,10 @@ describe('operators', () => {
                                     thumbnail_url = NULL, mirrored_at = NULL WHERE sop_instance_uid LIKE '2.25.300%'`;
     await rig.execute(fail);
     const listed = (await json(WORK, 'list')).filter(({ kind }) => kind === 'image-failed');
-    expect(listed[0]).to.include({ subject: '2.25.3001', reason: 'render-crashed (2.25.3001.1.1)' });
+    expect(listed.find(({ subject }) => subject === '2.25.3001')).to.include({
+      subject: '2.25.3001',
+      reason: 'render-crashed (2.25.3001.1.1)',
+    });
     const images = z.object({ images: z.number() });
     expect(await json(images, 'retry', 'image', '2.25.3001.1.1', ...said)).to.deep.equal({ images: 1 });
     expect(await json(images, 'retry', 'study', '2.25.3003', ...said)).to.deep.equal({ images: 1 });
@@ -197,7 +200,22 @@ describe('operators', () => {
     expect(study.out).to.contain('Ann Radiographer').and.to.contain(DAY.slice(0, 4));
     const asOnAHost = await run('npx', ['axis', 'list']);
     expect(asOnAHost.out, asOnAHost.err).to.match(/^WHAT +SUBJECT +ACCESSION/);
-    expect((await axis('show', '1.2.3')).err).to.equal('axis: study-unknown: no such Study Instance UID\n');
+    expect((await axis('show', '1.2.3')).err).to.equal(
+      'axis: study-unknown: no such Study Instance UID, accession number, message id\n',
+    );
+    const order = await axis('show', 'o1');
+    expect(order.out, order.err)
+      .to.match(/^ORDER +O1\n/)
+      .and.to.contain('2.25.3001');
+    const [{ id } = { id: '' }] = await rig.rows(
+      'SELECT CAST(min(id) AS text) AS id FROM hl7_messages',
+      z.object({ id: z.string() }),
+    );
+    const message = await axis('show', id, '--as', 'message');
+    expect(message.out, message.err)
+      .to.match(/^MESSAGE +\d+\n/)
+      .and.to.contain('ORM^O01');
+    expect((await axis('help', 'link')).out).to.contain('usage: axis link');
     expect((await axis('link', '2.25.3001', 'nowhere', ...said)).err).to.match(/^axis: accession-unknown/);
     for (const args of [['link', '2.25.3001', 'O1'], ['nonsense'], [], ['show'], ['list', '--wrong']]) {
       const { code, err } = await axis(...args);

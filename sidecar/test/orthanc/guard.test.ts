@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { z } from 'zod';
+import { OWN_LABELS } from '../../linking/rules/labels.ts';
 import { startTlsFront } from '../../platform/net/tls-front.ts';
 import { cStore } from '../../dev/modality.ts';
 import { startOrthanc, type OrthancProcess } from '../../dev/orthanc-process.ts';
@@ -250,6 +251,13 @@ describe('who looks into Orthanc by HTTP', () => {
       expect(await label('PUT', name), name).to.equal(403);
       expect(await label('DELETE', name), name).to.equal(403);
     }
+    for (const own of OWN_LABELS) {
+      const inAnyCase = [own, own.toUpperCase(), own.replace(/\b[a-z]/g, (letter) => letter.toUpperCase())];
+      for (const name of inAnyCase) expect(await label('PUT', name), name).to.equal(403);
+    }
+    const auth = 'Basic ' + Buffer.from(`${orthanc.username}:${orthanc.password}`).toString('base64');
+    const present = await fetch(`${orthanc.url}/studies/${study}/labels`, { headers: { Authorization: auth } });
+    expect(await present.json()).to.deep.equal([]);
   });
 
   const forbidden: readonly (readonly [method: string, path: () => string, body?: string])[] = [

@@ -69,7 +69,7 @@ function textOf(said: Exclude<Kind, { kind: 'again' }>, index: number): string {
         ...{ accessionNumber: 'A9', modality: 'CT', procedure: 'CT', scheduled: '202607140900' },
       },
     );
-    if (said.text === 'type') return order.replace('ORM^O01', 'SIU^S12');
+    if (said.text === 'type') return order.replace('ORM^O01', 'MDM^T02');
     if (said.text === 'test') return order.replace('|P|2.5.1', '|T|2.5.1');
     return said.text === 'nothing' ? `nothing ${controlId}` : order.replace(/\rPID[^\r]*/, '');
   }

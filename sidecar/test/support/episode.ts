@@ -51,6 +51,8 @@ const EVENT = z.union([
   z.strictObject({ patient: z.strictObject({ event: z.string().default('A08'), patient: z.string() }) }),
   z.strictObject({ merge: z.strictObject({ patient: z.string(), prior: z.string() }) }),
   z.strictObject({ images: IMAGES }),
+  /** The segments of a message as some sender writes them; MSH-7 says when. */
+  z.strictObject({ message: z.array(z.string()) }),
 ]);
 export type EpisodeEvent = z.output<typeof EVENT>;
 
@@ -139,6 +141,7 @@ function messageOf(event: EpisodeEvent, episode: Episode, index: number): string
   if ('orders' in event) return orm(head, who(event.orders[0]?.patient ?? ''), ...event.orders.map(orderOf));
   if ('patient' in event) return adt(event.patient.event, head, who(event.patient.patient));
   if ('merge' in event) return merge(head, who(event.merge.patient), who(event.merge.prior));
+  if ('message' in event) return event.message.join('\r');
   if ('report' in event) {
     const { patient, accession, modality, status } = event.report;
     const report = {

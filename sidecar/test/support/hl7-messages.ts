@@ -7,7 +7,8 @@ const place = (name: string, field: number): FieldPlace => ({ segment: name, fie
 
 export const SETTINGS: Hl7Settings = {
   accessionFields: [place('OBR', 18), place('IPC', 1), place('OBR', 3), place('ORC', 3)],
-  modalityFields: [place('IPC', 5), place('OBR', 24)],
+  modalityFields: [place('IPC', 5), place('OBR', 24), place('OBR', 21), place('OBR', 22)],
+  patientIdFields: [place('PID', 3), place('PID', 4), place('PID', 2)],
   patientIdTypes: ['MR', 'PI', 'PT'],
   senders: [],
   timeZone: 'Australia/Melbourne',

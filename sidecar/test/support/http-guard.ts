@@ -1,3 +1,4 @@
+import { createRateLimits } from '../../access/io/rate-limits.ts';
 import type { HttpGuard } from '../../access/io/http-guard.ts';
 import { startHttp, type HttpOptions, type HttpServer } from '../../app/http.ts';
 
@@ -13,7 +14,7 @@ export function httpGuard(changed: Partial<HttpGuard> = {}): HttpGuard {
     admit: () => Promise.resolve({ refused: 'no-key' }),
     onRefused: () => undefined,
     log: { warn: () => undefined, info: () => undefined },
-    now: () => new Date(),
+    limits: createRateLimits(null),
     ...changed,
   };
 }
@@ -26,7 +27,16 @@ export function serveHttp(changed: Partial<HttpOptions>): Promise<HttpServer> {
     port: 0,
     readiness: () => Promise.resolve([]),
     closeTimeoutMs: 500,
-    operator: { work: never, show: never, resolve: never, replay: never, retryImages: never, log },
+    operator: {
+      work: never,
+      show: never,
+      showOrder: never,
+      showMessage: never,
+      resolve: never,
+      replay: never,
+      retryImages: never,
+      log,
+    },
     upload: { ...limits, accept: never, onEnd: never, log },
     sms: undefined,
     guard: httpGuard(),

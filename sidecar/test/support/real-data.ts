@@ -28,7 +28,7 @@ export function realHl7(name: string): Buffer {
   return readFileSync(new URL(`hl7/dcm4che/${name}`, SHARED));
 }
 
-/** One message of ../shared/cases, such as `messages/H06-pdf-in-two-obx.hl7`. */
-export function realCase(name: string): Buffer {
+/** One message of ../shared/cases, such as `voyager/order.hl7`. */
+export function sharedCase(name: string): Buffer {
   return readFileSync(new URL(`cases/${name}`, SHARED));
 }

@@ -18,7 +18,7 @@ export interface OptChoiceDeps<Tx extends OptChoiceTx> {
 /**
  * Keeps what a number said for or against texts, and with it, in one transaction, decides its waiting texts anew: STOP
  * holds them with that reason, START lets go what only STOP held. The order of such messages is that in which they came
- * first: Twilio does not say when one was sent. One that comes again changes nothing.
+ * first: vendors do not say when one was sent. One that comes again changes nothing.
  */
 export async function recordOptChoice<Tx extends OptChoiceTx>(
   deps: OptChoiceDeps<Tx>,

@@ -1,9 +1,10 @@
-import { asFailure, retryDelayMs, type Failure } from '../../platform/rules/failure.ts';
-import { OPTED_OUT_CODE } from '../rules/opt-out.ts';
+import { asFailure, retryDelayMs } from '../../platform/rules/failure.ts';
+import type { PutOff } from '../../platform/rules/put-off.ts';
+import { Refusal, type TextGateway } from '../rules/vendor.ts';
 import { nextSendTime, type SmsHours } from '../rules/wording.ts';
 
 export type SmsClaim =
-  /** The row says `sending` now and that is committed: call Twilio. `attempt` counts from 1. */
+  /** The row says `sending` now and that is committed: call the vendor. `attempt` counts from 1. */
   | {
       readonly state: 'send';
       readonly to: string;
@@ -27,41 +28,38 @@ export interface SendSmsDeps {
    */
   readonly claim: (smsId: string, now: Date, mayBegin: Date) => Promise<SmsClaim>;
   /** Each of these only changes a row that still says `sending` since `since`. */
-  readonly markSent: (smsId: string, since: Date, sid: string, now: Date) => Promise<void>;
+  readonly markSent: (smsId: string, since: Date, vendorId: string, now: Date) => Promise<void>;
   readonly markFailed: (smsId: string, since: Date, reason: string, now: Date) => Promise<void>;
   /** `markFailed`, and with it that the number wants no texts. */
   readonly markOptedOut: (smsId: string, since: Date, reason: string, now: Date) => Promise<void>;
   readonly requeue: (smsId: string, since: Date, reason: string, notBefore: Date, now: Date) => Promise<void>;
-  readonly send: (message: { to: string; body: string }) => Promise<{ sid: string }>;
-  readonly find: (message: { to: string; body: string; since: Date }) => Promise<{ sid: string } | null>;
+  readonly send: TextGateway['send'];
+  readonly find: TextGateway['find'];
   readonly now: () => Date;
   readonly random: () => number;
   readonly hours: SmsHours;
   readonly timeZone: string;
-  /** Whether a START is heard: if not, that a number wants no texts is Twilio's to know, or it would be kept for ever. */
+  /** Whether a START is heard: if not, a number's STOP is left to the vendor, or it would be kept for ever. */
   readonly hearsStart: boolean;
 }
 
-/** A call to Twilio has ended by then, one way or the other, and its list has had time to show it. */
+/** A call to the vendor has ended by then, one way or the other, and its list has had time to show it. */
 export const FIRST_LOOK_MS = 30_000;
-/** What Twilio's list does not show by then was not taken. */
+/** What the vendor's list does not show by then was not taken. */
 export const LAST_LOOK_MS = 180_000;
 const LOOK_AGAIN_MS = 30_000;
 const MAX_ATTEMPTS = 6;
 
-/** `null`: nothing more to do. Else when to call again. */
-export type SendSmsOutcome = { readonly again: Date } | null;
-
 const after = (date: Date, ms: number): Date => new Date(date.getTime() + ms);
 
 /**
- * Sends one text, at most once. The row says `sending`, committed, before Twilio is called; a clear refusal is final or
- * tried again by its kind; an unclear end leaves the row `sending`, and then Twilio's own list is asked, until it shows
- * the message or has long had the time to, before anything is sent again. After a restore from a backup that list is
+ * Sends one text, at most once. The row says `sending`, committed, before the vendor is called; a refusal is final or
+ * tried again by its kind; an unclear end leaves the row `sending`, and then the vendor's own list is asked, until it
+ * shows the text or has long had the time to, before anything is sent again. After a restore from a backup that list is
  * asked before anything is sent at all. May be killed between any two steps and called again at any time, by several at
  * once too.
  */
-export async function sendSms(deps: SendSmsDeps, smsId: string): Promise<SendSmsOutcome> {
+export async function sendSms(deps: SendSmsDeps, smsId: string): Promise<PutOff> {
   const now = deps.now();
   const claim = await deps.claim(smsId, now, nextSendTime(now, deps.hours, deps.timeZone));
   switch (claim.state) {
@@ -80,13 +78,13 @@ async function settle(
   deps: SendSmsDeps,
   smsId: string,
   claim: { to: string; body: string; since: Date },
-): Promise<SendSmsOutcome> {
+): Promise<PutOff> {
   const { to, body, since } = claim;
   if (deps.now() < after(since, FIRST_LOOK_MS)) return { again: after(since, FIRST_LOOK_MS) };
   const found = await deps.find({ to, body, since });
   const now = deps.now();
   if (found !== null) {
-    await deps.markSent(smsId, since, found.sid, now);
+    await deps.markSent(smsId, since, found.vendorId, now);
     return null;
   }
   if (now < after(since, LAST_LOOK_MS)) return { again: after(now, LOOK_AGAIN_MS) };
@@ -98,13 +96,13 @@ async function send(
   deps: SendSmsDeps,
   smsId: string,
   claim: { to: string; body: string; since: Date; attempt: number; lookFrom: Date | null },
-): Promise<SendSmsOutcome> {
+): Promise<PutOff> {
   const { to, body, since, attempt, lookFrom } = claim;
   if (lookFrom !== null) {
     try {
       const found = await deps.find({ to, body, since: lookFrom });
       if (found !== null) {
-        await deps.markSent(smsId, since, found.sid, deps.now());
+        await deps.markSent(smsId, since, found.vendorId, deps.now());
         return null;
       }
     } catch (error) {
@@ -113,23 +111,23 @@ async function send(
       return { again: notBefore };
     }
   }
-  let failure: Failure;
+  let refusal: Refusal;
   try {
-    const { sid } = await deps.send({ to, body });
-    await deps.markSent(smsId, since, sid, deps.now());
+    const { vendorId } = await deps.send({ to, body });
+    await deps.markSent(smsId, since, vendorId, deps.now());
     return null;
   } catch (error) {
-    failure = asFailure(error);
+    // Whatever else went wrong, the row not being changed among it, the vendor may have taken the text.
+    if (!(error instanceof Refusal)) return { again: after(since, FIRST_LOOK_MS) };
+    refusal = error;
   }
   const now = deps.now();
-  if (failure.kind === 'ambiguous' || !failure.code.startsWith('twilio-'))
-    return { again: after(since, FIRST_LOOK_MS) };
-  if (failure.kind === 'permanent' || attempt >= MAX_ATTEMPTS) {
-    const mark = failure.code === OPTED_OUT_CODE && deps.hearsStart ? deps.markOptedOut : deps.markFailed;
-    await mark(smsId, since, failure.code, now);
+  if (refusal.kind === 'permanent' || attempt >= MAX_ATTEMPTS) {
+    const mark = refusal.meaning === 'opted-out' && deps.hearsStart ? deps.markOptedOut : deps.markFailed;
+    await mark(smsId, since, refusal.code, now);
     return null;
   }
   const notBefore = after(now, retryDelayMs(attempt, deps.random(), 10_000, 3_600_000));
-  await deps.requeue(smsId, since, failure.code, notBefore, now);
+  await deps.requeue(smsId, since, refusal.code, notBefore, now);
   return { again: notBefore };
 }

@@ -11,17 +11,18 @@ export const optedOut = (number: string): string => `coalesce(
 // As `standingReceipt` has it.
 export const KEEP_RECEIPT = `
 INSERT INTO sms_receipts AS r (twilio_sid, status, error_code, received_at)
-VALUES (:sid, :status, :errorCode, :now)
+VALUES (:vendorId, :status, :errorCode, :now)
 ON CONFLICT (twilio_sid) DO UPDATE
   SET status = EXCLUDED.status, error_code = EXCLUDED.error_code, received_at = EXCLUDED.received_at
   WHERE (array_position(CAST(:order AS text[]), r.status), coalesce(r.error_code, 0))
       < (array_position(CAST(:order AS text[]), EXCLUDED.status), coalesce(EXCLUDED.error_code, 0))`;
 
 const KEEP_OPT_CHOICE = `
-INSERT INTO sms_opt_outs (source, number, opted_out, said_at) VALUES (:sid, :number, :optedOut, :now)
+INSERT INTO sms_opt_outs (source, number, opted_out, said_at) VALUES (:vendorId, :number, :optedOut, :now)
 ON CONFLICT (source) DO NOTHING RETURNING id`;
 
 // OFFSET 0 keeps the planner from beginning with all texts that are held.
+// Served by indexes patients_phone_number, studies_patient_date, sms_messages_study_id_kind_key.
 export const STUDIES_TEXTING = `
 SELECT s.id
 FROM (SELECT id FROM patients WHERE phone_number = :number OFFSET 0) p
@@ -29,17 +30,17 @@ CROSS JOIN LATERAL (SELECT id FROM studies WHERE patient_id = p.id OFFSET 0) s
 CROSS JOIN LATERAL (SELECT state FROM sms_messages WHERE study_id = s.id OFFSET 0) m
 WHERE m.state IN ('held', 'queued') ORDER BY s.id`;
 
-/** Keeps what became of a message, whoever's SID it is; receipts may come in any order and any number of times. */
-export async function keepReceipt(db: Knex, { sid, status, errorCode }: Receipt, now: Date): Promise<void> {
+/** Keeps what became of a text, whoever's id it is; receipts may come in any order and any number of times. */
+export async function keepReceipt(db: Knex, { vendorId, status, errorCode }: Receipt, now: Date): Promise<void> {
   const order = `{${DELIVERY_STATUSES.join(',')}}`;
-  await execute(db, KEEP_RECEIPT, { sid, status, errorCode, order, now });
+  await execute(db, KEEP_RECEIPT, { vendorId, status, errorCode, order, now });
 }
 
 /** The statements of a number's word for or against texts, inside one transaction. */
 export function optChoiceStatements(trx: Knex.Transaction) {
   return {
-    async keepOptChoice({ sid, number, optedOut: out }: OptChoice, now: Date): Promise<boolean> {
-      const kept = await query(trx, KEEP_OPT_CHOICE, { sid, number, optedOut: out, now }, z.unknown());
+    async keepOptChoice({ vendorId, number, optedOut: out }: OptChoice, now: Date): Promise<boolean> {
+      const kept = await query(trx, KEEP_OPT_CHOICE, { vendorId, number, optedOut: out, now }, z.unknown());
       return kept.length > 0;
     },
     async studiesTexting(number: string): Promise<string[]> {

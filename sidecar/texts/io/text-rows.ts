@@ -9,6 +9,7 @@ const CLAIMING = '(SELECT status, rule FROM dicom_studies WHERE candidate_ids @>
 
 // Studies with a final report whose text is not begun. Images in review that claim the study hold its text too: whose
 // images were read is then not known.
+// Served by indexes studies_pkey, patients_pkey, dicom_studies_candidates, sms_messages_study_id_kind_key.
 export const LOAD_SMS_SUBJECTS = `
 SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_number, p.phone_problem, f.first_final_at,
        current.status AS report_status, current.withheld, ${optedOut('p.phone_number')} AS opted_out,
@@ -41,6 +42,7 @@ const SUBJECT_ROW = z.object({
   images_taken: z.boolean(),
 });
 
+// Served by index sms_messages_study_id_kind_key.
 export const SAVE_SMS_PLAN = `
 INSERT INTO sms_messages AS m (study_id, state, reason, to_number, body, created_at, updated_at)
 VALUES (:studyId, :state, :reason, :to, :body, :now, :now)
@@ -51,12 +53,22 @@ ON CONFLICT (study_id, kind) DO UPDATE
     AND (m.state, m.reason, m.to_number, m.body) IS DISTINCT FROM (EXCLUDED.state, EXCLUDED.reason, EXCLUDED.to_number, EXCLUDED.body)
 RETURNING id, state`;
 
+/** The name of the job, as it is stored. */
+export const SEND_SMS = 'send-sms';
+
 export const ADD_SMS_JOB = `
 WITH jobs AS MATERIALIZED (
-  SELECT ARRAY[ROW('send-sms', json_build_object('smsId', CAST(:smsId AS text)), NULL, CAST(:at AS timestamptz), NULL,
-                   'send-sms:' || CAST(:smsId AS text), 0, NULL)::graphile_worker.job_spec] AS specs
+  SELECT ARRAY[ROW('${SEND_SMS}', json_build_object('smsId', CAST(:smsId AS text)), NULL, CAST(:at AS timestamptz), NULL,
+                   '${SEND_SMS}:' || CAST(:smsId AS text), 0, NULL)::graphile_worker.job_spec] AS specs
 )
 ${ADD_JOBS}`;
+
+// Once the jobs of dead processes are released, a job that is locked is in work. A text that waits is looked at again: the
+// hours it waits for may be set otherwise now.
+export const REQUEUE_TEXTS = `
+SELECT count(graphile_worker.add_job('${SEND_SMS}', json_build_object('smsId', CAST(id AS text)), job_key := '${SEND_SMS}:' || id)) AS count
+FROM sms_messages WHERE state IN ('queued', 'sending') AND NOT EXISTS (
+  SELECT 1 FROM graphile_worker.jobs j WHERE j.key = '${SEND_SMS}:' || sms_messages.id AND j.locked_at IS NOT NULL)`;
 
 /** The statements that plan texts, inside one transaction. */
 export function smsPlanStatements(trx: Knex.Transaction) {
@@ -102,15 +114,20 @@ const SMS_ROW = z.object({
   attempts: z.number(),
   notBefore: z.date().nullable(),
   since: z.date().nullable(),
+  modality: z.string(),
+  accessionNumber: z.string(),
 });
 
+// Served by index sms_messages_pkey.
 export const LOCK_SMS = `
-SELECT state, to_number AS "to", body, attempts, not_before AS "notBefore", sending_since AS since
-FROM sms_messages WHERE id = :smsId FOR UPDATE`;
+SELECT m.state, m.to_number AS "to", m.body, m.attempts, m.not_before AS "notBefore", m.sending_since AS since,
+       coalesce(s.modality, '') AS modality, s.accession_number AS "accessionNumber"
+FROM sms_messages m JOIN studies s ON s.id = m.study_id WHERE m.id = :smsId FOR UPDATE OF m`;
 
 // Whether the number said STOP since the text was planned is asked in the very statement that begins.
+// Served by indexes sms_messages_pkey, sms_opt_outs_number.
 export const BEGIN_SENDING = `
-UPDATE sms_messages m SET state = 'sending', reason = NULL, sending_since = :now, attempts = attempts + 1, updated_at = :now
+UPDATE sms_messages m SET state = 'sending', reason = NULL, body = :body, sending_since = :now, attempts = attempts + 1, updated_at = :now
 WHERE id = :smsId AND NOT ${optedOut('m.to_number')}
 RETURNING id, (SELECT min(taken_at) FROM restores) AS "lookFrom"`;
 const BEGUN_ROW = ID_ROW.extend({ lookFrom: z.date().nullable() });
@@ -118,8 +135,9 @@ const BEGUN_ROW = ID_ROW.extend({ lookFrom: z.date().nullable() });
 const HOLD_OPTED_OUT = `
 UPDATE sms_messages SET state = 'held', reason = 'opted-out', to_number = NULL, updated_at = :now WHERE id = :smsId`;
 
+// Served by index sms_messages_pkey.
 export const MARK_SENT = `
-UPDATE sms_messages SET state = 'sent', reason = NULL, twilio_sid = :sid, sent_at = :now, updated_at = :now
+UPDATE sms_messages SET state = 'sent', reason = NULL, twilio_sid = :vendorId, sent_at = :now, updated_at = :now
 WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
 
 const MARK_FAILED = `
@@ -143,27 +161,33 @@ type Claim =
   | { state: 'later'; at: Date }
   | { state: 'done' };
 
-/** The statements of sending one text; each call is a transaction of its own. */
-export function smsStatements(db: Knex) {
+/**
+ * The statements of sending one text; each call is a transaction of its own. `words` are those of the text when it is
+ * begun: who planned it may not have known where the portal is.
+ */
+export function smsStatements(db: Knex, words: (study: Pick<SmsSubject, 'modality' | 'accessionNumber'>) => string) {
   return {
     claim: (smsId: string, now: Date, mayBegin: Date): Promise<Claim> =>
       db.transaction(async (trx): Promise<Claim> => {
         const [row] = await query(trx, LOCK_SMS, { smsId }, SMS_ROW);
         if (row === undefined || row.to === null) return { state: 'done' };
-        const { to, body } = row;
-        if (row.state === 'sending' && row.since !== null) return { state: 'settle', to, body, since: row.since };
+        const { to } = row;
+        if (row.state === 'sending' && row.since !== null) {
+          return { state: 'settle', to, body: row.body, since: row.since };
+        }
         if (row.state !== 'queued') return { state: 'done' };
         const due = row.notBefore !== null && row.notBefore > mayBegin ? row.notBefore : mayBegin;
         if (due > now) return { state: 'later', at: due };
-        const [begun] = await query(trx, BEGIN_SENDING, { smsId, now }, BEGUN_ROW);
+        const body = words(row);
+        const [begun] = await query(trx, BEGIN_SENDING, { smsId, body, now }, BEGUN_ROW);
         if (begun === undefined) {
           await execute(trx, HOLD_OPTED_OUT, { smsId, now });
           return { state: 'done' };
         }
         return { state: 'send', to, body, since: now, attempt: row.attempts + 1, lookFrom: begun.lookFrom };
       }),
-    markSent: (smsId: string, since: Date, sid: string, now: Date) =>
-      execute(db, MARK_SENT, { smsId, since, sid, now }),
+    markSent: (smsId: string, since: Date, vendorId: string, now: Date) =>
+      execute(db, MARK_SENT, { smsId, since, vendorId, now }),
     markFailed: (smsId: string, since: Date, reason: string, now: Date) =>
       execute(db, MARK_FAILED, { smsId, since, reason, now }),
     markOptedOut: (smsId: string, since: Date, reason: string, now: Date) =>

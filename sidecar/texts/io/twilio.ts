@@ -1,6 +1,8 @@
 import twilio from 'twilio';
 import { Failure, httpFailureKind } from '../../platform/rules/failure.ts';
 import { within } from '../../platform/time-limit.ts';
+import { Refusal, type RefusalMeaning, type TextGateway } from '../rules/vendor.ts';
+import { twilioCallbacks } from './twilio-callbacks.ts';
 
 export interface TwilioOptions {
   readonly accountSid: string;
@@ -14,20 +16,28 @@ export interface TwilioOptions {
   readonly timeoutMs: number;
 }
 
-export interface SmsGateway {
-  /**
-   * One call to Twilio, never repeated by itself. @throws Failure: `transient` when it was not taken and may be later,
-   * `permanent` with code `twilio-21211` and the like when it never will be, `ambiguous` when it may have been taken.
-   */
-  readonly send: (message: { to: string; body: string }) => Promise<{ sid: string }>;
-  /** Whether the credentials hold, without sending: the account's status (`active`, `suspended`, `closed`) and type. */
-  readonly account: () => Promise<{ status: string; type: string }>;
-  /** A message to that number with that very text, made at or after `since`: how an ambiguous end is settled. */
-  readonly find: (message: { to: string; body: string; since: Date }) => Promise<{ sid: string } | null>;
-}
+/** Twilio's codes that pass, whatever status they come with. */
+const PASSING: ReadonlyMap<number | undefined, RefusalMeaning> = new Map([
+  [14107, 'later'],
+  [20429, 'later'],
+  [21611, 'later'],
+  [30001, 'later'],
+  [63018, 'later'],
+  [20001, 'this-account'],
+  [20003, 'this-account'],
+  [20005, 'this-account'],
+]);
 
-// Twilio error codes that come with a 4xx and pass: too many requests, queue full, credentials or account to be mended.
-const PASSING_CODES = new Set([14107, 20001, 20003, 20005, 20429, 21611, 30001, 63018]);
+/** Twilio's codes that do not pass; those that are not here are `permanent`. */
+const LASTING: ReadonlyMap<number | undefined, RefusalMeaning> = new Map([
+  [21211, 'this-number'],
+  [21214, 'this-number'],
+  [21217, 'this-number'],
+  [21614, 'this-number'],
+  [21610, 'opted-out'],
+  [21408, 'this-country'],
+  [21606, 'this-country'],
+]);
 
 // "Invalid StatusCallback": nothing was sent, and the text is worth more than its receipts.
 const BAD_CALLBACK_CODE = 21609;
@@ -38,34 +48,31 @@ const MAX_LISTED = 200;
 /** Clocks differ: how much earlier than `since` by Twilio's clock a message may have been made. */
 const CLOCK_SKEW_MS = 60_000;
 
+/** What Twilio's answer means; `null` where it is an error of its own, after which the text may have been taken. */
+function meaningOf(status: number, code: number | undefined): RefusalMeaning | null {
+  const passing = PASSING.get(code);
+  if (passing !== undefined) return passing;
+  if (status === 401 || status === 403) return 'this-account';
+  if (status === 429) return 'later';
+  return status < 500 ? (LASTING.get(code) ?? 'permanent') : null;
+}
+
 function twilioFailure(error: unknown, idempotent: boolean): Failure {
+  const unclear = idempotent ? 'transient' : 'ambiguous';
   if (error instanceof twilio.RestException) {
     const { status, code } = error;
-    const kind =
-      (code !== undefined && PASSING_CODES.has(code)) || status === 401 || status === 403
-        ? 'transient'
-        : httpFailureKind({ status, idempotent });
-    return new Failure(kind, `twilio-${code ?? status}`, `Twilio answered ${status}, code ${code ?? 'none'}`);
+    const meaning = meaningOf(status, code);
+    const [shown, message] = [`twilio-${code ?? status}`, `Twilio answered ${status}, code ${code ?? 'none'}`];
+    return meaning === null ? new Failure(unclear, shown, message) : new Refusal(meaning, shown, message);
   }
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no-answer';
-  return new Failure(httpFailureKind({ code, idempotent }), `twilio-${code}`, `Twilio: ${code}`);
+  const neverReached = httpFailureKind({ code, idempotent: false }) === 'transient';
+  const [shown, message] = [`twilio-${code}`, `Twilio: ${code}`];
+  return neverReached ? new Refusal('later', shown, message) : new Failure(unclear, shown, message);
 }
 
-/**
- * Whether Twilio, knowing the account's token, signed this request to `url` with these fields (X-Twilio-Signature; see
- * "Validating requests" of Twilio's documentation). Compared in constant time.
- */
-export function signedByTwilio(request: {
-  readonly authToken: string;
-  readonly signature: string;
-  readonly url: string;
-  readonly fields: Readonly<Record<string, string | string[]>>;
-}): boolean {
-  return twilio.validateRequest(request.authToken, request.signature, request.url, request.fields);
-}
-
-/** Twilio's Messages API by its own SDK; a call ends within `timeoutMs`. */
-export function createTwilio(options: TwilioOptions): SmsGateway {
+/** Twilio's Messages API by its own SDK; a call ends within `timeoutMs`. Codes are such as `twilio-21211`. */
+export function createTwilio(options: TwilioOptions): TextGateway {
   const { accountSid, authToken, statusCallback, timeoutMs } = options;
   const client = twilio(accountSid, authToken, { timeout: timeoutMs, autoRetry: false, keepAlive: true });
   if (options.apiUrl !== undefined) client.api.baseUrl = options.apiUrl;
@@ -96,17 +103,18 @@ export function createTwilio(options: TwilioOptions): SmsGateway {
       if (typeof sid !== 'string' || sid === '') {
         throw new Failure('ambiguous', 'twilio-nonsense', 'Twilio answered without a message SID');
       }
-      return { sid };
-    },
-    async account() {
-      const { status, type } = await limited(client.api.v2010.accounts(accountSid).fetch(), true);
-      return { status, type };
+      return { vendorId: sid };
     },
     async find({ to, body, since }) {
       const earliest = since.getTime() - CLOCK_SKEW_MS;
       const listed = await limited(client.messages.list({ to, limit: MAX_LISTED, pageSize: 100 }), true);
       const found = listed.find((one) => one.body === body && one.to === to && one.dateCreated.getTime() >= earliest);
-      return found === undefined ? null : { sid: found.sid };
+      return found === undefined ? null : { vendorId: found.sid };
     },
+    async check() {
+      const { status, type } = await limited(client.api.v2010.accounts(accountSid).fetch(), true);
+      return { active: status === 'active', status, trial: type === 'Trial' };
+    },
+    callbacks: twilioCallbacks(authToken),
   };
 }

@@ -16,9 +16,16 @@ export interface SmsContent {
   readonly accessionNumber: string;
 }
 
+/** A value of a query, of the unreserved letters of RFC 3986 alone, which no phone takes for the end of a link. */
+const inQuery = (value: string): string =>
+  encodeURIComponent(value.toWellFormed()).replace(
+    /[!'()*]|\.$/g,
+    (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+
 /** The text: `{modality}`, `{url}`, `{accession}` of the template filled in. */
 export function smsText({ template, modality, portalUrl, accessionNumber }: SmsContent): string {
-  const url = `${portalUrl}${portalUrl.includes('?') ? '&' : '?'}ref=${encodeURIComponent(accessionNumber)}`;
+  const url = `${portalUrl}${portalUrl.includes('?') ? '&' : '?'}ref=${inQuery(accessionNumber)}`;
   const values: Readonly<Record<string, string>> = {
     '{modality}': PLAIN_WORDS[modality.trim().toUpperCase()] ?? 'imaging',
     '{url}': url,

@@ -279,9 +279,9 @@ describe('the audit log in Postgres', () => {
     });
     await sql(set(`state = 'held', reason = 'study-in-review', to_number = NULL`));
     const choose = { number: '+61412345678' };
-    await inTransaction(db, (tx) => tx.keepOptChoice({ ...choose, sid: 'SM1', optedOut: true }, AT));
-    await inTransaction(db, (tx) => tx.keepOptChoice({ ...choose, sid: 'SM1', optedOut: true }, AT));
-    await inTransaction(db, (tx) => tx.keepOptChoice({ ...choose, sid: 'SM2', optedOut: false }, AT));
+    await inTransaction(db, (tx) => tx.keepOptChoice({ ...choose, vendorId: 'SM1', optedOut: true }, AT));
+    await inTransaction(db, (tx) => tx.keepOptChoice({ ...choose, vendorId: 'SM1', optedOut: true }, AT));
+    await inTransaction(db, (tx) => tx.keepOptChoice({ ...choose, vendorId: 'SM2', optedOut: false }, AT));
     const rows = await readAudit(db, 0, 10);
     expect(
       rows.map(({ event, who, outcome, accessionNumber, detail }) => [event, who, outcome, accessionNumber, detail]),

@@ -2,10 +2,11 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { readFrame } from '../../../hl7/io/frame.ts';
 import { query } from '../../../platform/postgres/query.ts';
-import { retentionStatements } from '../../../backup/io/retention-rows.ts';
+import { forgetAudit, retentionStatements } from '../../../backup/io/retention-rows.ts';
 import { asFailure } from '../../../platform/rules/failure.ts';
 import { orm } from '../../../dev/ris-messages.ts';
-import { forgetOld, type Retention } from '../../../backup/flows/forget-old.ts';
+import { forgetOld } from '../../../backup/flows/forget-old.ts';
+import type { RetentionDays } from '../../../backup/rules/retained.ts';
 import { startDatabase, type TestDatabase } from '../../support/database.ts';
 import { NOW } from '../../support/episode.ts';
 import { orderOf, person } from '../../support/people.ts';
@@ -20,10 +21,10 @@ describe('what is old enough', () => {
   after(async () => {
     await test[Symbol.asyncDispose]();
   });
-  const forget = (over: Partial<Retention>, stop = new AbortController().signal) =>
+  const forget = (over: Partial<RetentionDays>, stop = new AbortController().signal) =>
     forgetOld(
-      { ...retentionStatements(test.db), now: () => NOW, pause: () => Promise.resolve(), stop },
-      { hl7Days: 0, auditDays: 0, blobDays: 0, ...over },
+      { forget: retentionStatements(test.db), now: () => NOW, pause: () => Promise.resolve(), stop },
+      { RETAIN_HL7_DAYS: 0, RETAIN_AUDIT_DAYS: 0, RETAIN_BLOBS_DAYS: 0, ...over },
     );
   const execute = (sql: string) => query(test.db, sql, {}, z.unknown());
   const messages = () =>
@@ -49,8 +50,8 @@ describe('what is old enough', () => {
       `UPDATE hl7_messages SET received_at = received_at - interval '40 days' WHERE control_id IN ('OLD', 'BAD')`,
     );
     const facts = await query(test.db, 'SELECT * FROM study_facts ORDER BY 1', {}, z.unknown());
-    expect(await forget({ hl7Days: 41 })).to.deep.equal({ messages: 0, auditRows: 0, blobs: 0 });
-    expect(await forget({ hl7Days: 39 })).to.deep.equal({ messages: 1, auditRows: 0, blobs: 0 });
+    expect(await forget({ RETAIN_HL7_DAYS: 41 })).to.deep.equal({ messages: 0, auditRows: 0, blobs: 0 });
+    expect(await forget({ RETAIN_HL7_DAYS: 39 })).to.deep.equal({ messages: 1, auditRows: 0, blobs: 0 });
     const left = await messages();
     expect(left.map(({ controlId, bytes }) => [controlId, bytes > 0])).to.deep.equal([
       ['OLD', false],
@@ -62,7 +63,7 @@ describe('what is old enough', () => {
     expect(await query(test.db, 'SELECT * FROM study_facts ORDER BY 1', {}, z.unknown())).to.deep.equal(facts);
     const failure = await test.operations.replay('1', { who: 'Ann', why: 'to see' }).catch(asFailure);
     expect(failure).to.include({ kind: 'permanent', code: 'message-forgotten' });
-    expect((await forget({ hl7Days: 39 })).messages).to.equal(0);
+    expect((await forget({ RETAIN_HL7_DAYS: 39 })).messages).to.equal(0);
   });
 
   it('goes batch by batch, and no further than a stop', async () => {
@@ -70,8 +71,8 @@ describe('what is old enough', () => {
       INSERT INTO hl7_messages (received_at, remote_address, sending_application, sending_facility, message_type, control_id,
                                 content_hash, raw, answer, acknowledgment)
       SELECT '2020-01-01', '', 'S', '', 'ORM^O01', 'C' || n, 'h' || n, 'MSH', 'AA', '' FROM generate_series(1, 1200) AS n`);
-    expect((await forget({ hl7Days: 100 }, AbortSignal.abort())).messages).to.equal(0);
-    expect((await forget({ hl7Days: 100 })).messages).to.equal(1200);
+    expect((await forget({ RETAIN_HL7_DAYS: 100 }, AbortSignal.abort())).messages).to.equal(0);
+    expect((await forget({ RETAIN_HL7_DAYS: 100 })).messages).to.equal(1200);
   });
 
   it('of deleted images has its blobs removed, once, and not of those that were deleted lately', async () => {
@@ -82,7 +83,7 @@ describe('what is old enough', () => {
       INSERT INTO deleted_images (orthanc_id, sop_instance_uid, series_instance_uid, study_instance_uid, image_url,
                                   thumbnail_url, deleted_at, blobs_removed_at)
       VALUES ${row(1, 40, 'NULL')}, ${row(2, 40, 'now()')}, ${row(3, 10, 'NULL')}`);
-    expect((await forget({ blobDays: 30 })).blobs).to.equal(1);
+    expect((await forget({ RETAIN_BLOBS_DAYS: 30 })).blobs).to.equal(1);
     const jobs = await query(
       test.db,
       `SELECT key FROM graphile_worker.jobs WHERE task_identifier = 'remove-blobs'`,
@@ -94,9 +95,9 @@ describe('what is old enough', () => {
 
   it('of the audit log goes by the database’s own function, where there is one', async () => {
     await execute('DROP FUNCTION IF EXISTS audit_forget_before(timestamptz) CASCADE');
-    expect(await retentionStatements(test.db).forgetAudit(NOW)).to.equal(null);
+    expect(await forgetAudit(test.db, NOW)).to.equal(null);
     await execute(`CREATE FUNCTION audit_forget_before(cutoff timestamptz) RETURNS bigint LANGUAGE sql AS $$
       SELECT CAST(extract(day FROM CAST('${NOW.toISOString()}' AS timestamptz) - cutoff) AS bigint) $$`);
-    expect((await forget({ auditDays: 400 })).auditRows).to.equal(400);
+    expect((await forget({ RETAIN_AUDIT_DAYS: 400 })).auditRows).to.equal(400);
   });
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import * as judge from '../../../doctor/rules/findings.ts';
+import { blobKey } from '../../../images/blobs.ts';
 import { parseHl7 } from '../../../hl7/rules/parse.ts';
 import { isTestMessage, testOrder } from '../../../hl7/rules/test-message.ts';
 
@@ -33,7 +34,7 @@ describe('what the doctor makes of it', () => {
       AZURE_STORAGE_CONNECTION_STRING: 'UseDevelopmentStorage=true',
       PORTAL_URL: 'https://portal.example.com',
     };
-    const { level, seen } = judge.judgeSettings(development);
+    const { level, seen } = judge.judgeSettings(development, blobKey(development));
     expect(level).to.equal('warn');
     expect(seen).to.match(/ORTHANC_PASSWORD, POSTGRES_PASSWORD, AZURE_STORAGE_CONNECTION_STRING, PORTAL_URL$/);
     expect(seen).not.to.contain('development-only');
@@ -43,7 +44,7 @@ describe('what the doctor makes of it', () => {
       AZURE_STORAGE_CONNECTION_STRING: 'AccountName=axis;AccountKey=k',
       PORTAL_URL: 'https://portal.axisimaging.com.au/results',
     };
-    expect(judge.judgeSettings(real).level).to.equal('ok');
+    expect(judge.judgeSettings(real, blobKey(real)).level).to.equal('ok');
   });
 
   it('takes an acknowledgment for good only where it is AA to its own message', () => {

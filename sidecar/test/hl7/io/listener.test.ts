@@ -84,7 +84,7 @@ describe('HL7 listener: frames', () => {
     await using server = await listen();
     using sender = await connectSender(server.port);
     await sender.write(mllpFrame(Buffer.from(adt(1).replace('UNICODE UTF-8', 'KLINGON'))));
-    await sender.write(mllpFrame(Buffer.from(`${adt(2)}no segment\r`)));
+    await sender.write(mllpFrame(Buffer.from(adt(2).replace('\r', '\rno segment\r'))));
     expect(verdicts(await sender.answers(2))).to.deep.equal(['AR 1', 'AR 2']);
   });
 

@@ -51,7 +51,7 @@ describe('field settings', () => {
       'entry 1: accession= must be a list of fields such as OBR-18,OBR-3.1',
       'entry 1: modality= must be a list of fields such as IPC-5,OBR-24',
       'entry 2: must begin with the sender: MSH-3, or MSH-3|MSH-4, and a colon',
-      'entry 3: only accession=, modality= and ids= may follow the sender, parted by blanks',
+      'entry 3: only accession=, modality=, patient= and ids= may follow the sender, parted by blanks',
       ...[4, 5, 6].map((entry) => `entry ${entry}: must begin with the sender: MSH-3, or MSH-3|MSH-4, and a colon`),
       'entry 7: says nothing of the sender',
     ]); // prettier-ignore
@@ -60,8 +60,8 @@ describe('field settings', () => {
       'entry 4: names a sender that an entry before it names',
     ]);
     expect(problems('A: ids=M R; B: ids=MR=PI; C: ids=MR ids=PI; D: ids=1')).to.deep.equal([
-      'entry 1: only accession=, modality= and ids= may follow the sender, parted by blanks',
-      'entry 2: only accession=, modality= and ids= may follow the sender, parted by blanks',
+      'entry 1: only accession=, modality=, patient= and ids= may follow the sender, parted by blanks',
+      'entry 2: only accession=, modality=, patient= and ids= may follow the sender, parted by blanks',
       'entry 3: says the same thing twice',
       'entry 4: ids= must be a list of identifier types such as MR,PI',
     ]);
@@ -85,9 +85,9 @@ describe('field settings', () => {
     const order = readOrderMessage(hl7('ORM^O01', pid, seg('ORC', { 1: 'NW' }), obr), settings);
     expect(order.patient.externalId).to.equal('Z1');
     expect(order.orders[0]?.study).to.include({ accessionNumber: 'ACC3', modality: 'US' });
-    const report = readReportMessage(hl7('ORU^R01', pid, seg('PV1', { 19: 'X^VISIT' }), obr, 'ZAX|MR'), settings);
+    const report = readReportMessage(hl7('ORU^R01', pid, seg('PV1', { 19: 'X^VISIT1' }), obr, 'ZAX|MR'), settings);
     expect(report.patient.externalId).to.equal('Z1');
-    expect(report.reports[0]?.study).to.include({ accessionNumber: 'VISIT', modality: 'MR' });
+    expect(report.reports[0]?.study).to.include({ accessionNumber: 'VISIT1', modality: 'MR' });
     expect(readPatientMessage(hl7('ADT^A08', pid), settings)).to.have.nested.property('patient.externalId', 'Z1');
     const merge = readPatientMessage(hl7('ADT^A40', pid, seg('MRG', { 1: '1^^^^MR~2^^^^ZZ' })), settings);
     expect(merge).to.have.nested.property('merges[0].prior.externalId', '2');

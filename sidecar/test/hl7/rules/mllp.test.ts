@@ -86,6 +86,22 @@ describe('MLLP framing', () => {
     expect(frames(events)).to.deep.equal(['one', 'two'].map((text) => Buffer.from(text).toString('hex')));
   });
 
+  it('takes an end with 0A in place of 0D', () => {
+    const events = decode(Buffer.from('\x0bone\x1c\n\x0btwo\x1c\r'));
+    expect(events.map((event) => event.kind === 'frame' && event.bytes.toString())).to.deep.equal(['one', 'two']);
+  });
+
+  it('takes an end without its 0D where it is told that nothing follows, and the 0D later', () => {
+    const decoder = createMllpDecoder(LIMIT);
+    expect(decoder.push(Buffer.from('\x0bone\x1c'))).to.deep.equal([]);
+    expect(decoder.maybeEnded).to.equal(true);
+    expect(decoder.settle()).to.deep.equal([{ kind: 'frame', bytes: Buffer.from('one') }]);
+    expect([decoder.inside, decoder.maybeEnded]).to.deep.equal([false, false]);
+    expect(decoder.push(Buffer.from('\r\x0btwo'))).to.deep.equal([]);
+    expect(decoder.settle()).to.deep.equal([]);
+    expect(frames(decoder.push(Buffer.from('\x1c\r')))).to.have.length(1);
+  });
+
   it('calls what came before a 0B within a frame garbage, and takes what follows it', () => {
     const events = decode(Buffer.from('\x0bhalf a mess\x0bwhole\x1c\r'));
     expect(events).to.deep.equal([

@@ -122,7 +122,28 @@ describe('HL7 parsing', () => {
     expect(component(segments[2], 3)).to.equal('a\nb');
   });
 
-  it('takes them by the separator of the message itself', () => {
+  for (const [what, end] of [
+    ['CR', '\r'],
+    ['LF', '\n'],
+    ['CR LF', '\r\n'],
+  ] as const) {
+    it(`takes a line that begins no segment, after ${what}, as one of the field before it, of any segment`, () => {
+      const { segments } = parseHl7(
+        [MSH, 'PID|1||P1', 'OBR|1|P|F||||||||||Cough', 'NAD', 'Ex-smoker, ?mass|||||ACC1', 'ZDS|1', ''].join(end),
+      );
+      expect(segments.map(({ name }) => name)).to.deep.equal(['MSH', 'PID', 'OBR', 'ZDS']);
+      expect(component(segments[2], 13)).to.equal('Cough\nNAD\nEx-smoker, ?mass');
+      expect(component(segments[2], 18)).to.equal('ACC1');
+    });
+  }
+
+  it('takes a segment that says nothing, not even a separator, for one, unless it stands in a text', () => {
+    const names = (text: string) => parseHl7(`${MSH}\r${text}`).segments.map(({ name }) => name);
+    expect(names('PID|1\rPV1\rORC|NW')).to.deep.equal(['MSH', 'PID', 'PV1', 'ORC']);
+    expect(names('OBX|1|TX|||a\rPV1\rOBX|2')).to.deep.equal(['MSH', 'OBX', 'OBX']);
+  });
+
+  it('takes the lines of a text by the separator of the message itself', () => {
     const { segments } = parseHl7('MSH$^~\\&$RIS\rOBX$1$TX$$$one\nOBX|two\nOBX$2');
     expect(segments.map((one) => component(one, 1))).to.deep.equal(['$', '1', '2']);
   });
@@ -137,8 +158,8 @@ describe('HL7 parsing', () => {
     ['MSH without separators', 'MSH'],
     ['a letter as the separator', 'MSHa^~\\&aRIS'],
     ['an empty MSH-2', 'MSH||RIS'],
-    ['a line that is no segment', `${MSH}\rPID|1\rthis line has no name`],
-    ['a segment name in lower case', `${MSH}\rpid|1`],
+    ['a line after MSH that is no segment', `${MSH}\rpid|1`],
+    ['a second MSH', `${MSH}\rPID|1\r${MSH}`],
   ] as const) {
     it(`refuses ${what}`, () => {
       expect(() => parseHl7(text)).to.throw(Hl7Rejection);

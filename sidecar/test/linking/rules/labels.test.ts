@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { desiredLabels, labelChanges } from '../../../linking/rules/labels.ts';
+import { desiredLabels, labelChanges, OWN_LABELS } from '../../../linking/rules/labels.ts';
 
 describe('labels', () => {
   it('tell how a study is linked, and that its report is final', () => {
@@ -23,5 +24,26 @@ describe('labels', () => {
       remove: ['ris-review', 'report-final'],
     });
     expect(labelChanges(['ris-linked'], ['ris-linked', 'teaching'])).to.deep.equal({ put: [], remove: [] });
+  });
+
+  it('that look like the sidecar’s own are removed', () => {
+    expect(labelChanges(['ris-linked'], ['ris-linked', 'RIS-Linked', 'Report-Final', 'ris-teaching'])).to.deep.equal({
+      put: [],
+      remove: ['RIS-Linked', 'Report-Final'],
+    });
+  });
+
+  it('that the sidecar puts are its own', () => {
+    const put = (['linked', 'provisional', 'review'] as const).flatMap((status) =>
+      desiredLabels({ status, reportStatus: 'final', withheld: false }),
+    );
+    expect(put.toSorted()).to.deep.equal(OWN_LABELS.toSorted());
+  });
+
+  it('of viewers are held against the same list', () => {
+    const filter = readFileSync(new URL('../../../../orthanc/filter.lua', import.meta.url), 'utf8');
+    const [, list = ''] = /^local OWN_LABELS = \{([^}]*)\}/m.exec(filter) ?? [];
+    const names = [...list.matchAll(/\['([^']+)'\] = true/g)].map(([, name = '']) => name);
+    expect(names).to.deep.equal([...OWN_LABELS]);
   });
 });

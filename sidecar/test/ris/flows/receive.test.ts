@@ -15,14 +15,15 @@ interface Kept {
 async function receive(
   text: string,
   problem: string | null = null,
-): Promise<{ ack: string; kept: Kept[]; applied: string[]; refused: object[]; tests: object[] }> {
+): Promise<{ ack: string; kept: Kept[]; applied: string[]; refused: object[]; tests: object[]; ignored: object[] }> {
   const refused: object[] = [];
   const tests: object[] = [];
+  const ignored: object[] = [];
   const kept: Kept[] = [];
   const applied: string[] = [];
   const read = (name: string) => () => {
     applied.push(name);
-    return { saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [] };
+    return { saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [], warnings: [] };
   };
   const tx = {
     lockLinking: () => Promise.resolve(),
@@ -35,7 +36,8 @@ async function receive(
   const [ack = ''] = await receiveMessages(
     {
       transaction: (work) => work(tx),
-      read: { order: read('order'), report: read('report'), patient: read('patient') },
+      read: { order: read('order'), report: read('report'), patient: read('patient'), ignored: read('ignored') },
+      ignoredTypes: new Set(['ADT^A03', 'SIU^S14']),
       keep: (_tx, messages) => {
         kept.push(...messages);
         return Promise.resolve();
@@ -49,10 +51,13 @@ async function receive(
       onTest: (what) => {
         tests.push(what);
       },
+      onIgnored: (what) => {
+        ignored.push(what);
+      },
     },
     [{ raw: Buffer.from(text), message: parseHl7(text), problem, remoteAddress: '127.0.0.1' }],
   );
-  return { ack, kept, applied, refused, tests };
+  return { ack, kept, applied, refused, tests, ignored };
 }
 
 const msh = (fields: Readonly<Record<number, string>>, encoding = '^~\\&') =>
@@ -143,6 +148,17 @@ describe('receiving a message', () => {
     }
   });
 
+  it('keeps one of an ignored type with AA and says so; a test of it is a test', async () => {
+    const { ack, kept, applied, ignored, tests } = await receive(msh({ 9: 'ADT^A03', 10: '9' }));
+    expect(ack).to.contain('\rMSA|AA|9\r');
+    expect(kept.map(({ outcome }) => [outcome.answer, outcome.ignored])).to.deep.equal([['AA', true]]);
+    expect([applied, tests]).to.deep.equal([['ignored'], []]);
+    expect(ignored).to.deep.equal([{ controlId: '9', messageType: 'ADT^A03' }]);
+    const test = await receive(msh({ 9: 'SIU^S14', 10: '9', 11: 'T' }));
+    expect([test.applied, test.ignored, test.tests.length]).to.deep.equal([[], [], 1]);
+    expect(test.kept.map(({ outcome }) => [outcome.answer, outcome.ignored])).to.deep.equal([['AA', false]]);
+  });
+
   it('judges a test message like any other', async () => {
     const { ack, tests } = await receive(msh({ 9: 'SIU^S12', 10: '1', 11: 'T' }));
     expect(ack).to.contain('\rMSA|AR|').and.to.contain('ERR||MSH^1^9|200');
@@ -207,12 +223,15 @@ describe('receiving several messages together', () => {
           return result;
         },
         read: {
-          order: () => ({ saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [] }),
+          order: () => ({ saidAt: new Date(0), patients: [], merges: [], orders: [], reports: [], warnings: [] }),
           report: () => {
             throw new TypeError('nobody foresaw this');
           },
           patient: () => {
             throw new Hl7Rejection(101, 'never');
+          },
+          ignored: () => {
+            throw new TypeError('nobody foresaw this either');
           },
         },
         keep: (_tx, outcomes) => {
@@ -224,6 +243,8 @@ describe('receiving several messages together', () => {
         now: () => new Date('2026-04-01T00:00:00Z'),
         onRefused: ({ controlId, answer, code }) => void refused.push(`${answer} ${controlId} ${code}`),
         onTest: () => undefined,
+        onIgnored: () => undefined,
+        ignoredTypes: new Set(),
       },
       messages,
     );

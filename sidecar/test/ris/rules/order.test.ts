@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { orderGroups, readOrderMessage, readStudy } from '../../../ris/rules/order.ts';
+import { readOrderMessage, readStudy } from '../../../ris/rules/order.ts';
+import { orderGroups } from '../../../ris/rules/order-groups.ts';
 import { hl7, PID, rejection, seg, SETTINGS } from '../../support/hl7-messages.ts';
 
 const read = (...segments: string[]) => readOrderMessage(hl7('ORM^O01', PID, ...segments), SETTINGS);
@@ -30,20 +31,22 @@ describe('reading orders', () => {
   });
 
   it('takes the accession number from the first of the configured fields that has one', () => {
-    const all = [seg('ORC', { 1: 'NW', 3: 'FROM-ORC' }), seg('OBR', { 3: 'FROM-OBR3', 18: 'FROM-OBR18' })];
+    const all = [seg('ORC', { 1: 'NW', 3: 'FROM-ORC3' }), seg('OBR', { 3: 'FROM-OBR3', 18: 'FROM-OBR18' })];
     expect(study(...all)?.accessionNumber).to.equal('FROM-OBR18');
-    expect(study(NEW, seg('OBR', { 3: 'FROM-OBR3' }), seg('IPC', { 1: 'FROM-IPC' }))?.accessionNumber).to.equal(
-      'FROM-IPC',
+    expect(study(NEW, seg('OBR', { 3: 'FROM-OBR3' }), seg('IPC', { 1: 'FROM-IPC1' }))?.accessionNumber).to.equal(
+      'FROM-IPC1',
     );
-    expect(study(seg('ORC', { 1: 'NW', 3: 'FROM-ORC' }), seg('OBR', { 3: 'X' }))?.accessionNumber).to.equal('X');
-    expect(study(seg('ORC', { 1: 'NW', 3: 'FROM-ORC' }), seg('OBR', { 1: '1' }))?.accessionNumber).to.equal('FROM-ORC');
+    expect(study(seg('ORC', { 1: 'NW', 3: 'FROM-ORC3' }), seg('OBR', { 3: 'X1' }))?.accessionNumber).to.equal('X1');
+    expect(study(seg('ORC', { 1: 'NW', 3: 'FROM-ORC3' }), seg('OBR', { 1: '1' }))?.accessionNumber).to.equal(
+      'FROM-ORC3',
+    );
     const other = { ...SETTINGS, accessionFields: [{ segment: 'ORC', field: 3, component: 1 }] };
-    expect(readOrderMessage(hl7('ORM^O01', PID, ...all), other).orders[0]?.study.accessionNumber).to.equal('FROM-ORC');
+    expect(readOrderMessage(hl7('ORM^O01', PID, ...all), other).orders[0]?.study.accessionNumber).to.equal('FROM-ORC3');
   });
 
   it('does not take an HL7 null or blanks for an accession number', () => {
-    expect(study(NEW, seg('OBR', { 3: 'FILLER', 18: '""' }))?.accessionNumber).to.equal('FILLER');
-    expect(study(NEW, seg('OBR', { 3: 'FILLER', 18: '  ' }))?.accessionNumber).to.equal('FILLER');
+    expect(study(NEW, seg('OBR', { 3: 'FILLER1', 18: '""' }))?.accessionNumber).to.equal('FILLER1');
+    expect(study(NEW, seg('OBR', { 3: 'FILLER1', 18: '  ' }))?.accessionNumber).to.equal('FILLER1');
   });
 
   it('reads several orders of one message, each with its own fields', () => {
@@ -133,7 +136,7 @@ describe('reading orders', () => {
       'ORC|UC|||ER',
       seg('OBR', { 4: 'CT' }),
       'ORC|PR||||CM',
-      seg('OBR', { 18: 'OLD' }),
+      seg('OBR', { 18: 'OLD1' }),
       NEW,
       seg('OBR', { 18: 'ACC1' }),
     );
@@ -143,9 +146,9 @@ describe('reading orders', () => {
 
   it('reads order control and order status with blanks around them, in any case', () => {
     expect(read('ORC| sc |||| cm ', seg('OBR', { 18: 'ACC1' })).orders[0]?.status).to.equal('completed');
-    const replaced = read('ORC|RP', seg('OBR', { 18: 'OLD' }), 'ORC| ro ', seg('OBR', { 18: 'NEW' }));
+    const replaced = read('ORC|RP', seg('OBR', { 18: 'OLD1' }), 'ORC| ro ', seg('OBR', { 18: 'NEW1' }));
     expect(replaced.orders.map(({ status }) => status)).to.deep.equal(['cancelled', 'active']);
-    const alone = read('ORC|RP', seg('OBR', { 18: 'OLD' }), 'ZXX|RO');
+    const alone = read('ORC|RP', seg('OBR', { 18: 'OLD1' }), 'ZXX|RO');
     expect(alone.orders.map(({ status }) => status)).to.deep.equal(['active']);
   });
 
@@ -182,13 +185,13 @@ describe('reading orders', () => {
     };
     const numbers = (...segments: string[]) =>
       readOrderMessage(hl7('ORM^O01', PID, ...segments), settings).orders.map((order) => order.study.accessionNumber);
-    const visit = seg('PV1', { 19: 'VISIT' });
+    const visit = seg('PV1', { 19: 'VISIT1' });
     const obr = (number: string) => seg('OBR', { 18: number });
-    expect(numbers(visit, NEW, obr('A'))).to.deep.equal(['VISIT']);
-    expect(numbers(NEW, obr('A'), visit, NEW, obr('B'))).to.deep.equal(['VISIT', 'B']);
-    const groups = orderGroups(hl7('ORU^R01', PID, obr('A'), visit, obr('B')));
-    expect(groups.map((group) => readStudy(group, settings).accessionNumber)).to.deep.equal(['VISIT', 'B']);
-    expect(numbers(NEW, seg('IPC', { 1: 'I' }), NEW, obr('B'))).to.deep.equal(['I', 'B']);
+    expect(numbers(visit, NEW, obr('A1'))).to.deep.equal(['VISIT1']);
+    expect(numbers(NEW, obr('A1'), visit, NEW, obr('B1'))).to.deep.equal(['VISIT1', 'B1']);
+    const groups = orderGroups(hl7('ORU^R01', PID, obr('A1'), visit, obr('B1')));
+    expect(groups.map((group) => readStudy(group, settings).accessionNumber)).to.deep.equal(['VISIT1', 'B1']);
+    expect(numbers(NEW, seg('IPC', { 1: 'I1' }), NEW, obr('B1'))).to.deep.equal(['I1', 'B1']);
   });
 
   it('takes a value that another field deletes', () => {
@@ -222,10 +225,10 @@ describe('reading orders', () => {
   });
 
   it('cancels the order that another of the same message replaces', () => {
-    const { orders } = read('ORC|RP', seg('OBR', { 18: 'OLD' }), 'ORC|RO', seg('OBR', { 18: 'NEW' }));
+    const { orders } = read('ORC|RP', seg('OBR', { 18: 'OLD1' }), 'ORC|RO', seg('OBR', { 18: 'NEW1' }));
     expect(orders.map(({ study, status }) => [study.accessionNumber, status])).to.deep.equal([
-      ['OLD', 'cancelled'],
-      ['NEW', 'active'],
+      ['OLD1', 'cancelled'],
+      ['NEW1', 'active'],
     ]);
   });
 
@@ -307,7 +310,9 @@ describe('refusing orders', () => {
     const second = rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), NEW, seg('OBR', { 4: 'CT' })));
     expect(second).to.deep.include({
       errorCode: 101,
-      message: 'no accession number in any of its fields',
+      message:
+        'no accession number: OBR-18 is empty, IPC-1 is empty, OBR-3 is empty, ORC-3 is empty; ' +
+        'HL7_ACCESSION_FIELDS, or accession= in HL7_SENDERS, names other fields',
       location: { segment: 'OBR', ordinal: 2, field: 18 },
     });
     const bare = rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), NEW));
@@ -338,15 +343,11 @@ describe('refusing orders', () => {
     expect(refused).to.deep.include({ errorCode: 101, location: { segment: 'OBR', ordinal: 1, field: 18 } });
   });
 
-  it('refuses a message without an ORC, and an OBR without its own', () => {
+  it('refuses a message without an ORC', () => {
     expect(rejection(() => read(seg('OBR', { 18: 'ACC1' })))).to.deep.include({
       errorCode: 100,
       message: 'ORC segment missing',
       location: { segment: 'ORC' },
-    });
-    expect(rejection(() => read(NEW, seg('OBR', { 18: 'ACC1' }), seg('OBR', { 18: 'ACC2' })))).to.deep.include({
-      errorCode: 101,
-      location: { segment: 'ORC', ordinal: 2, field: 1 },
     });
   });
 

@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import { readFrame } from '../../../hl7/io/frame.ts';
 import { readReportMessage } from '../../../ris/rules/report.ts';
 import { SETTINGS } from '../../support/hl7-messages.ts';
-import { needsRealData, realCase } from '../../support/real-data.ts';
+import { needsRealData, sharedCase } from '../../support/real-data.ts';
 
 const read = (name: string) => {
   // Where a patient's number is looked for is told elsewhere.
-  const raw = realCase(name).toString('latin1').replace('PID|1|||107601|', 'PID|1||107601||');
+  const raw = sharedCase(name).toString('latin1').replace('PID|1|||107601|', 'PID|1||107601||');
   const { message, problem } = readFrame(Buffer.from(raw, 'latin1'));
   expect(problem).to.equal(null);
   if (message === null) throw new Error('was not read');

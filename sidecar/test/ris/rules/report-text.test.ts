@@ -264,7 +264,7 @@ describe('the status of a report by its rows', () => {
 
   it('is none of what is no status', () => {
     for (const wrong of ['constructor', '__proto__', 'FF']) {
-      const [obr25, obx11] = [rejection(() => status(wrong, 'F')), rejection(() => status('F', wrong))];
+      const [obr25, obx11] = [rejection(() => status(wrong, 'F')), rejection(() => status('', wrong))];
       expect(obr25).to.include({ errorCode: 103, message: 'OBR-25 is not a result status of table 0123' });
       expect(obx11).to.include({ errorCode: 103, message: 'OBX-11 is not a result status of table 0085' });
     }

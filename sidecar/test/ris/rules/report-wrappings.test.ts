@@ -147,9 +147,9 @@ describe('a very large report', () => {
     [
       'a PDF in very many rows',
       () =>
-        (base64(`%PDF-1.4 ${fill('a')} %%EOF`).match(/.{1,100}/g) ?? []).map((one) => obx('ED', `^^PDF^Base64^${one}`)),
+        (base64(`%PDF-1.4 ${fill('a')} %%EOF`).match(/.{1,200}/g) ?? []).map((one) => obx('ED', `^^PDF^Base64^${one}`)),
     ],
-    ['rows of HTML', () => Array.from({ length: 20_000 }, (_, index) => obx('TX', `<b>${index}</b> &lt;`))],
+    ['rows of HTML', () => Array.from({ length: 15_000 }, (_, index) => obx('TX', `<b>${index}</b> &lt;`))],
     [
       'words that all are the same in rows and RTF',
       () => [

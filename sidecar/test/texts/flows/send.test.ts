@@ -1,13 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Failure, type FailureKind } from '../../../platform/rules/failure.ts';
-import {
-  FIRST_LOOK_MS,
-  LAST_LOOK_MS,
-  sendSms,
-  type SendSmsDeps,
-  type SendSmsOutcome,
-} from '../../../texts/flows/send.ts';
+import { Failure } from '../../../platform/rules/failure.ts';
+import type { PutOff } from '../../../platform/rules/put-off.ts';
+import { FIRST_LOOK_MS, LAST_LOOK_MS, sendSms, type SendSmsDeps } from '../../../texts/flows/send.ts';
+import { Refusal, type RefusalMeaning } from '../../../texts/rules/vendor.ts';
 
 const START = new Date('2026-04-01T02:00:00Z'); // 13:00 in Melbourne
 
@@ -44,7 +40,7 @@ class Desk {
     send: () => this.send(),
     find: () => {
       this.looks += 1;
-      return Promise.resolve(this.taken[0] === undefined ? null : { sid: this.taken[0] });
+      return Promise.resolve(this.taken[0] === undefined ? null : { vendorId: this.taken[0] });
     },
     now: () => this.now,
     random: () => 0.5,
@@ -69,22 +65,22 @@ class Desk {
     return Promise.resolve();
   }
 
-  private send(): Promise<{ sid: string }> {
+  private send(): Promise<{ vendorId: string }> {
     this.calls += 1;
     const sid = `SM${this.calls}`;
     const end = this.ends.shift() ?? 'takes';
     if (end.startsWith('take')) this.taken.push(sid);
-    const fail = (kind: FailureKind, code: string) => Promise.reject(new Failure(kind, code, code));
+    const refuse = (meaning: RefusalMeaning, code: string) => Promise.reject(new Refusal(meaning, code, code));
     switch (end) {
       case 'takes':
-        return Promise.resolve({ sid });
+        return Promise.resolve({ vendorId: sid });
       case 'takes-then-silent':
       case 'silent':
-        return fail('ambiguous', 'twilio-timeout');
+        return Promise.reject(new Failure('ambiguous', 'twilio-timeout', 'twilio-timeout'));
       case 'refuses':
-        return fail('permanent', 'twilio-21211');
+        return refuse('this-number', 'twilio-21211');
       case 'busy':
-        return fail('transient', 'twilio-20429');
+        return refuse('later', 'twilio-20429');
       case 'taken-then-crash':
       case 'crash':
         // The process is gone: nothing after the call happens.
@@ -92,7 +88,7 @@ class Desk {
     }
   }
 
-  run(): Promise<SendSmsOutcome> {
+  run(): Promise<PutOff> {
     return sendSms(this.deps, '1');
   }
 
@@ -159,7 +155,7 @@ describe('sending a text', () => {
   });
 
   it('keeps that a number wants no texts where Twilio refuses for that, if a START is heard', async () => {
-    const refuses = () => Promise.reject(new Failure('permanent', 'twilio-21610', 'refused'));
+    const refuses = () => Promise.reject(new Refusal('opted-out', 'twilio-21610', 'refused'));
     for (const hearsStart of [true, false]) {
       const desk = new Desk();
       expect(await sendSms({ ...desk.deps, send: refuses, hearsStart }, '1')).to.equal(null);

@@ -7,6 +7,7 @@ import type { SmsCallbackOptions } from '../../../texts/io/http-callbacks.ts';
 import { openDatabase } from '../../../platform/postgres/database.ts';
 import { Failure } from '../../../platform/rules/failure.ts';
 import { smsCallbacks } from '../../../texts/callbacks.ts';
+import { twilioCallbacks } from '../../../texts/io/twilio-callbacks.ts';
 import { serveHttp } from '../../support/http-guard.ts';
 import { postCallback } from '../../support/twilio-callbacks.ts';
 
@@ -20,7 +21,7 @@ function serve(over: Partial<SmsCallbackOptions> & Pick<SmsCallbackOptions, 'rec
     closeTimeoutMs: 1000,
     sms: {
       publicUrl: URL_BASE,
-      authToken: 'token',
+      callbacks: twilioCallbacks('token'),
       bodyTimeoutMs: 10_000,
       keepReceipt: never,
       onRefused: () => undefined,
@@ -58,14 +59,14 @@ describe('the routes of Twilio’s callbacks', () => {
 
   it('try again while the database is away for a moment, since Twilio may not', async () => {
     const tried: string[] = [];
-    const recordOptChoice = ({ sid }: { sid: string }) => {
-      tried.push(sid);
+    const recordOptChoice = ({ vendorId }: { vendorId: string }) => {
+      tried.push(vendorId);
       const away = new Failure('transient', 'postgres-connection', 'PostgreSQL: connection');
       return tried.length < 3 ? Promise.reject(away) : Promise.resolve();
     };
     const db = openDatabase('postgres://nobody@127.0.0.1:1/none', 1);
     const parts = {
-      authToken: 'token',
+      callbacks: twilioCallbacks('token'),
       db,
       recordOptChoice,
       onRefused: () => undefined,

@@ -10,7 +10,7 @@ import { startDatabase, type TestDatabase } from '../../support/database.ts';
 import { NOW } from '../../support/episode.ts';
 
 const NUMBER = '+61412345678';
-const ROW = z.object({ sid: z.string(), status: z.string(), errorCode: z.number().nullable() });
+const ROW = z.object({ vendorId: z.string(), status: z.string(), errorCode: z.number().nullable() });
 let sids = 0;
 const newSid = (): string => `SM${String((sids += 1)).padStart(32, '0')}`;
 const later = (ms: number): Date => new Date(NOW.getTime() + ms);
@@ -26,11 +26,11 @@ describe('receipts and opt-outs in the database', () => {
   const kept = (sid: string) =>
     query(
       database.db,
-      `SELECT twilio_sid AS sid, status, error_code AS "errorCode" FROM sms_receipts WHERE twilio_sid = :sid`,
+      `SELECT twilio_sid AS "vendorId", status, error_code AS "errorCode" FROM sms_receipts WHERE twilio_sid = :sid`,
       { sid },
       ROW,
     );
-  const choose = (optedOut: boolean, sid = newSid()): OptChoice => ({ sid, number: NUMBER, optedOut });
+  const choose = (optedOut: boolean, sid = newSid()): OptChoice => ({ vendorId: sid, number: NUMBER, optedOut });
   const column = async (sql: string) =>
     (await query(database.db, sql, {}, z.object({ value: z.unknown() }))).map(({ value }) => value);
 
@@ -56,7 +56,7 @@ describe('receipts and opt-outs in the database', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(one, { minLength: 1, maxLength: 8 }), fc.boolean(), async (told, atOnce) => {
         const sid = newSid();
-        const receipts: Receipt[] = told.map((said) => ({ sid, ...said }));
+        const receipts: Receipt[] = told.map((said) => ({ vendorId: sid, ...said }));
         if (atOnce) await Promise.all(receipts.map((receipt) => keepReceipt(database.db, receipt, NOW)));
         else for (const receipt of receipts) await keepReceipt(database.db, receipt, NOW);
         expect(await kept(sid)).to.deep.equal([receipts.reduce(standingReceipt)]);
@@ -67,14 +67,14 @@ describe('receipts and opt-outs in the database', () => {
 
   it('say when the end was told first, however often it comes', async () => {
     const [sid, status, errorCode] = [newSid(), 'delivered', null] as const;
-    for (const ms of [0, 1000]) await keepReceipt(database.db, { sid, status, errorCode }, later(ms));
+    for (const ms of [0, 1000]) await keepReceipt(database.db, { vendorId: sid, status, errorCode }, later(ms));
     expect(await column(`SELECT received_at AS value FROM sms_receipts WHERE twilio_sid = '${sid}'`)).to.deep.equal([
       NOW,
     ]);
   });
 
   it('begin no text to a number that said STOP since it was planned', async () => {
-    const texts = smsStatements(database.db);
+    const texts = smsStatements(database.db, () => 'words');
     const id = await text('R1', 'queued');
     await database.operations.recordOptChoice(choose(true));
     await query(
@@ -92,7 +92,7 @@ describe('receipts and opt-outs in the database', () => {
   });
 
   it('keep that Twilio refused a number, as of when the call began, and once', async () => {
-    const texts = smsStatements(database.db);
+    const texts = smsStatements(database.db, () => 'words');
     const id = await text('R2', 'sending');
     const last = `SELECT opted_out AS value FROM sms_opt_outs WHERE number = '${NUMBER}' ORDER BY said_at DESC, id DESC LIMIT 1`;
     await texts.markOptedOut(id, later(-1), 'twilio-21610', later(5000));
@@ -109,11 +109,11 @@ describe('receipts and opt-outs in the database', () => {
 
   it('show what was not delivered once the text knows its SID, which may come after the receipt', async () => {
     const [id, sid] = [await text('R3', 'sending'), newSid()];
-    await keepReceipt(database.db, { sid, status: 'undelivered', errorCode: 30003 }, NOW);
+    await keepReceipt(database.db, { vendorId: sid, status: 'undelivered', errorCode: 30003 }, NOW);
     const shown = async () =>
       (await database.operations.work(1, { who: 'test', from: '' })).filter(({ subject }) => subject === 'R3');
     expect(await shown()).to.deep.equal([]);
-    await smsStatements(database.db).markSent(id, NOW, sid, later(1000));
+    await smsStatements(database.db, () => 'words').markSent(id, NOW, sid, later(1000));
     const [item] = await shown();
     expect(item).to.include({ kind: 'text-undelivered', reason: 'undelivered: twilio-30003' });
   });
@@ -130,7 +130,7 @@ describe('receipts and opt-outs in the database', () => {
     const plan = await query(
       database.db,
       `EXPLAIN ${BEGIN_SENDING}`,
-      { smsId: '1', now: NOW },
+      { smsId: '1', body: '', now: NOW },
       z.object({ 'QUERY PLAN': z.string() }),
     );
     expect(JSON.stringify(plan)).to.contain('sms_opt_outs_number').and.not.to.contain('Seq Scan on sms_opt_outs');

@@ -2,12 +2,23 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { startSmsSandbox, type SandboxBehaviour, type SmsSandbox } from '../../../texts/io/sandbox.ts';
-import { createTwilio, type SmsGateway } from '../../../texts/io/twilio.ts';
+import { createTwilio } from '../../../texts/io/twilio.ts';
+import { Refusal, type RefusalMeaning, type TextGateway } from '../../../texts/rules/vendor.ts';
 import { Failure } from '../../../platform/rules/failure.ts';
 
 const TO = '+61412345678';
 const NOW = new Date('2026-04-01T02:00:00.900Z');
 const ACCOUNT = { accountSid: `AC${'0'.repeat(32)}`, authToken: 'secret-token', from: '+61400000000' };
+
+/** Whether it is tried again, as it was before refusals had meanings. */
+const KINDS: Readonly<Record<RefusalMeaning, Failure['kind']>> = {
+  'this-number': 'permanent',
+  'opted-out': 'permanent',
+  'this-country': 'permanent',
+  'this-account': 'transient',
+  later: 'transient',
+  permanent: 'permanent',
+};
 
 async function failureOf(call: Promise<unknown>): Promise<Failure> {
   try {
@@ -21,7 +32,7 @@ async function failureOf(call: Promise<unknown>): Promise<Failure> {
 
 describe('Twilio, by its own SDK against the sandbox', () => {
   let sandbox: SmsSandbox;
-  let gateway: SmsGateway;
+  let gateway: TextGateway;
 
   beforeEach(async () => {
     sandbox = await startSmsSandbox({ host: '127.0.0.1', port: 0, now: () => NOW });
@@ -31,10 +42,10 @@ describe('Twilio, by its own SDK against the sandbox', () => {
     await sandbox[Symbol.asyncDispose]();
   });
 
-  const sent = (body = 'Ready'): Promise<{ sid: string }> => gateway.send({ to: TO, body });
+  const sent = (body = 'Ready'): Promise<{ vendorId: string }> => gateway.send({ to: TO, body });
 
   it('sends a text and gives its SID', async () => {
-    const { sid } = await sent('Zoë’s results & more');
+    const { vendorId: sid } = await sent('Zoë’s results & more');
     expect(sandbox.messages).to.deep.equal([{ sid, to: TO, body: 'Zoë’s results & more', at: NOW }]);
   });
 
@@ -63,6 +74,58 @@ describe('Twilio, by its own SDK against the sandbox', () => {
       expect(sandbox.messages).to.have.length(1);
     });
   }
+
+  for (const [status, code, meaning] of [
+    [400, 21610, 'opted-out'],
+    [400, 21211, 'this-number'],
+    [400, 21214, 'this-number'],
+    [400, 21217, 'this-number'],
+    [400, 21614, 'this-number'],
+    [400, 21408, 'this-country'],
+    [400, 21606, 'this-country'],
+    [401, 20003, 'this-account'],
+    [403, 20005, 'this-account'],
+    [400, 20001, 'this-account'],
+    [403, 20006, 'this-account'],
+    [429, 20429, 'later'],
+    [429, 1, 'later'],
+    [400, 14107, 'later'],
+    [400, 21611, 'later'],
+    [400, 30001, 'later'],
+    [400, 63018, 'later'],
+    [503, 30001, 'later'],
+    [400, 21602, 'permanent'],
+    [400, 21617, 'permanent'],
+    [404, 20404, 'permanent'],
+    ...[30002, 30003, 30004, 30005, 30006, 30007, 30008].map((one) => [400, one, 'permanent'] as const),
+  ] satisfies readonly (readonly [number, number, RefusalMeaning])[]) {
+    it(`takes ${status} with code ${code} for: ${meaning}`, async () => {
+      sandbox.behave(refused(status, code));
+      const failure = await failureOf(sent());
+      expect(failure).to.be.instanceOf(Refusal);
+      expect(failure).to.include({ meaning, code: `twilio-${code}`, kind: KINDS[meaning] });
+    });
+  }
+
+  it('takes for no refusal what may have been taken', async () => {
+    for (const behaviour of [
+      refused(500, 20500),
+      refused(502, 21610),
+      { kind: 'reset', afterTaking: true },
+      { kind: 'hang', afterTaking: true },
+      { kind: 'nonsense', afterTaking: true },
+    ] satisfies SandboxBehaviour[]) {
+      sandbox.behave(behaviour);
+      expect(await failureOf(sent())).not.to.be.instanceOf(Refusal);
+    }
+  });
+
+  it('says whether the account works, without sending', async () => {
+    expect(await gateway.check()).to.deep.equal({ active: true, status: 'active', trial: false });
+    sandbox.behave(refused(401, 20003));
+    expect(await failureOf(gateway.check())).to.include({ meaning: 'this-account', code: 'twilio-20003' });
+    expect(sandbox.messages).to.have.length(0);
+  });
 
   it('calls a call that gets no answer ambiguous, within the time it may take', async () => {
     sandbox.behave({ kind: 'hang', afterTaking: true });
@@ -97,7 +160,7 @@ describe('Twilio, by its own SDK against the sandbox', () => {
 
   describe('receipts', () => {
     const CALLBACK = 'http://127.0.0.1:1/api/sms/status';
-    let asking: SmsGateway;
+    let asking: TextGateway;
     beforeEach(() => {
       asking = createTwilio({ ...ACCOUNT, apiUrl: sandbox.url, statusCallback: CALLBACK, timeoutMs: 300 });
     });
@@ -106,14 +169,14 @@ describe('Twilio, by its own SDK against the sandbox', () => {
       await sent();
       expect(sandbox.posted).to.have.length(0);
       sandbox.deliver({ receipts: [{ status: 'delivered' }], beforeAnswer: true });
-      const { sid } = await asking.send({ to: TO, body: 'Ready' });
+      const { vendorId: sid } = await asking.send({ to: TO, body: 'Ready' });
       expect(sandbox.posted).to.deep.equal([{ sid, status: 'delivered', answer: null }]);
     });
 
     it('are done without where Twilio refuses their address: the text is sent, once', async () => {
       sandbox.behave(refused(400, 21609));
       sandbox.deliver({ receipts: [{ status: 'delivered' }], beforeAnswer: true });
-      const { sid } = await asking.send({ to: TO, body: 'Ready' });
+      const { vendorId: sid } = await asking.send({ to: TO, body: 'Ready' });
       expect(sandbox.messages.map((message) => message.sid)).to.deep.equal([sid]);
       expect(sandbox.posted).to.have.length(0);
     });
@@ -140,7 +203,7 @@ describe('Twilio, by its own SDK against the sandbox', () => {
       it(`finds a text that was taken before a ${kind}`, async () => {
         sandbox.behave({ kind, afterTaking: true });
         await failureOf(sent());
-        expect(await find('Ready', NOW)).to.deep.equal({ sid: sandbox.messages[0]?.sid });
+        expect(await find('Ready', NOW)).to.deep.equal({ vendorId: sandbox.messages[0]?.sid });
       });
 
       it(`does not find a text that was not taken before a ${kind}`, async () => {
@@ -158,8 +221,8 @@ describe('Twilio, by its own SDK against the sandbox', () => {
     });
 
     it('allows for clocks that differ by less than a minute', async () => {
-      const { sid } = await sent();
-      expect(await find('Ready', new Date(NOW.getTime() + 50_000))).to.deep.equal({ sid });
+      const { vendorId: sid } = await sent();
+      expect(await find('Ready', new Date(NOW.getTime() + 50_000))).to.deep.equal({ vendorId: sid });
     });
 
     it('calls a list that cannot be read transient: it may be asked again', async () => {

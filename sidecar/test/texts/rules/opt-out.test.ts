@@ -1,55 +1,43 @@
 import { expect } from 'chai';
-import { readOptChoice } from '../../../texts/rules/opt-out.ts';
+import { optChoiceOf, type InboundText } from '../../../texts/rules/opt-out.ts';
 
-const SID = `SM${'0123456789abcdef'.repeat(2)}`;
-const NUMBER = '+61412345678';
-const choice = (fields: Record<string, string | string[]>) =>
-  readOptChoice({ MessageSid: SID, From: NUMBER, ...fields })?.optedOut ?? null;
+const MESSAGE: InboundText = { vendorId: 'M1', from: '+61412345678', body: '', takenFor: null };
+const choice = (said: Partial<InboundText>) => optChoiceOf({ ...MESSAGE, ...said })?.optedOut ?? null;
 
 describe('a message to us', () => {
-  it('is taken by what Twilio says it is, whatever its text', () => {
-    expect(choice({ OptOutType: 'STOP', Body: 'aufhören' })).to.equal(true);
-    expect(choice({ OptOutType: 'START', Body: 'STOP' })).to.equal(false);
-    expect(choice({ OptOutType: 'HELP', Body: 'STOP' })).to.equal(null);
-    expect(readOptChoice({ MessageSid: SID, From: NUMBER, OptOutType: 'STOP' })).to.deep.equal({
-      sid: SID,
-      number: NUMBER,
+  it('is taken by what the vendor takes it for, whatever its text', () => {
+    expect(choice({ takenFor: 'stop', body: 'aufhören' })).to.equal(true);
+    expect(choice({ takenFor: 'start', body: 'STOP' })).to.equal(false);
+    expect(choice({ takenFor: 'other', body: 'STOP' })).to.equal(null);
+    expect(optChoiceOf({ ...MESSAGE, takenFor: 'stop' })).to.deep.equal({
+      vendorId: 'M1',
+      number: '+61412345678',
       optedOut: true,
     });
   });
 
-  for (const Body of ['STOP', 'stop', ' Stop ', 'Stop.', 'STOP!', 'stop all', 'Opt-out', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'REVOKE', 'STOPALL']) {
-    it(`opts out by “${Body}”`, () => {
-      expect(choice({ Body })).to.equal(true);
+  for (const body of ['STOP', 'stop', ' Stop ', 'Stop.', 'STOP!', 'stop all', 'Opt-out', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'REVOKE', 'STOPALL']) {
+    it(`opts out by “${body}”`, () => {
+      expect(choice({ body })).to.equal(true);
     });
   } // prettier-ignore
 
-  for (const Body of ['START', 'yes', ' Unstop ']) {
-    it(`opts in again by “${Body}”`, () => {
-      expect(choice({ Body })).to.equal(false);
+  for (const body of ['START', 'yes', ' Unstop ']) {
+    it(`opts in again by “${body}”`, () => {
+      expect(choice({ body })).to.equal(false);
     });
   }
 
-  for (const Body of ['', 'HELP', 'INFO', 'please stop by at 5', 'Yes please', 'START!', 'end of the month', 'Ende', 'ESTOP', '12']) {
-    it(`says nothing of texts by “${Body}”`, () => {
-      expect(choice({ Body })).to.equal(null);
+  for (const body of ['', 'HELP', 'INFO', 'please stop by at 5', 'Yes please', 'START!', 'end of the month', 'Ende', 'ESTOP', '12']) {
+    it(`says nothing of texts by “${body}”`, () => {
+      expect(choice({ body })).to.equal(null);
     });
   } // prettier-ignore
 
-  it('counts only from a phone number, by a message with a SID', () => {
-    const stop = { MessageSid: SID, From: NUMBER, Body: 'STOP' };
-    expect(readOptChoice(stop)).not.to.equal(null);
-    for (const From of [
-      '',
-      '0412345678',
-      'whatsapp:+61412345678',
-      '+0412345678',
-      'AXIS',
-      '+61 412',
-      [NUMBER, NUMBER],
-    ]) {
-      expect(readOptChoice({ ...stop, From }), String(From)).to.equal(null);
+  it('counts only from a phone number', () => {
+    expect(choice({ body: 'STOP' })).to.equal(true);
+    for (const from of ['', '0412345678', 'whatsapp:+61412345678', '+0412345678', 'AXIS', '+61 412']) {
+      expect(choice({ from, body: 'STOP' }), from).to.equal(null);
     }
-    for (const MessageSid of ['', 'CA1', `${SID}x`]) expect(readOptChoice({ ...stop, MessageSid })).to.equal(null);
   });
 });

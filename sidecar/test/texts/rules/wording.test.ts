@@ -43,6 +43,12 @@ describe('the text', () => {
     expect(url.searchParams.get('ref')).to.equal('A/1 &x=2#é');
   });
 
+  it('gives no phone a letter at which it could cut the link, and never fails', () => {
+    const link = (accessionNumber: string) => /https:\S+/.exec(smsText({ ...content, accessionNumber }))?.[0];
+    expect(link("A(1)!*'.")).to.match(/\?ref=A%281%29%21%2A%27%2E$/);
+    expect(link('A\ud800')).to.match(/\?ref=A%EF%BF%BD$/);
+  });
+
   it('adds to an address that has a question already', () => {
     expect(smsText({ ...content, portalUrl: 'https://portal.example/?lang=en' })).to.match(/\?lang=en&ref=ACC1$/);
   });

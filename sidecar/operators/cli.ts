@@ -1,0 +1,125 @@
+import { Option, type Command } from 'commander';
+import { z } from 'zod';
+import { cliViewer } from '../audit/cli.ts';
+import type { Viewer } from '../audit/rules/who.ts';
+import { checked, type CommandLine } from '../platform/command-line.ts';
+import { Failure } from '../platform/rules/failure.ts';
+import type { Acts } from './acts.ts';
+import { ACTS, type Act, type Done } from './definitions.ts';
+import { messageText, orderText, studyText, workText } from './text.ts';
+
+/** Opens what acts need, and closes it when the work is done. */
+export type WithActs = (work: (acts: Acts) => Promise<void>) => Promise<void>;
+
+const SAID = checked(/\S/, 'some text');
+const jsonText = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** `accessionNumber` is ACCESSION_NUMBER as an argument, and --accession-number as an option. */
+const worded = (key: string, between: string): string => key.replace(/[A-Z]/g, (letter) => `${between}${letter}`);
+
+/** The command with these words, below `program`; groups of commands are made where they are not there. */
+function commandOf(program: Command, [first, ...rest]: readonly string[]): Command {
+  const known = program.commands.find((one) => one.name() === first);
+  const command = known ?? program.command(first ?? '');
+  return rest.length === 0 ? command : commandOf(command, rest);
+}
+
+function addAct({ program, terminal, action }: CommandLine, withActs: WithActs, act: Act): void {
+  const command = commandOf(program, act.command).description(act.summary);
+  const keys = Object.entries(act.input.shape).map(([key, field]) => ({
+    key,
+    what: z.globalRegistry.get(field)?.description ?? '',
+    isOption: z.core.safeParse(field, undefined).success,
+  }));
+  if (act.subject !== null) command.argument(`<${act.subject.name.toUpperCase()}>`, act.subject.what);
+  for (const { key, what, isOption } of keys) {
+    if (isOption) command.option(`--${worded(key, '-').toLowerCase()} <${worded(key, '_').toUpperCase()}>`, what);
+    else command.argument(`<${worded(key, '_').toUpperCase()}>`, what);
+  }
+  command
+    .requiredOption('--who <NAME>', 'who does it, which is kept', SAID)
+    .requiredOption('--why <TEXT>', 'why, which is kept', SAID)
+    .option('--json', 'print JSON')
+    .action(
+      action(async () => {
+        const options: Record<string, unknown> = command.opts();
+        const [first = '', ...others] = command.args;
+        const positional = act.subject === null ? command.args : others;
+        const required = keys.filter(({ isOption }) => !isOption);
+        const input = {
+          ...options,
+          ...Object.fromEntries(required.map(({ key }, index) => [key, positional[index]])),
+        };
+        const { from } = cliViewer('');
+        const by = { who: String(options['who']), why: String(options['why']), from };
+        await withActs(async (acts) => {
+          const { json, text } = await act.perform(acts, act.subject === null ? '' : first, input, by);
+          terminal.out(options['json'] === true ? jsonText(json) : text);
+        });
+        return 0;
+      }),
+    );
+}
+
+const KINDS = ['study', 'order', 'message'] as const;
+
+/** The first of these kinds that has such a one. @throws Failure permanent `study-unknown` where none has. */
+async function found(
+  acts: Acts,
+  what: string,
+  kinds: readonly (typeof KINDS)[number][],
+  viewer: Viewer,
+): Promise<Done> {
+  for (const kind of kinds) {
+    if (kind === 'study') {
+      const study = await acts.show(what, viewer);
+      if (study !== null) return { json: study, text: studyText(study) };
+    } else if (kind === 'order') {
+      const order = await acts.showOrder(what, viewer);
+      if (order !== null) return { json: order, text: orderText(order) };
+    } else {
+      const message = await acts.showMessage(what, viewer);
+      if (message !== null) return { json: message, text: messageText(message) };
+    }
+  }
+  const names = { study: 'Study Instance UID', order: 'accession number', message: 'message id' };
+  throw new Failure('permanent', 'study-unknown', `no such ${kinds.map((kind) => names[kind]).join(', ')}`);
+}
+
+/** `list`, `show` and all acts. */
+export function operatorCommands(line: CommandLine, withActs: WithActs): void {
+  const { program, terminal, action } = line;
+  program
+    .command('list')
+    .description('what needs a person')
+    .option('--days <N>', 'provisional studies from so many days on', checked(/^\d{1,5}$/, 'a whole number'), '1')
+    .option('--who <NAME>', 'who looks', '')
+    .option('--json', 'print JSON')
+    .action(
+      action(async (options: { days: string; who: string; json?: true }) => {
+        await withActs(async (acts) => {
+          const items = await acts.work(Number(options.days), cliViewer(options.who));
+          terminal.out(options.json === true ? jsonText(items) : workText(items));
+        });
+        return 0;
+      }),
+    );
+  program
+    .command('show')
+    .description('a DICOM study, an order, or an HL7 message')
+    .argument('<WHAT>', 'Study Instance UID, accession number or message id: the first of these that is known')
+    .addOption(new Option('--as <KIND>', 'only that').choices(KINDS))
+    .option('--who <NAME>', 'who looks', '')
+    .option('--json', 'print JSON')
+    .action(
+      action(async (what: string, options: { as?: string; who: string; json?: true }) => {
+        const kinds = KINDS.filter((kind) => options.as === undefined || options.as === kind);
+        await withActs(async (acts) => {
+          const { json, text } = await found(acts, what, kinds, cliViewer(options.who));
+          terminal.out(options.json === true ? jsonText(json) : text);
+        });
+        return 0;
+      }),
+    );
+  for (const act of ACTS) addAct(line, withActs, act);
+}

@@ -1,0 +1,175 @@
+import { z } from 'zod';
+import type { By } from '../audit/rules/who.ts';
+import type { Acts } from './acts.ts';
+import { STUDY } from './io/work-rows.ts';
+import { studyText } from './text.ts';
+
+const said = (what: string): z.ZodString =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(400)
+    .regex(/^\P{Cc}*$/u, 'must have no control characters')
+    .describe(what);
+
+/** What every act needs. */
+export const BY = z.object({
+  who: said('The person who acts; kept together with the name of the key'),
+  why: said('Why; kept with the decision'),
+});
+
+/** What an act is done with: `{uid}` or `{id}` of its route. */
+export interface Subject {
+  readonly name: 'uid' | 'id';
+  readonly what: string;
+}
+
+/** What came of an act: for programs, and for eyes. */
+export interface Done {
+  readonly json: object;
+  readonly text: string;
+}
+
+/** One thing that a person may do: command line, HTTP, OpenAPI and tests follow from it. */
+export interface Act {
+  /** Of the operation in OpenAPI; stays. */
+  readonly name: string;
+  /** The words of the command line. */
+  readonly command: readonly [string, ...string[]];
+  /** Below `/api/operator`. */
+  readonly route: string;
+  readonly subject: Subject | null;
+  /** A sentence. */
+  readonly summary: string;
+  /** What it takes besides who and why: what is required is an argument of the command line, the rest are options. */
+  readonly input: z.ZodObject;
+  /** The failures that say something of what was asked, and how HTTP answers them. */
+  readonly refusals: Readonly<Record<string, 404 | 409>>;
+  readonly answer: { readonly description: string; readonly schema: z.ZodType };
+  /** `input` is checked here too. @throws ZodError, or the Failures of `refusals`: nothing is done then. */
+  readonly perform: (acts: Acts, subject: string, input: unknown, by: By) => Promise<Done>;
+}
+
+type Definition<Input extends z.ZodObject> = Omit<Act, 'input' | 'perform'> & {
+  readonly input: Input;
+  readonly perform: (acts: Acts, subject: string, input: z.output<Input>, by: By) => Promise<Done>;
+};
+
+function define<Input extends z.ZodObject>(definition: Definition<Input>): Act {
+  const { input, perform } = definition;
+  return { ...definition, perform: (acts, subject, given, by) => perform(acts, subject, input.parse(given), by) };
+}
+
+const NOTHING = z.object({});
+const STUDY_SUBJECT: Subject = { name: 'uid', what: 'Study Instance UID (0020,000D)' };
+const STUDY_REFUSALS = { 'study-unknown': 404, 'study-not-there': 409 } as const;
+const STUDY_ANSWER = { description: 'The study as it is then.', schema: STUDY };
+
+async function studyAfter(acts: Acts, studyInstanceUid: string): Promise<Done> {
+  const study = await acts.show(studyInstanceUid, null);
+  return study === null ? { json: {}, text: '' } : { json: study, text: studyText(study) };
+}
+
+/** An act on one DICOM study that takes nothing else. */
+const onStudy = (name: 'unlink' | 'confirm' | 'release', summary: string, refusals: Act['refusals'] = {}): Act =>
+  define({
+    ...{ name, summary, command: [name], route: `/studies/{uid}/${name}` },
+    subject: STUDY_SUBJECT,
+    input: NOTHING,
+    refusals: { ...STUDY_REFUSALS, ...refusals },
+    answer: STUDY_ANSWER,
+    perform: async (acts, uid, _input, by) => {
+      await acts.resolve(uid, { kind: name }, by);
+      return studyAfter(acts, uid);
+    },
+  });
+
+const RETRIED = {
+  refusals: { 'not-failed': 409 },
+  answer: {
+    description: 'They will be.',
+    schema: z.object({ images: z.number().describe('How many there are') }),
+  },
+} as const;
+const retried = (images: number): Done => ({ json: { images }, text: `images to be tried again: ${images}\n` });
+const reason = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .describe('Those that failed for that, such as render-timeout')
+  .optional();
+
+/** All that a person may do. */
+export const ACTS: readonly Act[] = [
+  define({
+    name: 'link',
+    command: ['link'],
+    route: '/studies/{uid}/link',
+    subject: STUDY_SUBJECT,
+    summary: 'It belongs to that study of the RIS.',
+    input: z.object({ accessionNumber: z.string().trim().min(1).max(64).describe('Of the study of the RIS') }),
+    refusals: { ...STUDY_REFUSALS, 'accession-unknown': 409 },
+    answer: STUDY_ANSWER,
+    perform: async (acts, uid, { accessionNumber }, by) => {
+      await acts.resolve(uid, { kind: 'link', accessionNumber }, by);
+      return studyAfter(acts, uid);
+    },
+  }),
+  onStudy('unlink', 'It belongs to no study of the RIS: back to a study of its own. Sends no text.'),
+  onStudy('confirm', "What stands, or the only candidate of its review, becomes the person's decision.", {
+    'nothing-to-confirm': 409,
+  }),
+  onStudy('release', 'Let the rules decide again, at once.'),
+  define({
+    name: 'replay',
+    command: ['replay'],
+    route: '/messages/{id}/replay',
+    subject: { name: 'id', what: 'Id of the HL7 message' },
+    summary: 'Read a kept HL7 message again and apply it.',
+    input: NOTHING,
+    refusals: { 'message-unknown': 404, 'message-refused': 409, 'message-forgotten': 409 },
+    answer: { description: 'It is applied.', schema: z.object({ id: z.string(), answer: z.literal('AA') }) },
+    perform: async (acts, id, _input, by) => {
+      await acts.replay(id, by);
+      return { json: { id, answer: 'AA' }, text: `message ${id} is applied\n` };
+    },
+  }),
+  define({
+    name: 'retryImage',
+    command: ['retry', 'image'],
+    route: '/images/{id}/retry',
+    subject: { name: 'id', what: "SOP Instance UID (0008,0018), or Orthanc's id" },
+    summary: 'Mirror one failed image again.',
+    input: NOTHING,
+    ...RETRIED,
+    perform: async (acts, image, _input, by) =>
+      retried(await acts.retryImages({ image, studyInstanceUid: null, reason: null }, by)),
+  }),
+  define({
+    name: 'retryStudy',
+    command: ['retry', 'study'],
+    route: '/studies/{uid}/retry',
+    subject: STUDY_SUBJECT,
+    summary: 'Mirror the failed images of one DICOM study again.',
+    input: NOTHING,
+    ...RETRIED,
+    perform: async (acts, studyInstanceUid, _input, by) =>
+      retried(await acts.retryImages({ image: null, studyInstanceUid, reason: null }, by)),
+  }),
+  define({
+    name: 'retryImages',
+    command: ['retry', 'images'],
+    route: '/images/retry',
+    subject: null,
+    summary: 'Mirror failed images again: all, those of one study, those that failed for one reason.',
+    input: z.object({
+      studyInstanceUid: z.string().trim().min(1).max(64).describe('Those of one DICOM study').optional(),
+      reason,
+    }),
+    ...RETRIED,
+    perform: async (acts, _subject, { studyInstanceUid = null, reason: why = null }, by) =>
+      retried(await acts.retryImages({ image: null, studyInstanceUid, reason: why }, by)),
+  }),
+];

@@ -1,0 +1,80 @@
+import type { Knex } from 'knex';
+import type { FactChanges } from '../rules/fold.ts';
+import { keysOf } from './save-rows.ts';
+import { execute } from '../../platform/postgres/query.ts';
+
+const REKEY_FACTS = `
+UPDATE study_facts f SET accession_key = m.accession_key, said_key = m.said_key
+FROM jsonb_to_recordset(CAST(:moved AS jsonb)) AS m(message_id bigint, ordinal integer, accession_key text, said_key text)
+WHERE f.hl7_message_id = m.message_id AND f.ordinal = m.ordinal`;
+
+// A report becomes the next version of the study that it turned out to be of.
+const MOVE_REPORTS = `
+WITH moved AS MATERIALIZED (
+  SELECT r.id, m.to_id, row_number() OVER (PARTITION BY m.to_id ORDER BY r.said_at, r.hl7_message_id) AS nth
+  FROM jsonb_to_recordset(CAST(:reports AS jsonb)) AS m(message_id bigint, from_id bigint, to_id bigint)
+  JOIN reports r ON r.study_id = m.from_id AND r.hl7_message_id = m.message_id
+)
+UPDATE reports r
+SET study_id = m.to_id, version = m.nth + coalesce((SELECT max(version) FROM reports WHERE study_id = m.to_id), 0)
+FROM moved m WHERE r.id = m.id`;
+
+// The text that told of a report goes with it: the study that has it now gets no second one. One that was begun counts
+// before one that waits.
+const DROP_WAITING_TEXTS = `
+DELETE FROM sms_messages x
+USING jsonb_to_recordset(CAST(:reports AS jsonb)) AS m(message_id bigint, from_id bigint, to_id bigint), sms_messages y
+WHERE x.study_id = m.to_id AND x.state IN ('held', 'queued')
+  AND y.study_id = m.from_id AND y.kind = x.kind AND y.state NOT IN ('held', 'queued')
+  AND NOT EXISTS (SELECT 1 FROM reports r WHERE r.study_id = m.from_id)`;
+const MOVE_TEXTS = `
+UPDATE sms_messages x SET study_id = m.to_id, updated_at = :now
+FROM (
+  SELECT from_id, min(to_id) AS to_id
+  FROM jsonb_to_recordset(CAST(:reports AS jsonb)) AS r(message_id bigint, from_id bigint, to_id bigint) GROUP BY from_id
+) m
+WHERE x.study_id = m.from_id
+  AND NOT EXISTS (SELECT 1 FROM reports r WHERE r.study_id = m.from_id)
+  AND NOT EXISTS (SELECT 1 FROM sms_messages y WHERE y.study_id = m.to_id AND y.kind = x.kind)`;
+const DROP_TEXTS_LEFT = `
+DELETE FROM sms_messages x
+USING jsonb_to_recordset(CAST(:emptied AS jsonb)) AS e(id bigint, "intoId" bigint)
+WHERE x.study_id = e.id AND x.state IN ('held', 'queued')`;
+
+// The series follow by their foreign key. The rules decide these links anew afterwards; a person's stands.
+const MOVE_LINKS = `
+UPDATE dicom_studies d SET study_id = e."intoId"
+FROM jsonb_to_recordset(CAST(:emptied AS jsonb)) AS e(id bigint, "intoId" bigint) WHERE d.study_id = e.id`;
+
+// One that has a text which was begun stays: the text is a record.
+const REMOVE_EMPTIED = `
+DELETE FROM studies s
+USING jsonb_to_recordset(CAST(:emptied AS jsonb)) AS e(id bigint, "intoId" bigint)
+WHERE s.id = e.id AND NOT EXISTS (SELECT 1 FROM sms_messages x WHERE x.study_id = s.id)
+  AND NOT EXISTS (SELECT 1 FROM reports r WHERE r.study_id = s.id)`;
+
+/**
+ * Moves what is another study's now: facts, reports, and the text that told of them; and with a study of which nothing is
+ * left its images. All are sent at once, in this order, after the studies were written.
+ */
+export async function moveStudies(trx: Knex.Transaction, { moved, emptied }: FactChanges, now: Date): Promise<void> {
+  if (moved.length === 0) return;
+  const keys = moved.map((fact) => ({ message_id: fact.messageId, ordinal: fact.ordinal, ...keysOf(fact) }));
+  const ofReports = moved
+    .filter(({ kind }) => kind === 'report')
+    .map(({ messageId, fromStudyId, toStudyId }) => ({
+      message_id: messageId,
+      from_id: fromStudyId,
+      to_id: toStudyId,
+    }));
+  const [reports, left] = [JSON.stringify(ofReports), JSON.stringify(emptied)];
+  await Promise.all([
+    execute(trx, REKEY_FACTS, { moved: JSON.stringify(keys) }),
+    execute(trx, MOVE_REPORTS, { reports }),
+    execute(trx, DROP_WAITING_TEXTS, { reports }),
+    execute(trx, MOVE_TEXTS, { reports, now }),
+    execute(trx, DROP_TEXTS_LEFT, { emptied: left }),
+    execute(trx, MOVE_LINKS, { emptied: left }),
+    execute(trx, REMOVE_EMPTIED, { emptied: left }),
+  ]);
+}
