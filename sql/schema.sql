@@ -331,6 +331,7 @@ CREATE TABLE reports (
   patient_id bigint NOT NULL,
   withheld text,
   text_stands boolean DEFAULT false NOT NULL,
+  sections jsonb,
   CONSTRAINT reports_pkey PRIMARY KEY (id),
   CONSTRAINT reports_study_id_hl7_message_id_key UNIQUE (study_id, hl7_message_id),
   CONSTRAINT reports_study_id_version_key UNIQUE (study_id, version),

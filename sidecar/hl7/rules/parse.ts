@@ -1,4 +1,5 @@
 import { decodeBytes } from './charset.ts';
+import { undoubleEscapes } from './doubled-escapes.ts';
 import { countUpTo, MAX_ESCAPES, MAX_LINE_ENDS, MAX_PARTS, MAX_REPETITIONS, MAX_SEGMENTS } from './limits.ts';
 import type { Hl7Field, Hl7Message, Hl7Segment } from './message.ts';
 import { Hl7Rejection } from './rejection.ts';
@@ -190,7 +191,7 @@ function segmentLines(text: string, separator: string): string[] {
  * (chapter 2.10.2): half a report must not pass for one; 102 for one beyond a bound.
  */
 export function parseHl7(text: string): Hl7Message {
-  const clean = withoutNuls(text)
+  const clean = undoubleEscapes(withoutNuls(text))
     .replace(/^\uFEFF/, '')
     .trimStart();
   const field = clean.charAt(3);

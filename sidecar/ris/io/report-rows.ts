@@ -15,20 +15,20 @@ WHERE id IN (SELECT id FROM brought WHERE accession_key <> ALL (CAST(:keys AS te
 
 // Served by index reports_study_id_version_key.
 export const SAVE_REPORT = `
-INSERT INTO reports AS r (study_id, version, status, body, text_stands, reported_at, hl7_message_id, said_at, patient_id,
-                          created_at)
-SELECT :studyId, 1 + coalesce((SELECT max(version) FROM reports WHERE study_id = :studyId), 0), :status, :body, :textStands,
-       CAST(:reportedAt AS timestamptz), :messageId, :saidAt, :patientId, :now
+INSERT INTO reports AS r (study_id, version, status, body, sections, text_stands, reported_at, hl7_message_id, said_at,
+                          patient_id, created_at)
+SELECT :studyId, 1 + coalesce((SELECT max(version) FROM reports WHERE study_id = :studyId), 0), :status, :body,
+       CAST(:sections AS jsonb), :textStands, CAST(:reportedAt AS timestamptz), :messageId, :saidAt, :patientId, :now
 ON CONFLICT (study_id, hl7_message_id) DO UPDATE
-  SET status = EXCLUDED.status, body = EXCLUDED.body, text_stands = EXCLUDED.text_stands, reported_at = EXCLUDED.reported_at,
-      patient_id = EXCLUDED.patient_id`;
+  SET status = EXCLUDED.status, body = EXCLUDED.body, sections = EXCLUDED.sections, text_stands = EXCLUDED.text_stands,
+      reported_at = EXCLUDED.reported_at, patient_id = EXCLUDED.patient_id`;
 
 // Whenever the text that stands comes, it is that of the last report before with one of its own.
 // Served by index reports_study_id_version_key.
 export const LET_TEXT_STAND = `
-UPDATE reports r SET body = before.body
+UPDATE reports r SET body = before.body, sections = before.sections
 FROM reports s JOIN LATERAL (
-  SELECT b.body FROM reports b
+  SELECT b.body, b.sections FROM reports b
   WHERE b.study_id = s.study_id AND NOT b.text_stands AND (b.said_at, b.hl7_message_id) < (s.said_at, s.hl7_message_id)
   ORDER BY b.said_at DESC, b.hl7_message_id DESC LIMIT 1
 ) before ON true
@@ -81,8 +81,9 @@ export function reportStatements(trx: Knex.Transaction) {
   const saveOne = async ({ report, ...row }: ReportRow, now: Date): Promise<void> => {
     const { status, body, reportedAt, textStands = false } = report;
     const { studyId, messageId } = row;
+    const sections = JSON.stringify(report.sections);
     await Promise.all([
-      execute(trx, SAVE_REPORT, { ...row, status, body, textStands, reportedAt, now }),
+      execute(trx, SAVE_REPORT, { ...row, status, body, sections, textStands, reportedAt, now }),
       ...report.attachments.map(({ contentType, base64 }, ordinal) => {
         const content = Buffer.from(base64, 'base64');
         return execute(trx, SAVE_ATTACHMENT, { studyId, messageId, ordinal, contentType, content });

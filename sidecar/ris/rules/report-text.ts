@@ -1,73 +1,15 @@
-import {
-  component,
-  HL7_NULL,
-  ordinal,
-  textRepetitions,
-  wholeComponent,
-  type Hl7Message,
-  type Hl7Segment,
-} from '../../hl7/rules/message.ts';
+import { component, HL7_NULL, ordinal, type Hl7Message, type Hl7Segment } from '../../hl7/rules/message.ts';
 import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
-import { enclosed, type Attachment } from './report-attachment.ts';
+import { composeBody, textOf, type ReportBody } from './report-body.ts';
+import { textPart } from './report-document.ts';
+import { rowParts, type Row } from './report-parts.ts';
+import { textLines } from './report-values.ts';
 
 /** A result row of a report: an OBX that counts, with the notes behind it. */
 export interface Observation {
   /** OBX-11, table 0085. */
   readonly status: string;
-  readonly lines: readonly string[];
-  readonly attachments: readonly Attachment[];
-}
-
-/** The lines of a text field, one a repetition; a deleted one is none. */
-const textLines = (message: Hl7Message, from: Hl7Segment, field: number): string[] =>
-  textRepetitions(message, from, field).filter((line) => line.trim() !== HL7_NULL);
-
-const words = (from: Hl7Segment, field: number, parts: readonly number[], repetition = 0): string =>
-  parts
-    .map((part) => wholeComponent(from, field, part, repetition).trim())
-    .find((one) => one !== '' && one !== HL7_NULL) ?? '';
-
-const TEXT_TYPES = new Set(['TX', 'FT', 'ST', '']);
-
-/** A number with its unit, and what it measures before it: `Lesion: 4 mm`. */
-function measured(obx: Hl7Segment, value: string): string {
-  const unit = words(obx, 6, [1, 2]);
-  const number = unit === '' ? value : `${value} ${unit}`;
-  const what = words(obx, 3, [2, 5]);
-  return what === '' ? number : `${what}: ${number}`;
-}
-
-/** What an OBX says in words by its type (HL7 v2.5.1 table 0125); a text as it was written. */
-function valueLines(message: Hl7Message, obx: Hl7Segment): string[] {
-  const type = component(obx, 2).trim().toUpperCase();
-  const values = (obx.fields[5] ?? []).map((_, repetition) => repetition);
-  // A text without a text is how a blank line is sent.
-  if (TEXT_TYPES.has(type)) return values.length === 0 ? [''] : textLines(message, obx, 5);
-  switch (type) {
-    case 'ED':
-    case 'RP':
-      return [];
-    case 'CE':
-    case 'CF':
-    case 'CNE':
-    case 'CWE':
-      // The text, else the alternate's, else the original's (chapter 2.A.13), else the code.
-      return values.map((repetition) => words(obx, 5, [2, 5, 9, 1], repetition)).filter((line) => line !== '');
-    case 'NM':
-      return textLines(message, obx, 5)
-        .map((value) => value.trim())
-        .filter((value) => value !== '')
-        .map((value) => measured(obx, value));
-    case 'SN': {
-      // Comparator, number, separator, number (chapter 2.A.69).
-      const texts = values.map((repetition) => [1, 2, 3, 4].map((part) => words(obx, 5, [part], repetition)).join(''));
-      return texts.filter((value) => value !== '').map((value) => measured(obx, value));
-    }
-    default:
-      return textLines(message, obx, 5)
-        .map((line) => line.replace(/[\^&]+/g, ' ').trim())
-        .filter((line) => line !== '');
-  }
+  readonly isBlank: boolean;
 }
 
 const UID = /^[0-9]+(?:\.[0-9]+)+$/;
@@ -88,24 +30,21 @@ const REMOVED = new Set(['D', 'W', 'X']);
 // The rest of it; A, B and V of later versions.
 const KNOWN = new Set(['', HL7_NULL, 'A', 'B', 'C', 'F', 'I', 'N', 'O', 'P', 'R', 'S', 'U', 'V']);
 
-export interface ReportRows {
+export interface ReportRows extends ReportBody {
   readonly observations: readonly Observation[];
   /** Whether a result was taken back: OBX-11 D, W or X. */
   readonly anyRemoved: boolean;
   /** The Study Instance UIDs that rows of their own tell. */
   readonly studyUids: readonly string[];
-  /** The notes that follow the OBR and not an OBX. */
-  readonly notes: readonly string[];
 }
 
-interface Row {
-  readonly obx: Hl7Segment;
+interface OpenRow extends Row {
   readonly notes: string[];
 }
 
 /** Each OBX with the lines of the NTE behind it (a PRT of HL7 2.7 may stand between), and those of the OBR's own. */
-function rowsWithNotes(message: Hl7Message, segments: readonly Hl7Segment[]): { rows: Row[]; notes: string[] } {
-  const rows: Row[] = [];
+function rowsWithNotes(message: Hl7Message, segments: readonly Hl7Segment[]): { rows: OpenRow[]; notes: string[] } {
+  const rows: OpenRow[] = [];
   const ofObr: string[] = [];
   let open: string[] = [];
   for (const one of segments) {
@@ -122,40 +61,43 @@ function rowsWithNotes(message: Hl7Message, segments: readonly Hl7Segment[]): { 
 }
 
 /**
- * The OBX of a report (HL7 v2.5.1 chapter 7.4.2), each with the NTE behind it. One that is taken back counts no more,
- * nor do its notes; rows that tell a UID are no text.
+ * The OBX of a report (HL7 v2.5.1 chapter 7.4.2), each with the NTE behind it, and the body that they make. One that is
+ * taken back counts no more, nor do its notes; rows that tell a UID are no text. The notes of
+ * the OBR are the body where the rows have none.
  * @throws Hl7Rejection pointing at an OBX-5 whose data or an OBX-11 whose status cannot be read.
  */
 export function reportRows(message: Hl7Message, segments: readonly Hl7Segment[]): ReportRows {
-  const observations: Observation[] = [];
+  const counted: OpenRow[] = [];
   const studyUids = new Set<string>();
   let anyRemoved = false;
   const { rows, notes } = rowsWithNotes(message, segments);
-  for (const { obx, notes: own } of rows) {
-    const status = component(obx, 11).trim().toUpperCase();
+  const statusOf = ({ obx }: Row): string => component(obx, 11).trim().toUpperCase();
+  const rejected = (obx: Hl7Segment, field: number, code: 102 | 103, reason: string): Hl7Rejection =>
+    new Hl7Rejection(code, reason, { segment: 'OBX', ordinal: ordinal(message, obx), field });
+  for (const row of rows) {
+    const status = statusOf(row);
     if (!REMOVED.has(status) && !KNOWN.has(status)) {
-      const location = { segment: 'OBX', ordinal: ordinal(message, obx), field: 11 };
-      throw new Hl7Rejection(103, 'OBX-11 is not a result status of table 0085', location);
+      throw rejected(row.obx, 11, 103, 'OBX-11 is not a result status of table 0085');
     }
-    const told = toldUid(obx);
+    const told = toldUid(row.obx);
     if (REMOVED.has(status)) {
       if (told === null) anyRemoved = true;
       continue;
     }
     if (told?.ofStudy === true) studyUids.add(told.uid);
-    if (told !== null && own.length === 0) continue;
-    const { lines, attachments } = enclosed(message, obx);
-    observations.push({
-      status,
-      lines: [...(told === null ? valueLines(message, obx) : []), ...lines, ...own],
-      attachments,
-    });
+    if (told !== null && row.notes.length === 0) continue;
+    counted.push(told !== null ? { ...row, obx: { ...row.obx, fields: row.obx.fields.with(5, []) } } : row);
   }
-  return { observations, anyRemoved, studyUids: [...studyUids], notes };
-}
-
-/** These lines as one text, without blank ones around it. */
-export function textOf(lines: readonly string[]): string {
-  const [from, to] = [lines.findIndex((line) => line !== ''), lines.findLastIndex((line) => line !== '')];
-  return lines.slice(from, to + 1).join('\n');
+  const read = rowParts(message, counted, (obx, code, reason) => rejected(obx, 5, code, reason));
+  const composed = composeBody(read);
+  const ofObr = composed.body === '' ? textPart(notes) : null;
+  const body = ofObr === null ? composed.body : textOf(ofObr.lines);
+  return {
+    observations: counted.map((row, index) => ({ status: statusOf(row), isBlank: read[index]?.isBlank ?? true })),
+    body,
+    bold: ofObr === null ? composed.bold : ofObr.bold,
+    attachments: ofObr === null ? composed.attachments : [...composed.attachments, ...ofObr.attachments],
+    anyRemoved,
+    studyUids: [...studyUids],
+  };
 }

@@ -3,8 +3,9 @@ import { readStudyInPlaces, type StudyFacts } from './order.ts';
 import { findIn, orderGroups, type OrderGroup } from './order-groups.ts';
 import { knownModality } from './modality.ts';
 import { readPatient, type PatientFacts } from './patient-update.ts';
-import type { Attachment } from './report-attachment.ts';
-import { reportRows, textOf, type ReportRows } from './report-text.ts';
+import type { Attachment } from './report-document.ts';
+import { sectionsOf, type Section } from './report-sections.ts';
+import { reportRows, type ReportRows } from './report-text.ts';
 import {
   isFinal,
   isResultStatus,
@@ -29,6 +30,8 @@ export interface Report {
   readonly elsewhere?: readonly string[];
   readonly status: ReportStatus;
   readonly body: string;
+  /** The body in the sections that its headings make of it; all of its words are in them. */
+  readonly sections: readonly Section[];
   readonly attachments: readonly Attachment[];
   readonly reportedAt: Date | null;
   /** The text that was sent with the version before is final now and was not sent again (OBX-11 U). */
@@ -94,7 +97,7 @@ function readPart(group: OrderGroup, settings: Hl7Settings, warn: Warn): Part {
   };
 }
 
-const hasRows = ({ rows }: Part): boolean => rows.observations.length > 0 || rows.anyRemoved || rows.notes.length > 0;
+const hasRows = ({ rows }: Part): boolean => rows.observations.length > 0 || rows.anyRemoved || rows.body !== '';
 
 /** Whether what OBR-25 of one says, if anything, agrees with a report of this status. */
 function agrees({ group, statusRows }: Part, status: ReportStatus): boolean {
@@ -142,11 +145,12 @@ function combine(all: readonly ReadPart[]): Report[] {
       elsewhere: [...new Set(shown.flatMap(({ elsewhere }) => elsewhere))],
       status: leastFinal(shown.map(({ status }) => status)) ?? 'cancelled',
       body: rows
-        .map(({ observations, notes }) => textOf(observations.flatMap(({ lines }) => lines)) || textOf(notes))
+        .map(({ body }) => body)
         .filter((body) => body !== '')
         .join('\n'),
+      sections: rows.flatMap(({ body, bold }) => sectionsOf(body, bold)),
       textStands: rows.every(({ observations }) => observations.length > 0 && observations.every(standsAsSent)),
-      attachments: rows.flatMap(({ observations }) => observations.flatMap(({ attachments }) => attachments)),
+      attachments: rows.flatMap(({ attachments }) => attachments),
       reportedAt: times.length === 0 ? null : new Date(Math.max(...times)),
     };
   });

@@ -1,5 +1,4 @@
 import type { Observation, ReportRows } from './report-text.ts';
-import { textOf } from './report-text.ts';
 import { findIn, rejectionAt, type OrderGroup } from './order-groups.ts';
 import type { StatusRow } from './status-row.ts';
 import { component, HL7_NULL } from '../../hl7/rules/message.ts';
@@ -42,10 +41,8 @@ export function isFinal(status: ReportStatus): boolean {
 export const leastFinal = (statuses: readonly (ReportStatus | undefined)[]): ReportStatus | undefined =>
   (['preliminary', 'corrected', 'final'] as const).find((status) => statuses.includes(status));
 
-const isBlank = ({ lines, attachments }: Observation): boolean => textOf(lines) === '' && attachments.length === 0;
-
 /** OBX-11 U: what was sent as preliminary is final as it was, and was not sent again. */
-export const standsAsSent = (row: Observation): boolean => row.status === 'U' && isBlank(row);
+export const standsAsSent = (row: Observation): boolean => row.status === 'U' && row.isBlank;
 
 /** OBR-25 as it was sent, in upper case, with what it says; `undefined` where it says nothing that is known. */
 export function statusOfObr(group: OrderGroup): { readonly code: string; readonly said: ReportStatus | undefined } {
@@ -68,7 +65,7 @@ export function readResultStatus(
     throw rejectionAt(group, 'OBR', 25, 103, 'OBR-25 is not a result status of table 0123');
   }
   if (said === 'cancelled' || said === 'preliminary') return said;
-  if (anyRemoved && observations.every((row) => isBlank(row) && !standsAsSent(row))) return 'cancelled';
+  if (anyRemoved && observations.every((row) => row.isBlank && !standsAsSent(row))) return 'cancelled';
   if (statusRows.some(({ isComplete }) => !isComplete)) return 'preliminary';
   const rows = observations.length > 0 ? observations : statusRows;
   const byRows = leastFinal(rows.map(({ status }) => BY_OBX11.get(status)));

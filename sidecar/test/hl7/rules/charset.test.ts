@@ -64,10 +64,72 @@ describe('HL7 character sets', () => {
   }
 
   it('refuses a character set it does not know, naming MSH-18 and not the value', () => {
-    expect(() => decodeHl7(Buffer.from(withName('KLINGON', 'x'))))
+    expect(() => decodeHl7(Buffer.from(withName('KLINGON', 'Zoë'), 'latin1')))
       .to.throw(Hl7Rejection)
       .that.includes({ errorCode: 103, message: 'MSH-18 is a character set that is not known' })
       .and.has.deep.property('location', { segment: 'MSH', ordinal: 1, field: 18 });
+  });
+
+  it('reads one it does not know where there is nothing to guess: plain letters and UTF-8', () => {
+    for (const name of ['Doe^Jane', 'Müller^Zoë', 'Nguyễn^Đức']) {
+      const text = withName('AUS', name);
+      expect(decodeHl7(Buffer.from(text, 'utf8'))).to.equal(text);
+    }
+  });
+
+  for (const [charset, name, encoding] of [
+    ['UNICODE UTF-8', 'Müller^Zoë 30° 4×5', 'latin1'],
+    ['UTF-8', 'café-au-lait', 'latin1'],
+    ['8859/1', 'Nguyễn^Đức 30°', 'utf8'],
+    ['ASCII', 'Zoë', 'utf8'],
+    ['8859/15', 'Zoë', 'utf8'],
+    ['UNICODE UTF-16', 'Zoë', 'utf8'],
+    ['UNICODE UTF-16', 'Zoë', 'latin1'],
+    ['UNICODE UTF-32', 'Zoë', 'utf8'],
+    ['windows-1252', 'Zoë', 'utf8'],
+    ['x-cp1252', 'Zoë', 'latin1'],
+    ['ISO 2022 IR 100', 'Zoë', 'latin1'],
+  ] as const) {
+    it(`reads what the bytes are where MSH-18 says ${charset} of ${encoding}`, () => {
+      const text = withName(charset, name);
+      expect(decodeHl7(Buffer.from(text, encoding))).to.equal(text);
+    });
+  }
+
+  it('reads the smart quotes and dashes of windows-1252 under UTF-8 and 8859/1', () => {
+    for (const charset of ['UNICODE UTF-8', '8859/1']) {
+      const bytes = Buffer.concat([Buffer.from(withName(charset, '')), Buffer.of(0x93, 0x35, 0x96, 0x36, 0x94, 0x80)]);
+      expect(decodeHl7(bytes)).to.equal(`${withName(charset, '')}“5–6”€`);
+    }
+  });
+
+  it('keeps what is UTF-8 where only some bytes are none', () => {
+    const bytes = Buffer.concat([
+      Buffer.from(withName('UNICODE UTF-8', 'Nguyễn^𠮷')),
+      Buffer.from('OBX|1|TX|||café\r', 'latin1'),
+    ]);
+    expect(decodeHl7(bytes)).to.equal(`${withName('UNICODE UTF-8', 'Nguyễn^𠮷')}OBX|1|TX|||café\r`);
+  });
+
+  it('never makes U+FFFD of any bytes, whatever MSH-18 says', () => {
+    const charset = fc.constantFrom(
+      'UNICODE UTF-8',
+      '8859/1',
+      '8859/3',
+      '8859/7',
+      'ASCII',
+      'BIG-5',
+      'GB 18030-2000',
+      '',
+    );
+    fc.assert(
+      fc.property(charset, fc.uint8Array({ maxLength: 40 }), (name, rest) => {
+        const bytes = Buffer.concat([Buffer.from(`${header(name)}\r`), Buffer.from(rest)]);
+        fc.pre(!bytes.includes(Buffer.from('\ufffd')));
+        expect(decodeHl7(bytes)).not.to.contain('\ufffd');
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('keeps a character whose bytes were cut apart on their way', () => {

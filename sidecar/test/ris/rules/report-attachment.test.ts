@@ -38,12 +38,21 @@ describe('what a report encloses', () => {
     ['Image^TIFF', 'image/tiff'],
     ['Image^DICOM', 'application/dicom'],
     ['application^zip', 'application/octet-stream'],
-    ['^', 'application/octet-stream'],
-    ['toString^', 'application/octet-stream'],
   ] as const) {
     it(`is an attachment of type ${contentType} where ED says ${named}`, () => {
       expect(kept(`^${named}^Base64^${base64('data')}`)).to.deep.equal([[contentType, 'data']]);
-      expect(read(ed(`^${named}^Base64^${base64('data')}`)).body).to.equal('');
+      const hasWords = /^text|rtf|xhtml/.test(contentType);
+      expect(read(ed(`^${named}^Base64^${base64('data')}`)).body).to.equal(hasWords ? 'data' : '');
+    });
+  }
+
+  for (const named of ['^', 'toString^', '^constructor', 'AP^BASIC', 'application^octet-stream']) {
+    it(`is text of the report where it can be read and ED says no type that is known: ${named}`, () => {
+      const said = (bytes: string) => read(ed(`^${named}^Base64^${Buffer.from(bytes, 'latin1').toString('base64')}`));
+      expect(said('No fracture.')).to.deep.include({ body: 'No fracture.', attachments: [] });
+      const binary = said('\0\x01\x02\xff');
+      expect(binary.body).to.equal('');
+      expect(binary.attachments.map(({ contentType }) => contentType)).to.deep.equal(['application/octet-stream']);
     });
   }
 
@@ -68,8 +77,8 @@ describe('what a report encloses', () => {
     expect(kept(`^ PDF ^^Base64^${base64('data')}`)).to.deep.equal([['application/pdf', 'data']]);
   });
 
-  it('is nothing where what would go on has nothing before it', () => {
-    expect(kept('JVBE~Ri0x')).to.deep.equal([]);
+  it('is what stands in the first component where nothing else does, but nothing without any', () => {
+    expect(kept('JVBE~Ri0x')).to.deep.equal([['application/pdf', '%PDF-1']]);
     expect(read(seg('OBX', { 2: 'ED' }), seg('OBX', { 2: 'RP' })).attachments).to.deep.equal([]);
   });
 
@@ -109,19 +118,30 @@ describe('what a report encloses', () => {
     expect(kept('^application^pdf^Base64^ \\.br\\ ~ ')).to.deep.equal([]);
   });
 
-  it('is of an OBX of type ED only, however that is written', () => {
+  it('is of an OBX of any type, however that is written', () => {
     const pdf = `^application^pdf^Base64^${base64('%PDF-1.4')}`;
-    expect(read(ed(pdf, ' ed ')).attachments).to.have.length(1);
-    expect(read(ed(pdf, 'XX')).attachments).to.have.length(0);
+    for (const type of [' ed ', 'XX', 'TX', 'CE', '']) {
+      expect(read(ed(pdf, type)), type).to.deep.include({
+        body: '',
+        attachments: [{ contentType: 'application/pdf', base64: base64('%PDF-1.4') }],
+      });
+    }
   });
 
-  it('is the pointer alone of what is kept elsewhere', () => {
-    const report = read(ed('https://ris/1.pdf&x^RIS^AP^PDF~ https://ris/2.pdf ~""~^RIS', 'RP'));
+  it('is the whole pointer alone of what is kept elsewhere', () => {
+    const report = read(ed('https://ris/1.pdf?a=1&x=2^RIS^AP^PDF~ https://ris/2.pdf ~""~^RIS', 'RP'));
     expect(report.body).to.equal('');
     expect(report.attachments).to.deep.equal([
-      { contentType: 'text/uri-list', base64: base64('https://ris/1.pdf') },
+      { contentType: 'text/uri-list', base64: base64('https://ris/1.pdf?a=1&x=2') },
       { contentType: 'text/uri-list', base64: base64('https://ris/2.pdf') },
     ]);
+  });
+
+  it('is a pointer with the separators that nobody escaped in it', () => {
+    const [pointer, another] = read(ed('https://ris/~reports/1.pdf~https://ris/2.pdf', 'RP')).attachments;
+    expect([pointer?.base64, another?.base64]).to.deep.equal(
+      ['https://ris/~reports/1.pdf', 'https://ris/2.pdf'].map(base64),
+    );
   });
 
   it('must be what its encoding says', () => {

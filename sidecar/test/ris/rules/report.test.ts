@@ -120,6 +120,32 @@ describe('reading reports', () => {
   }
 });
 
+describe('a report of several procedures', () => {
+  const part = (accession: string, status: string) => seg('OBR', { 18: accession, 25: status });
+  const row = (line: string) => seg('OBX', { 2: 'TX', 5: line, 11: 'F' });
+
+  it('is there once for each accession number, however many OBRs it has', () => {
+    const told = (...segments: string[]) => read(...segments).map(({ study, body }) => [study.accessionNumber, body]);
+    expect(told(part('A1', 'F'), part('B1', ''), part('B1', 'F'), row('one'))).to.deep.equal([
+      ['A1', 'one'],
+      ['B1', 'one'],
+    ]);
+    expect(told(part('B1', 'F'), row('one'), part('A1', 'F'), part('A1', ''))).to.deep.equal([
+      ['B1', 'one'],
+      ['A1', 'one'],
+    ]);
+  });
+
+  it('brings documents and sections to each, and the UID that its rows tell to its own study', () => {
+    const uid = seg('OBX', { 2: 'ST', 3: '113014^DICOM Study^DCM', 5: '1.2.3', 11: 'F' });
+    const pdf = seg('OBX', { 2: 'ED', 5: '^AP^PDF^Base64^YQ==' });
+    const [a, b] = read(part('A1', ''), part('B1', 'F'), uid, row('Findings: none'), pdf);
+    expect(a?.attachments).to.deep.equal(b?.attachments).and.have.length(1);
+    expect(a?.sections).to.deep.equal(b?.sections).and.have.length(1);
+    expect([a?.study.studyInstanceUid, b?.study.studyInstanceUid]).to.deep.equal([undefined, '1.2.3']);
+  });
+});
+
 describe('refusing reports', () => {
   it('refuses a status that is missing or unknown, pointing at OBR-25', () => {
     expect(rejection(() => read(obr('ACC1', '')))).to.deep.include({
