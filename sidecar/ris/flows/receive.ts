@@ -102,10 +102,9 @@ function judge<Tx extends ReceiveTx>(deps: ReceiveDeps<Tx>, inbound: InboundMess
       throw new Hl7Rejection(100, inbound.problem ?? 'the message could not be read');
     }
     const kind = route(message, deps.ignoredTypes);
+    if (isTestMessage(message)) return { facts: null, reading: null, ignored: false };
     const facts = deps.read[kind](message, now);
-    const reading = deps.understand(message, facts);
-    if (isTestMessage(message)) return { facts: null, reading, ignored: false };
-    return { facts, reading, ignored: kind === 'ignored' };
+    return { facts, reading: deps.understand(message, facts), ignored: kind === 'ignored' };
   };
   const judged = {
     envelope: {

@@ -104,7 +104,7 @@ describe('an order without an order control', () => {
 });
 
 describe('what is odd in an order', () => {
-  const received = new Date('2026-04-02T00:00:00Z');
+  const received = new Date('2026-04-01T01:30:00Z');
   const warned = (msh7: string, pid: string, obr: Readonly<Record<number, string>>) => {
     const text = hl7Text('ORM^O01', pid, 'ORC|NW', seg('OBR', { 18: 'A1', 24: 'CT', ...obr }));
     const facts = readOrder(parseHl7(text.replace('20260401120000', msh7)), SETTINGS, received);
