@@ -39,11 +39,11 @@ process.exitCode = await runCommandLine(
   ABOUT,
   [
     (line) => {
-      operatorCommands(line, (work) =>
+      operatorCommands(line, (work, settings) =>
         withDatabase((db) =>
           work(
             createOperations({
-              config: loadOperationsConfig(terminal.environment),
+              config: loadOperationsConfig({ ...terminal.environment, ...settings }),
               db,
               now: terminal.now,
               onRefused: () => undefined,

@@ -6,4 +6,4 @@ ALTER TABLE study_facts
   ADD COLUMN withdrawn_at    timestamptz,
   ADD COLUMN withdrawn_by    text,
   ADD COLUMN withdraw_reason text;
-ALTER TABLE studies ADD COLUMN withdrawn_at timestamptz;
+CREATE INDEX study_facts_withdrawn ON study_facts (accession_key) WHERE withdrawn_at IS NOT NULL;

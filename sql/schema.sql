@@ -151,7 +151,6 @@ CREATE TABLE studies (
   order_status text DEFAULT 'none'::text NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   updated_at timestamp with time zone DEFAULT now() NOT NULL,
-  withdrawn_at timestamp with time zone,
   CONSTRAINT studies_pkey PRIMARY KEY (id),
   CONSTRAINT studies_accession_key_key UNIQUE (accession_key),
   CONSTRAINT studies_accession_number_key UNIQUE (accession_number),
@@ -447,6 +446,7 @@ CREATE TABLE study_facts (
 );
 CREATE INDEX study_facts_accession ON study_facts USING btree (accession_key);
 CREATE INDEX study_facts_patient ON study_facts USING btree (patient_id);
+CREATE INDEX study_facts_withdrawn ON study_facts USING btree (accession_key) WHERE withdrawn_at IS NOT NULL;
 
 CREATE TABLE deleted_images (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,

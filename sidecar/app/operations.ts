@@ -30,7 +30,7 @@ export function createOperations(parts: {
   const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => inTransaction(db, work);
   const planTexts = createPlanTexts(config);
   const link = createLink<Tx>(planTexts);
-  const { receive, receiveTogether, applyAgain } = createReceiving<Tx>({
+  const { receive, receiveTogether, applyAgain, attempt } = createReceiving<Tx>({
     ...{ transaction, link, planTexts, now, onRefused, onTest, onIgnored, onWarnings },
     ignoredTypes: config.HL7_IGNORED_TYPES,
     settings: {
@@ -46,7 +46,7 @@ export function createOperations(parts: {
   });
   return {
     ...createTaking<Tx>({ transaction, link, removeBlobs: config.REMOVE_BLOBS_OF_DELETED, now }),
-    ...createActs<Tx>({ db, transaction, link, applyAgain, newControlId, now }),
+    ...createActs<Tx>({ db, transaction, link, applyAgain, attempt, newControlId, now }),
     recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
     receiveTogether,
     receive,

@@ -10,6 +10,8 @@ import { resolveStatements } from '../operators/io/resolve-rows.ts';
 import { risStatements } from '../ris/io/rows.ts';
 import { smsPlanStatements } from '../texts/io/text-rows.ts';
 import { optChoiceStatements } from '../texts/io/receipt-rows.ts';
+import { viewStatements } from '../operators/io/show-rows.ts';
+import { withdrawStatements } from '../operators/io/withdraw-rows.ts';
 import { imageRetryStatements } from '../operators/io/retry-rows.ts';
 
 const statements = (trx: Knex.Transaction) => ({
@@ -24,6 +26,8 @@ const statements = (trx: Knex.Transaction) => ({
   ...resolveStatements(trx),
   ...risStatements(trx),
   ...smsPlanStatements(trx),
+  ...viewStatements(trx),
+  ...withdrawStatements(trx),
 });
 
 /** Everything that can be done inside one transaction. */

@@ -6,14 +6,39 @@ import { operatorAudit, type AuditTx } from './audited.ts';
 import { replayMessage, type ReplayTx } from './flows/replay.ts';
 import { resolveReview, type ResolveTx } from './flows/resolve.ts';
 import { retryImages, type RetryTx } from './flows/retry-images.ts';
+import { withdrawOrder, type WithdrawTx } from './flows/withdraw-order.ts';
+import type { InboundMessage } from '../ris/flows/receive.ts';
+import type { MessageFacts } from '../ris/rules/facts.ts';
 import { listWork, showStudy } from './io/work-rows.ts';
 import { showMessage, showOrder } from './io/show-rows.ts';
 import { accessionKey } from '../ris/rules/accession.ts';
-import type { Act, FailedImages, MessageView, OrderView, StudyView, WorkItem } from './rules/work.ts';
+import type {
+  Act,
+  FailedImages,
+  MessageView,
+  OrderView,
+  ReadingView,
+  StudyView,
+  Trial,
+  WorkItem,
+} from './rules/work.ts';
 
 const DAY_MS = 86_400_000;
 
-export type ActsTx = AuditTx & ReplayTx & ResolveTx & RetryTx;
+export type ActsTx = AuditTx &
+  ReplayTx &
+  ResolveTx &
+  RetryTx &
+  WithdrawTx & {
+    /** A study of the RIS as it is inside the transaction. */
+    viewOrder(key: string): Promise<OrderView | null>;
+  };
+
+/** MSA-1 and the reason of an acknowledgment. */
+function answerOf(acknowledgment: string): Pick<Trial, 'answer' | 'reason'> {
+  const [, answer = '', , reason = ''] = /(?:^|\r)MSA\|(\w*)\|([^|\r]*)\|?([^|\r]*)/.exec(acknowledgment) ?? [];
+  return { answer, reason: reason === '' ? null : reason };
+}
 
 export interface ActsParts<Tx> {
   readonly db: Knex;
@@ -22,6 +47,11 @@ export interface ActsParts<Tx> {
   readonly link: (tx: Tx, dicomStudyIds: readonly string[], alsoTouched: readonly string[], at: Date) => Promise<void>;
   /** Applies a kept message again, as one that came at `receivedAt`. @throws Hl7Rejection where it cannot be. */
   readonly applyAgain: (tx: Tx, message: Hl7Message, messageId: string, receivedAt: Date) => Promise<void>;
+  /** Takes messages, lets `look` see what came of each, and undoes it all. */
+  readonly attempt: <T>(
+    inbound: readonly InboundMessage[],
+    look: (tx: Tx, facts: MessageFacts | null, reading: ReadingView | null) => Promise<T>,
+  ) => Promise<readonly { readonly acknowledgment: string; readonly seen: T }[]>;
   readonly newControlId: () => string;
   readonly now: () => Date;
 }
@@ -33,6 +63,9 @@ export interface Acts {
   readonly show: (studyInstanceUid: string, viewer: Viewer | null) => Promise<StudyView | null>;
   readonly showOrder: (accessionNumber: string, viewer: Viewer) => Promise<OrderView | null>;
   readonly showMessage: (hl7MessageId: string, viewer: Viewer) => Promise<MessageView | null>;
+  /** What would come of these messages, one after the other. Nothing is kept. */
+  readonly tryMessages: (raws: readonly Buffer[], viewer: Viewer) => Promise<readonly Trial[]>;
+  readonly withdrawOrder: (accessionNumber: string, by: By) => Promise<void>;
   readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
   readonly replay: (hl7MessageId: string, by: By) => Promise<void>;
   /** Gives how many images it has tried again. */
@@ -41,7 +74,7 @@ export interface Acts {
 
 /** What a person may see and do; nothing of it without its row in the audit log. */
 export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
-  const { db, transaction, link, applyAgain, newControlId, now } = parts;
+  const { db, transaction, link, applyAgain, attempt, newControlId, now } = parts;
   const trail = operatorAudit(db, now);
   return {
     work: (provisionalDays: number, viewer: Viewer) =>
@@ -56,7 +89,43 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
     showOrder: (accessionNumber, viewer) =>
       trail.view(viewer, { what: 'order', accessionNumber }, () => showOrder(db, accessionKey(accessionNumber))),
     showMessage: (hl7MessageId, viewer) =>
-      trail.view(viewer, { what: 'message', hl7MessageId }, () => showMessage(db, hl7MessageId)),
+      trail.view(
+        viewer,
+        { what: 'message' },
+        () => showMessage(db, hl7MessageId),
+        (message) => ({ messageId: message?.id ?? '' }),
+      ),
+    tryMessages: (raws, viewer) =>
+      trail.view(
+        viewer,
+        { what: 'hl7-try' },
+        async () => {
+          const inbound = raws.map((raw) => ({ raw, ...readFrame(raw), remoteAddress: viewer.from }));
+          const ends = await attempt(inbound, async (tx, facts, reading) => {
+            const studies = [...(facts?.orders ?? []), ...(facts?.reports ?? []).map(({ report }) => report)];
+            const keys = new Set(studies.map(({ study }) => accessionKey(study.accessionNumber)));
+            const orders = await Promise.all([...keys].map((key) => tx.viewOrder(key)));
+            return { reading, orders: orders.filter((order) => order !== null) };
+          });
+          return ends.map(({ acknowledgment, seen }) => ({ ...answerOf(acknowledgment), ...seen }));
+        },
+        (trials) => ({ messages: trials.length }),
+      ),
+    withdrawOrder: (accessionNumber, by) =>
+      trail.act(by, { event: 'operator-act', what: 'order-withdraw', accessionNumber }, (audit) =>
+        withdrawOrder(
+          {
+            transaction,
+            decided: async (tx, dicomStudyIds, studyIds, at) => {
+              await link(tx, dicomStudyIds, studyIds, at);
+              await audit(tx);
+            },
+            now,
+          },
+          accessionNumber,
+          by,
+        ),
+      ),
     resolve: (studyInstanceUid: string, act: Act, by: By): Promise<void> => {
       const accessionNumber = act.kind === 'link' ? act.accessionNumber : null;
       const subject = { event: 'operator-act', what: act.kind, studyInstanceUid, accessionNumber } as const;

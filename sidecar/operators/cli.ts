@@ -1,15 +1,20 @@
+import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import { cliViewer } from '../audit/cli.ts';
 import type { Viewer } from '../audit/rules/who.ts';
+import { messagesOfFile } from '../hl7/rules/file-messages.ts';
 import { checked, type CommandLine } from '../platform/command-line.ts';
 import { Failure } from '../platform/rules/failure.ts';
 import type { Acts } from './acts.ts';
 import { ACTS, type Act, type Done } from './definitions.ts';
-import { messageText, orderText, studyText, workText } from './text.ts';
+import { messageText, orderText, studyText, trialText, workText } from './text.ts';
 
 /** Opens what acts need, and closes it when the work is done. */
-export type WithActs = (work: (acts: Acts) => Promise<void>) => Promise<void>;
+export type WithActs = (
+  work: (acts: Acts) => Promise<void>,
+  settings?: Readonly<Record<string, string>>,
+) => Promise<void>;
 
 const SAID = checked(/\S/, 'some text');
 const jsonText = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
@@ -86,6 +91,59 @@ async function found(
   throw new Failure('permanent', 'study-unknown', `no such ${kinds.map((kind) => names[kind]).join(', ')}`);
 }
 
+function messagesIn(file: string): Buffer[] {
+  try {
+    return messagesOfFile(readFileSync(file));
+  } catch (cause) {
+    throw new Failure('permanent', 'no-file', `${file} cannot be read`, { cause });
+  }
+}
+
+/** `hl7 show` and `hl7 try`: what was understood of a message, or would be. */
+function hl7Commands({ program, terminal, action }: CommandLine, withActs: WithActs): void {
+  const hl7 = program.command('hl7').description('HL7 messages: what was understood of them, or would be');
+  hl7
+    .command('show')
+    .description('how a message was taken, and what was understood of it')
+    .argument('<MESSAGE>', 'its id, or its MSH-10: then the newest')
+    .option('--who <NAME>', 'who looks', '')
+    .option('--json', 'print JSON')
+    .action(
+      action(async (which: string, options: { who: string; json?: true }) => {
+        await withActs(async (acts) => {
+          const { json, text } = await found(acts, which, ['message'], cliViewer(options.who));
+          terminal.out(options.json === true ? jsonText(json) : text);
+        });
+        return 0;
+      }),
+    );
+  hl7
+    .command('try')
+    .description('what would be understood of these messages, and what would follow; nothing is kept')
+    .argument('<FILE...>', 'each with one message or several')
+    .option('--senders <TEXT>', 'as HL7_SENDERS, in place of that setting')
+    .option('--who <NAME>', 'who tries', '')
+    .option('--json', 'print JSON')
+    .action(
+      action(async (files: string[], options: { senders?: string; who: string; json?: true }) => {
+        const settings = options.senders === undefined ? {} : { HL7_SENDERS: options.senders };
+        const named = files.flatMap((file) => {
+          const raws = messagesIn(file);
+          return raws.map((raw, index) => ({ name: raws.length === 1 ? file : `${file} (${index + 1})`, raw }));
+        });
+        await withActs(async (acts) => {
+          const trials = await acts.tryMessages(
+            named.map(({ raw }) => raw),
+            cliViewer(options.who),
+          );
+          const texts = trials.map((trial, index) => trialText(named[index]?.name ?? '', trial));
+          terminal.out(options.json === true ? jsonText(trials) : texts.join('\n'));
+        }, settings);
+        return 0;
+      }),
+    );
+}
+
 /** `list`, `show` and all acts. */
 export function operatorCommands(line: CommandLine, withActs: WithActs): void {
   const { program, terminal, action } = line;
@@ -121,5 +179,6 @@ export function operatorCommands(line: CommandLine, withActs: WithActs): void {
         return 0;
       }),
     );
+  hl7Commands(line, withActs);
   for (const act of ACTS) addAct(line, withActs, act);
 }

@@ -21,7 +21,7 @@ export const BY = z.object({
 
 /** What an act is done with: `{uid}` or `{id}` of its route. */
 export interface Subject {
-  readonly name: 'uid' | 'id';
+  readonly name: 'uid' | 'id' | 'accession';
   readonly what: string;
 }
 
@@ -134,6 +134,20 @@ export const ACTS: readonly Act[] = [
     perform: async (acts, id, _input, by) => {
       await acts.replay(id, by);
       return { json: { id, answer: 'AA' }, text: `message ${id} is applied\n` };
+    },
+  }),
+  define({
+    name: 'withdrawOrder',
+    command: ['order', 'withdraw'],
+    route: '/orders/{accession}/withdraw',
+    subject: { name: 'accession', what: 'Accession number of the order' },
+    summary: 'Take back what orders have said of that accession number. An order that comes later stands again.',
+    input: NOTHING,
+    refusals: { 'accession-unknown': 409 },
+    answer: { description: 'It is taken back.', schema: z.object({ accessionNumber: z.string() }) },
+    perform: async (acts, accessionNumber, _input, by) => {
+      await acts.withdrawOrder(accessionNumber, by);
+      return { json: { accessionNumber }, text: `order ${accessionNumber} is withdrawn\n` };
     },
   }),
   define({

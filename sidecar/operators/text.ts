@@ -1,4 +1,4 @@
-import type { MessageView, OrderView, PatientView, StudyView, WorkItem } from './rules/work.ts';
+import type { MessageView, OrderView, PatientView, ReadingView, StudyView, Trial, WorkItem } from './rules/work.ts';
 import { table } from '../platform/rules/table.ts';
 
 const minute = (iso: string | null): string | null => iso && `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
@@ -110,9 +110,24 @@ export function orderText(order: OrderView): string {
   ].join('\n');
 }
 
+function readingText(reading: ReadingView | null): string {
+  if (reading === null) return '';
+  const understood = [reading.patient, ...reading.studies].filter((part) => part.length > 0);
+  const odd = reading.warnings.map(({ code, field, detail }) => [code, field, detail]);
+  return [
+    ...understood.map((part) =>
+      table(
+        ['understood', 'value', 'from'],
+        part.map(({ what, value, from }) => [what, value ?? '(deleted)', from]),
+      ),
+    ),
+    ...(odd.length === 0 ? [] : [table(['warning', 'field', 'what'], odd)]),
+  ].join('\n');
+}
+
 /** A kept HL7 message, as an operator reads it. */
 export function messageText(message: MessageView): string {
-  return table(
+  const head = table(
     ['message', message.id],
     [
       ['type', message.messageType],
@@ -124,4 +139,12 @@ export function messageText(message: MessageView): string {
       ['replayed', [message.replayedBy, minute(message.replayedAt)].filter((part) => part !== null).join(', ')],
     ],
   );
+  const lines = message.segments.map((line) => `${line.replace(/\p{Cc}/gu, ' ')}\n`).join('');
+  return [head, readingText(message.reading), lines].filter((part) => part !== '').join('\n');
+}
+
+/** What would come of a message, as an operator reads it. */
+export function trialText(name: string, { answer, reason, reading, orders }: Trial): string {
+  const head = table(['message', name], [['answer', answer], ...(reason === null ? [] : [['why', reason]])]);
+  return [head, readingText(reading), ...orders.map(orderText)].filter((part) => part !== '').join('\n');
 }

@@ -8,7 +8,7 @@ import { receiveMessages, type InboundMessage, type ReceiveDeps, type ReceiveTx 
 import type { MessageFacts } from './rules/facts.ts';
 import type { IgnoredTypes } from './rules/ignored-types.ts';
 import { route } from './rules/message-kind.ts';
-import { readingOf } from './rules/reading.ts';
+import { readingOf, type Reading } from './rules/reading.ts';
 import { readIgnored, readOrder, readPatientUpdate, readReport } from './rules/read.ts';
 
 /** HL7 messages that are taken in one transaction, at most. */
@@ -34,6 +34,26 @@ export interface ReceivingParts<Tx> extends KeepDeps<Tx & ReceivingTx> {
 }
 
 export type ReceivingTx = ReceiveTx & KeepAgainTx;
+
+class Undone extends Error {}
+
+/** Does `work` for each of these inside one transaction, and undoes it. */
+async function attemptTogether<Tx, T>(
+  transaction: <R>(work: (tx: Tx) => Promise<R>) => Promise<R>,
+  inbound: readonly InboundMessage[],
+  work: (tx: Tx, one: InboundMessage) => Promise<T>,
+): Promise<readonly T[]> {
+  const ends: T[] = [];
+  try {
+    await transaction(async (tx) => {
+      for (const one of inbound) ends.push(await work(tx, one));
+      throw new Undone();
+    });
+  } catch (error) {
+    if (!(error instanceof Undone)) throw error;
+  }
+  return ends;
+}
 
 /** How HL7 messages are taken: as they come, several in one transaction where they come faster than that, or again. */
 export function createReceiving<Tx extends ReceivingTx>(parts: ReceivingParts<Tx>) {
@@ -72,6 +92,31 @@ export function createReceiving<Tx extends ReceivingTx>(parts: ReceivingParts<Tx
       patience: (take) => settledWithin(take, PATIENCE_MS),
       soon: (begin) => void setImmediate(begin),
     }),
+    /**
+     * Takes messages as {@link receive} would, one after the other, lets `look` see what came of each, and undoes it all:
+     * nothing is kept. Gives each answer with what was seen.
+     */
+    attempt: <T>(
+      inbound: readonly InboundMessage[],
+      look: (tx: Tx, facts: MessageFacts | null, reading: Reading | null) => Promise<T>,
+    ): Promise<readonly { readonly acknowledgment: string; readonly seen: T }[]> =>
+      attemptTogether(transaction, inbound, async (tx, one) => {
+        const unheard = (): void => undefined;
+        const quiet = { onRefused: unheard, onTest: unheard, onIgnored: unheard, onWarnings: unheard };
+        let [facts, reading]: [MessageFacts | null, Reading | null] = [null, null];
+        const understand = (message: Hl7Message, said: MessageFacts): Reading => {
+          facts = said;
+          return (reading = deps.understand(message, said));
+        };
+        const inside = {
+          ...deps,
+          ...quiet,
+          understand,
+          transaction: <R>(work: (within: Tx) => Promise<R>) => work(tx),
+        };
+        const [acknowledgment = ''] = await receiveMessages(inside, [one]);
+        return { acknowledgment, seen: await look(tx, facts, reading) };
+      }),
     /** Applies a kept message again, as one that came at `receivedAt`. @throws Hl7Rejection where it cannot be. */
     applyAgain: (tx: Tx, message: Hl7Message, messageId: string, receivedAt: Date): Promise<void> =>
       keepAgain(again, tx, message, messageId, receivedAt, now()),

@@ -47,10 +47,15 @@ const STUDY_ROW = z.object({
   ),
 });
 
-// The RIS studies that core/match.ts asks for, per DICOM study: one index look-up for each rule, for which OFFSET 0 keeps
+// Whether all that was said of study `s` was taken back by a person.
+const WITHDRAWN = `(
+  EXISTS (SELECT 1 FROM study_facts w WHERE w.accession_key = s.accession_key AND w.withdrawn_at IS NOT NULL OFFSET 0)
+  AND NOT EXISTS (SELECT 1 FROM study_facts w WHERE w.accession_key = s.accession_key AND w.withdrawn_at IS NULL OFFSET 0))`;
+
+// The RIS studies that ../rules/match.ts asks for, per DICOM study: one index look-up for each rule, for which OFFSET 0 keeps
 // the planner from beginning at the other end: with all studies of a day.
 // Served by indexes studies_accession_key_key, studies_announced_uid, patients_ris_identity, patients_birth_date,
-// studies_patient_date, patients_merged_into.
+// studies_patient_date, patients_merged_into, study_facts_withdrawn, study_facts_accession.
 export const LOAD_RIS_STUDIES = `
 WITH tags AS MATERIALIZED (
   SELECT d.study_instance_uid, t.*
@@ -87,6 +92,7 @@ SELECT f.dicom_study_id, s.id, s.accession_number, coalesce(s.study_instance_uid
        CAST(s.study_date AS text) AS study_date, coalesce(s.modality, '') AS modality,
        s.order_status = 'cancelled' AS cancelled
 FROM found f JOIN studies s ON s.id = f.id JOIN patients p ON p.id = s.patient_id
+WHERE NOT ${WITHDRAWN}
 ORDER BY f.dicom_study_id, s.id`;
 
 const RIS_ROW = z.object({

@@ -6,6 +6,7 @@ import type { Acts } from '../acts.ts';
 import { ACTS, BY, type Act } from '../definitions.ts';
 import { BY_REFUSALS } from '../rules/by.ts';
 import { clientAddress, type LetIn } from '../../access/io/http-guard.ts';
+import { messagesOfFile } from '../../hl7/rules/file-messages.ts';
 import { DAYS, openApi } from './openapi.ts';
 import type { By, Viewer } from '../../audit/rules/who.ts';
 
@@ -14,6 +15,7 @@ export interface OperatorOptions extends Acts {
 }
 
 const MAX_BODY_BYTES = 65_536;
+const MAX_TRIED_BYTES = 1_048_576;
 
 /** The failures that say something of the request; whatever else fails is the server's. */
 const STATUS: Readonly<Record<string, number>> = Object.fromEntries(
@@ -63,7 +65,12 @@ export function operatorRouter(options: OperatorOptions, letIn: LetIn, rate: Han
     if (UID.test(uid)) next();
     else response.status(404).json(UNKNOWN_STUDY);
   });
-  operator.use(express.json({ limit: MAX_BODY_BYTES }));
+  operator.use(
+    express.json({
+      limit: MAX_BODY_BYTES,
+      type: ({ url, headers }) => url !== '/messages/try' && /json/.test(headers['content-type'] ?? ''),
+    }),
+  );
 
   const serve =
     (act: Act): Handler =>
@@ -91,6 +98,20 @@ export function operatorRouter(options: OperatorOptions, letIn: LetIn, rate: Han
     if (study === null) response.status(404).json(UNKNOWN_STUDY);
     else response.json(study);
   });
+  operator.get('/messages/:id', async (request, response) => {
+    const message = await options.showMessage(request.params.id, viewerOf(request));
+    if (message === null) response.status(404).json({ error: 'message-unknown', detail: 'no such message' });
+    else response.json(message);
+  });
+  operator.post(
+    '/messages/try',
+    express.raw({ type: () => true, limit: MAX_TRIED_BYTES }),
+    async (request, response) => {
+      const raw: unknown = request.body;
+      if (Buffer.isBuffer(raw)) response.json(await options.tryMessages(messagesOfFile(raw), viewerOf(request)));
+      else response.status(400).json({ error: 'bad-request', detail: 'the body must be HL7 messages' });
+    },
+  );
   for (const act of ACTS) operator.post(act.route.replace(/\{(\w+)\}/g, ':$1'), serve(act));
   const onError: ErrorRequestHandler = (error, _request, response, next) => {
     if (response.headersSent) {

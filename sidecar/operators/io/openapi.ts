@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ACTS, BY, type Act, type Subject } from '../definitions.ts';
+import { MESSAGE, ORDER, READING } from './show-rows.ts';
 import { STUDY, WORK_ITEM } from './work-rows.ts';
 
 export const DAYS = z.object({
@@ -9,6 +10,13 @@ export const DAYS = z.object({
 const ERROR = z.object({
   error: z.string().describe('A code that stays'),
   detail: z.string().describe('For a person; without patient data'),
+});
+
+const TRIAL = z.object({
+  answer: z.string().describe('MSA-1'),
+  reason: z.string().nullable(),
+  reading: READING.nullable(),
+  orders: z.array(ORDER).describe('The studies that it names, as they would then be'),
 });
 
 const schemaOf = (schema: z.ZodType): object => z.toJSONSchema(schema, { io: 'input' });
@@ -70,6 +78,22 @@ export function openApi(): object {
           summary: 'One DICOM study: its tags, candidates, history and images.',
           parameters: [inPath({ name: 'uid', what: 'Study Instance UID (0020,000D)' })],
           responses: { 200: json('The study.', reference('Study')), ...errors(404) },
+        },
+      },
+      '/api/operator/messages/{id}': {
+        get: {
+          operationId: 'showMessage',
+          summary: 'How a message was taken, and what was understood of it.',
+          parameters: [inPath({ name: 'id', what: 'Id of the HL7 message, or its MSH-10: then the newest' })],
+          responses: { 200: json('The message.', schemaOf(MESSAGE)), ...errors(404) },
+        },
+      },
+      '/api/operator/messages/try': {
+        post: {
+          operationId: 'tryMessages',
+          summary: 'What would be understood of these messages, and what would follow. Nothing is kept.',
+          requestBody: { required: true, content: { 'text/plain': { schema: { type: 'string' } } } },
+          responses: { 200: json('One of each message.', schemaOf(z.array(TRIAL))), ...errors(400) },
         },
       },
       ...Object.fromEntries(ACTS.map((act) => [`/api/operator${act.route}`, described(act)])),

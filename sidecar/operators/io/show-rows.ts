@@ -1,5 +1,7 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
+import { decodeHl7 } from '../../hl7/rules/charset.ts';
+import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
 import { query } from '../../platform/postgres/query.ts';
 import type { MessageView, OrderView } from '../rules/work.ts';
 
@@ -36,8 +38,20 @@ export const ORDER = z.object({
 export const SHOW_MESSAGE = `
 SELECT CAST(id AS text) AS id, sending_application AS "sendingApplication", sending_facility AS "sendingFacility",
   message_type AS "messageType", control_id AS "controlId", to_jsonb(received_at) #>> '{}' AS "receivedAt", answer, reason,
-  replayed_by AS "replayedBy", to_jsonb(replayed_at) #>> '{}' AS "replayedAt"
+  replayed_by AS "replayedBy", to_jsonb(replayed_at) #>> '{}' AS "replayedAt", reading, raw
 FROM hl7_messages WHERE id = :id`;
+
+// The newest with that MSH-10: found from the end of hl7_messages_pkey on.
+const FIND_MESSAGE = `
+SELECT CAST(id AS text) AS id FROM hl7_messages WHERE control_id = :controlId ORDER BY hl7_messages.id DESC LIMIT 1`;
+
+const UNDERSTOOD = z.array(z.object({ what: z.string(), value: text, from: z.string() }));
+const WARNING = z.object({ code: z.string(), field: z.string(), detail: z.string() });
+export const READING = z.object({
+  patient: UNDERSTOOD,
+  studies: z.array(UNDERSTOOD),
+  warnings: z.array(WARNING),
+});
 
 export const MESSAGE = z.object({
   id: z.string(),
@@ -50,7 +64,10 @@ export const MESSAGE = z.object({
   reason: text,
   replayedBy: text,
   replayedAt: text,
+  reading: READING.nullable(),
+  segments: z.array(z.string()),
 });
+const MESSAGE_ROW = MESSAGE.omit({ segments: true }).extend({ raw: z.instanceof(Buffer) });
 
 /** A study of the RIS by the key of its accession number; `null` where no order has it. */
 export async function showOrder(db: Knex, key: string): Promise<OrderView | null> {
@@ -58,9 +75,43 @@ export async function showOrder(db: Knex, key: string): Promise<OrderView | null
 }
 
 const ID = /^[1-9]\d{0,17}$/;
+const MAX_SEGMENTS = 500;
+const MAX_LINE = 2000;
 
-/** A kept HL7 message by its id; `null` where there is none. */
-export async function showMessage(db: Knex, id: string): Promise<MessageView | null> {
-  if (!ID.test(id)) return null;
-  return (await query(db, SHOW_MESSAGE, { id }, MESSAGE))[0] ?? null;
+/** The lines of a message, as many and as long as a person can look at. */
+export function segmentsOf(raw: Buffer): string[] {
+  const cut = (line: string): string => (line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line);
+  const lines = readable(raw)
+    .split(/\r\n|\r|\n/)
+    .filter((line) => line !== '');
+  return lines.slice(0, MAX_SEGMENTS).map(cut);
 }
+
+function readable(raw: Buffer): string {
+  try {
+    return decodeHl7(raw);
+  } catch (error) {
+    if (error instanceof Hl7Rejection) return raw.toString('latin1');
+    throw error;
+  }
+}
+
+/** A kept HL7 message by its id, else the newest with that MSH-10; `null` where there is none. */
+export async function showMessage(db: Knex, which: string): Promise<MessageView | null> {
+  const byId = ID.test(which) ? await query(db, SHOW_MESSAGE, { id: which }, MESSAGE_ROW) : [];
+  const found = byId.length > 0 ? byId : await byControlId(db, which);
+  const [message] = found;
+  if (message === undefined) return null;
+  const { raw, ...row } = message;
+  return { ...row, segments: segmentsOf(raw) };
+}
+
+async function byControlId(db: Knex, controlId: string) {
+  const [row] = await query(db, FIND_MESSAGE, { controlId }, z.object({ id: z.string() }));
+  return row === undefined ? [] : query(db, SHOW_MESSAGE, { id: row.id }, MESSAGE_ROW);
+}
+
+/** What may be looked at inside a transaction. */
+export const viewStatements = (trx: Knex.Transaction) => ({
+  viewOrder: (key: string): Promise<OrderView | null> => showOrder(trx, key),
+});

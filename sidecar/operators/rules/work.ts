@@ -141,4 +141,30 @@ export interface MessageView {
   readonly reason: string | null;
   readonly replayedBy: string | null;
   readonly replayedAt: string | null;
+  /** What was understood of it; `null` where it was not read, or is not kept any more. */
+  readonly reading: ReadingView | null;
+  readonly segments: readonly string[];
+}
+
+/** As `Reading` of ris, stored. */
+export interface ReadingView {
+  readonly patient: readonly UnderstoodView[];
+  readonly studies: readonly (readonly UnderstoodView[])[];
+  readonly warnings: readonly { readonly code: string; readonly field: string; readonly detail: string }[];
+}
+
+export interface UnderstoodView {
+  readonly what: string;
+  readonly value: string | null;
+  readonly from: string;
+}
+
+/** What would come of a message that was only tried. */
+export interface Trial {
+  /** MSA-1, and its reason where it is refused. */
+  readonly answer: string;
+  readonly reason: string | null;
+  readonly reading: ReadingView | null;
+  /** The studies that it names, as they would then be. */
+  readonly orders: readonly OrderView[];
 }

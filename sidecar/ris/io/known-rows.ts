@@ -87,7 +87,7 @@ SELECT json_build_object('kind', 'study-fact', 'messageId', CAST(f.hl7_message_i
 FROM study_facts f CROSS JOIN LATERAL (
   SELECT coalesce(merged_into, id) AS stands_for FROM patients WHERE id = f.patient_id OFFSET 0
 ) p
-WHERE f.accession_key = ANY (ARRAY(SELECT key FROM keys))`;
+WHERE f.accession_key = ANY (ARRAY(SELECT key FROM keys)) AND f.withdrawn_at IS NULL`;
 
 const nullable = z.string().nullable();
 const unsaid = nullable.optional();

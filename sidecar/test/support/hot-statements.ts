@@ -29,6 +29,7 @@ export const HOT: Readonly<Record<string, readonly [sql: string, ...indexes: rea
     'patients_birth_date',
     'studies_patient_date',
     'patients_merged_into',
+    /study_facts_(withdrawn|accession)/,
   ],
   'a study of its own is made': [links.MAKE_OWN_STUDIES, STUDY_BY_ID, 'dicom_study_tags_study', 'studies_dicom_own'],
   'it is kept up to date': [links.REFRESH_OWN_STUDIES, STUDY_BY_ID, 'studies_dicom_own'],

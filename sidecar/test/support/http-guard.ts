@@ -32,6 +32,8 @@ export function serveHttp(changed: Partial<HttpOptions>): Promise<HttpServer> {
       show: never,
       showOrder: never,
       showMessage: never,
+      tryMessages: never,
+      withdrawOrder: never,
       resolve: never,
       replay: never,
       retryImages: never,

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 const SHARED = new URL('../../../../shared/', import.meta.url);
 
@@ -31,4 +32,11 @@ export function realHl7(name: string): Buffer {
 /** One message of ../shared/cases, such as `voyager/order.hl7`. */
 export function sharedCase(name: string): Buffer {
   return readFileSync(new URL(`cases/${name}`, SHARED));
+}
+
+/** Every HL7 message of ../shared/cases and ../shared/hl7, by its path. */
+export function caseFiles(): string[] {
+  return globSync('{cases,hl7}/**/*.hl7', { cwd: fileURLToPath(SHARED) })
+    .sort()
+    .map((name) => fileURLToPath(new URL(name, SHARED)));
 }
