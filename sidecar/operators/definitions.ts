@@ -129,7 +129,7 @@ export const ACTS: readonly Act[] = [
     subject: { name: 'id', what: 'Id of the HL7 message' },
     summary: 'Read a kept HL7 message again and apply it.',
     input: NOTHING,
-    refusals: { 'message-unknown': 404, 'message-refused': 409, 'message-forgotten': 409 },
+    refusals: { 'message-unknown': 404, 'message-refused': 409, 'message-forgotten': 409, 'message-cut': 409 },
     answer: { description: 'It is applied.', schema: z.object({ id: z.string(), answer: z.literal('AA') }) },
     perform: async (acts, id, _input, by) => {
       await acts.replay(id, by);

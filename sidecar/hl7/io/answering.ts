@@ -4,7 +4,7 @@ import { asFailure, Failure } from '../../platform/rules/failure.ts';
 import { buildAck } from '../rules/ack.ts';
 import { acknowledgmentsAsked } from '../rules/enhanced.ts';
 import { envelopeOf, openEnvelope, type Envelope } from '../rules/envelope.ts';
-import { isHeavy } from '../rules/limits.ts';
+import { isHeavy, tooLarge } from '../rules/limits.ts';
 import type { Hl7Message } from '../rules/message.ts';
 import type { MllpEvent } from '../rules/mllp.ts';
 import { Hl7Rejection } from '../rules/rejection.ts';
@@ -139,7 +139,7 @@ export function createAnswering(options: AnsweringOptions): Answering {
       const all = async (): Promise<readonly string[]> => {
         if (event.kind === 'too-large') {
           // Its beginning is handed on, to be kept with the reason.
-          const problem = `larger than the ${options.maxFrameBytes} bytes that are taken (HL7_MAX_FRAME_BYTES)`;
+          const problem = tooLarge(options.maxFrameBytes);
           return one(event.head, unreadable(problem));
         }
         const envelope = openOrProblem(event.bytes);

@@ -60,3 +60,11 @@ export function isHeavy(raw: Uint8Array): boolean {
   for (const byte of raw) count += parting[byte] ?? 0;
   return count > MANY_PARTS;
 }
+
+const TOO_LARGE = 'larger than the ';
+
+/** Why a frame of more bytes is refused. */
+export const tooLarge = (bytes: number): string => `${TOO_LARGE}${bytes} bytes that are taken (HL7_MAX_FRAME_BYTES)`;
+
+/** Whether a message that was refused for that reason is kept in part only: its first bytes. */
+export const isKeptInPart = (reason: string | null): boolean => reason?.startsWith(TOO_LARGE) === true;

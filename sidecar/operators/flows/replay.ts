@@ -1,4 +1,5 @@
 import { buildAck } from '../../hl7/rules/ack.ts';
+import { isKeptInPart } from '../../hl7/rules/limits.ts';
 import { Failure } from '../../platform/rules/failure.ts';
 import type { Hl7Message } from '../../hl7/rules/message.ts';
 import { isTestMessage } from '../../hl7/rules/test-message.ts';
@@ -9,6 +10,8 @@ import type { By } from '../../audit/rules/who.ts';
 export interface StoredMessage {
   readonly raw: Buffer;
   readonly answer: 'AA' | 'AR';
+  /** Why it was refused. */
+  readonly reason: string | null;
   readonly receivedAt: Date;
   /** When its text was emptied because it was old enough. */
   readonly forgottenAt: Date | null;
@@ -36,7 +39,7 @@ const MAX_ID = /^[1-9]\d{0,17}$/;
 /**
  * Reads a kept HL7 message again and applies it under its id, in place of what it said before, as of when it came: the
  * tables end as if it had been read so then. Idempotent. One that was refused and can be applied now counts as accepted.
- * @throws Failure permanent, nothing done: `message-unknown`, `message-forgotten`, `message-refused` with why it still
+ * @throws Failure permanent, nothing done: `message-unknown`, `message-forgotten`, `message-cut`, `message-refused` with why it still
  * cannot be applied, `who-missing`, `why-missing`, `too-long`.
  */
 export async function replayMessage<Tx extends ReplayTx>(
@@ -54,6 +57,13 @@ export async function replayMessage<Tx extends ReplayTx>(
       if (kept === null) throw unknown;
       if (kept.forgottenAt !== null) {
         throw new Failure('permanent', 'message-forgotten', 'its text is not kept any more (RETAIN_HL7_DAYS)');
+      }
+      if (isKeptInPart(kept.reason)) {
+        throw new Failure(
+          'permanent',
+          'message-cut',
+          'only its beginning is kept: send it again (HL7_MAX_FRAME_BYTES)',
+        );
       }
       const { message, problem } = deps.read(kept.raw);
       if (message === null || problem !== null) throw new Hl7Rejection(100, problem ?? 'the message cannot be read');

@@ -5,7 +5,7 @@ import { execute, query } from '../../platform/postgres/query.ts';
 import type { By } from '../../audit/rules/who.ts';
 
 export const LOCK_MESSAGE = `
-SELECT raw, answer, received_at AS "receivedAt", forgotten_at AS "forgottenAt" FROM hl7_messages WHERE id = :id FOR UPDATE`;
+SELECT raw, answer, reason, received_at AS "receivedAt", forgotten_at AS "forgottenAt" FROM hl7_messages WHERE id = :id FOR UPDATE`;
 const SAVE_REPLAY = `
 UPDATE hl7_messages
 SET answer = 'AA', acknowledgment = coalesce(:acknowledgment, acknowledgment), replayed_by = :who, replay_reason = :why,
@@ -14,6 +14,7 @@ WHERE id = :id`;
 
 const KEPT_MESSAGE = z.object({
   raw: z.instanceof(Buffer),
+  reason: z.string().nullable(),
   answer: z.enum(['AA', 'AR']),
   receivedAt: z.date(),
   forgottenAt: z.date().nullable(),

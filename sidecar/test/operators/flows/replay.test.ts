@@ -1,16 +1,21 @@
 import { expect } from 'chai';
 import { asFailure } from '../../../platform/rules/failure.ts';
+import { tooLarge } from '../../../hl7/rules/limits.ts';
 import { parseHl7 } from '../../../hl7/rules/parse.ts';
 import { replayMessage } from '../../../operators/flows/replay.ts';
 
 /** Replays a kept message of that MSH-11; gives how often it was applied and the failure, if there was one. */
-async function replay(processingId: string): Promise<{ applied: number; saved: number; failure: string | null }> {
+async function replay(
+  processingId: string,
+  reason: string | null = null,
+): Promise<{ applied: number; saved: number; failure: string | null }> {
   const raw = Buffer.from(`MSH|^~\\&|RIS|X|||20260401||ORM^O01|1|${processingId}|2.5.1\r`);
   let [applied, saved] = [0, 0];
   const done = () => Promise.resolve();
   const tx = {
     lockLinking: done,
-    lockMessage: () => Promise.resolve({ raw, answer: 'AA' as const, receivedAt: new Date(0), forgottenAt: null }),
+    lockMessage: () =>
+      Promise.resolve({ raw, answer: 'AA' as const, reason, receivedAt: new Date(0), forgottenAt: null }),
     saveReplay: () => ((saved += 1), done()),
   };
   const failure = await replayMessage(
@@ -36,5 +41,9 @@ describe('replaying a message', () => {
     for (const id of ['T', 'D']) {
       expect(await replay(id)).to.deep.equal({ applied: 0, saved: 0, failure: 'message-refused' });
     }
+  });
+
+  it('never applies one of which only the beginning is kept', async () => {
+    expect(await replay('P', tooLarge(1024))).to.deep.equal({ applied: 0, saved: 0, failure: 'message-cut' });
   });
 });
