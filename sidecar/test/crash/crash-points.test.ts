@@ -44,6 +44,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'backup/restore': 'backup/backups.test.ts',
   'doctor/try-phantom': 'doctor/doctor.test.ts',
   'audit/verify': 'audit/io/rows.test.ts',
+  'operators/withdraw-order': 'operators/hl7.test.ts',
 };
 
 /** So many processes are killed at once, each in a world of its own. */
