@@ -86,8 +86,11 @@ describe('HL7 listener: envelopes', () => {
   it('answers each message of one by its own acknowledgment, all in one envelope, and goes on', async () => {
     await using server = await listen();
     using sender = await connectSender(server.port);
-    const unreadable = adt(2).replace('||||||', '||||||KLINGON').replace('2.5.1|||', '2.5.1||||||KLINGON');
-    await sender.write(mllpFrame(Buffer.from(`${BHS}${adt(1)}${unreadable}${adt(3)}BTS|3\r`)));
+    const unreadable = adt(2)
+      .replace('||||||', '||||||KLINGON')
+      .replace('2.5.1|||', '2.5.1||||||KLINGON')
+      .replace('PID|', 'PID|\u00e9');
+    await sender.write(mllpFrame(Buffer.from(`${BHS}${adt(1)}${unreadable}${adt(3)}BTS|3\r`, 'latin1')));
     await sender.write(frame(4));
     const [envelope, single] = await sender.answers(2);
     expect(verdictsIn(envelope)).to.deep.equal(['AA 1', 'AR 2', 'AA 3']);

@@ -83,7 +83,8 @@ describe('HL7 listener: frames', () => {
   it('answers AR to whom it may concern where only the header can be read', async () => {
     await using server = await listen();
     using sender = await connectSender(server.port);
-    await sender.write(mllpFrame(Buffer.from(adt(1).replace('UNICODE UTF-8', 'KLINGON'))));
+    const unknown = adt(1).replace('UNICODE UTF-8', 'KLINGON').replace('PID|', 'PID|\u00e9');
+    await sender.write(mllpFrame(Buffer.from(unknown, 'latin1')));
     await sender.write(mllpFrame(Buffer.from(adt(2).replace('\r', '\rno segment\r'))));
     expect(verdicts(await sender.answers(2))).to.deep.equal(['AR 1', 'AR 2']);
   });
