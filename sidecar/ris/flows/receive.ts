@@ -168,10 +168,14 @@ async function take<Tx extends ReceiveTx>(
     });
     const kept = taken.flatMap(({ one, id, outcome }) => (id === null ? [] : [{ id, one, outcome }]));
     if (kept.length > 0) {
-      const outcomes = kept.map(({ id, one: { envelope, facts, reading }, outcome }) => ({
-        ...{ id, envelope, outcome },
-        reading: reading && facts ? besideKnown(reading, facts, known) : reading,
-      }));
+      const said = kept.map(({ one: { facts } }) => facts);
+      const outcomes = kept.map(({ id, one: { envelope, facts, reading }, outcome }, index) => {
+        const before = said.slice(0, index).filter((one) => one !== null);
+        return {
+          ...{ id, envelope, outcome },
+          reading: reading && facts ? besideKnown(reading, facts, known, before) : reading,
+        };
+      });
       const messages = kept.flatMap(({ id, one: { facts } }) => (facts === null ? [] : [{ id, facts }]));
       await deps.keep(tx, outcomes, known, messages, now);
     }

@@ -109,14 +109,28 @@ export function readingOf(message: Hl7Message, facts: MessageFacts, allSettings:
   return { patient: patientOf(message, facts, settings), studies: [...orders, ...reports], warnings: facts.warnings };
 }
 
-/** With a warning where later messages have said something of a study of it: what stands is what was said last. */
-export function besideKnown(reading: Reading, facts: MessageFacts, known: KnownFacts): Reading {
-  const keys = new Set(
-    [...facts.orders, ...facts.reports.map(({ report }) => report)].map(({ study }) =>
-      accessionKey(study.accessionNumber),
-    ),
-  );
-  if (!known.studyFacts.some(({ key, saidAt }) => keys.has(key) && saidAt > facts.saidAt)) return reading;
+const studiesOf = ({ orders, reports }: MessageFacts): readonly StudyFacts[] => [
+  ...orders.map(({ study }) => study),
+  ...reports.map(({ report }) => report.study),
+];
+
+/**
+ * With a warning where later messages have said something of a study of it, known ones or those that came `before` it
+ * with it: what stands is what was said last.
+ */
+export function besideKnown(
+  reading: Reading,
+  facts: MessageFacts,
+  known: KnownFacts,
+  before: readonly MessageFacts[],
+): Reading {
+  const keyOf = ({ accessionNumber }: Pick<StudyFacts, 'accessionNumber'>): string => accessionKey(accessionNumber);
+  const keys = new Set(studiesOf(facts).map(keyOf));
+  const isLater = (saidAt: Date): boolean => saidAt > facts.saidAt;
+  const isOlder =
+    known.studyFacts.some((one) => keys.has(keyOf(one.facts)) && isLater(one.saidAt)) ||
+    before.some((one) => isLater(one.saidAt) && studiesOf(one).some((study) => keys.has(keyOf(study))));
+  if (!isOlder) return reading;
   const older: Warning = {
     code: 'older-than-stands',
     field: 'MSH-7',
