@@ -74,7 +74,9 @@ function misplaced(message: Hl7Message, components: Components): EnclosedFile | 
   const known = recognised(message, components);
   if (known !== null) return known;
   const texts = components.map((sub) => sub.join('&'));
-  if (!texts.some(isName)) {
+  // An encoding alone encodes nothing: it is a word.
+  const isWord = texts.length === 1 && ENCODINGS.has((texts[0] ?? '').trim().toUpperCase());
+  if (isWord || !texts.some(isName)) {
     const whole = wholeText(message, components).trim();
     return whole === '' || whole === HL7_NULL ? null : { ...UNTYPED, pieces: [wholeText(message, components)] };
   }

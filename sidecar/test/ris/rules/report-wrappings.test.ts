@@ -102,6 +102,10 @@ describe('whatever text a report has', () => {
     });
   }
 
+  it('is its body where it is the name of an encoding', () => {
+    expect(readRows(obx('ED', 'a')).body).to.equal('a');
+  });
+
   it('is its body, whatever else is in the report', () => {
     const other = fc.constantFrom(
       obx('ED', `^application^pdf^Base64^${base64('%PDF-1.4\n1\n%%EOF\n')}`),
