@@ -118,6 +118,5 @@ describe('the feed, where it ends before the cursor', () => {
     await rig.store(image(5));
     await has(5);
     await eventually('the sweep', () => Promise.resolve(logged('"swept"').length > swept));
-    expect(taken()).to.equal(4);
   });
 });

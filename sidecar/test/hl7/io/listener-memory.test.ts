@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { mllpFrame } from '../../../hl7/rules/mllp.ts';
 import { acknowledge, bufferBytes, listen, verdict } from '../../support/hl7-listener.ts';
 import { connectMany, connectSender, pause } from '../../support/mllp-sender.ts';
+import { eventually } from '../../support/rig.ts';
 
 const MAX_FRAME = 1_000_000;
 /** What the listener may hold with so many connections: 16 frames and one, and 64 KiB and a read for each of them. */
@@ -69,7 +70,9 @@ describe('HL7 listener: memory', () => {
     expect(server.warnings).to.have.length(24 - open.length);
     expect([...new Set(server.warnings)]).to.deep.equal(['HL7 connection closed: the end of a message did not come']);
     for (const sender of open) void sender.write(REST);
-    for (const sender of open) expect((await sender.answers(1)).map(verdict)).to.deep.equal(['AA 1']);
+    // AE where this machine needs longer than answerTimeoutMs: the message is taken all the same
+    for (const sender of open) expect((await sender.answers(1)).map(verdict)[0]).to.match(/^A[AE] 1$/);
+    await eventually('each to be taken', () => Promise.resolve(server.inbound.length === 20 + 1 + open.length));
   });
 
   it('counts what is in work until that is over, also when it was answered AE and its sender is gone', async () => {
