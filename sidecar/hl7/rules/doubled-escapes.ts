@@ -1,5 +1,5 @@
 /** The beginning of a message up to MSH-2's escape character, which stands there twice. */
-const DOUBLED = /^(\s*MSH[^\sA-Za-z0-9][^\\\r\n]{2}\\)\\(?=[^\\\r\n])/;
+const DOUBLED = /^(\s*MSH[^\sA-Za-z0-9\\]{3}\\)\\(?=[^\\\r\n])/;
 const SINGLE = /(?<!\\)(?:\\\\)*\\(?!\\)/;
 
 /**

@@ -17,6 +17,10 @@ describe('a message whose backslashes were written twice', () => {
     expect(value(message('^~\\\\&', 'C:\\\\x \\T\\'))).to.equal('C:\\\\x &');
   });
 
+  it('is as it is where letters or a backslash stand for separators', () => {
+    for (const text of ['MSH.br\\\\|', 'MSH\\||\\\\a']) expect(undoubleEscapes(text)).to.equal(text);
+  });
+
   it('is any other message as it is', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('\\', 'a', '|', '.br', '\r') }), (text) => {
