@@ -45,7 +45,8 @@ FROM hl7_messages WHERE id = :id`;
 const FIND_MESSAGE = `
 SELECT CAST(id AS text) AS id FROM hl7_messages WHERE control_id = :controlId ORDER BY hl7_messages.id DESC LIMIT 1`;
 
-const UNDERSTOOD = z.array(z.object({ what: z.string(), value: text, from: z.string() }));
+const PART = z.object({ what: z.string(), value: text, from: z.string() });
+const UNDERSTOOD = z.array(PART);
 const WARNING = z.object({ code: z.string(), field: z.string(), detail: z.string() });
 export const READING = z.object({
   patient: UNDERSTOOD,
@@ -67,7 +68,14 @@ export const MESSAGE = z.object({
   reading: READING.nullable(),
   segments: z.array(z.string()),
 });
-const MESSAGE_ROW = MESSAGE.omit({ segments: true }).extend({ raw: z.instanceof(Buffer) });
+// As `keptReading` of ris writes it; the first ones have the names of their parts.
+const KEPT_PART = z.tuple([z.string(), text, z.string()]).transform(([what, value, from]) => ({ what, value, from }));
+const KEPT_UNDERSTOOD = z.array(z.union([KEPT_PART, PART]));
+const KEPT_READING = READING.extend({ patient: KEPT_UNDERSTOOD, studies: z.array(KEPT_UNDERSTOOD) });
+const MESSAGE_ROW = MESSAGE.omit({ segments: true }).extend({
+  reading: KEPT_READING.nullable(),
+  raw: z.instanceof(Buffer),
+});
 
 /** A study of the RIS by the key of its accession number; `null` where no order has it. */
 export async function showOrder(db: Knex, key: string): Promise<OrderView | null> {

@@ -3,6 +3,7 @@ import { Failure } from '../../platform/rules/failure.ts';
 import type { KeptOutcome } from '../rules/kept-message.ts';
 import { accessionKey } from '../rules/accession.ts';
 import type { FactChanges, StudyFact } from '../rules/fold.ts';
+import { keptReading } from '../rules/reading.ts';
 import { senderOf, text } from './message-rows.ts';
 import { STUDY_COLUMN_TYPES, STUDY_COLUMNS, STUDY_COLUMNS_SET, studyColumns } from './study-columns.ts';
 import { ID_ROW, query } from '../../platform/postgres/query.ts';
@@ -66,7 +67,8 @@ function messageRows(messages: readonly KeptOutcome[]) {
     const { messageType, remoteAddress, raw } = envelope;
     const row = {
       ...{ id, ...senderOf(envelope), message_type: text(messageType), remote_address: remoteAddress },
-      ...{ first, bytes: raw.length, ...outcome, acknowledgment: text(outcome.acknowledgment), reading },
+      ...{ first, bytes: raw.length, ...outcome, acknowledgment: text(outcome.acknowledgment) },
+      reading: reading && keptReading(reading),
     };
     first += raw.length;
     return row;

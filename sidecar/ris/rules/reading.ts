@@ -109,6 +109,12 @@ export function readingOf(message: Hl7Message, facts: MessageFacts, allSettings:
   return { patient: patientOf(message, facts, settings), studies: [...orders, ...reports], warnings: facts.warnings };
 }
 
+/** A reading as it is kept: without the names of its parts, so that a message's row stays short. */
+export function keptReading({ patient, studies, warnings }: Reading) {
+  const parts = (all: readonly Understood[]) => all.map(({ what, value, from }) => [what, value, from]);
+  return { patient: parts(patient), studies: studies.map(parts), warnings };
+}
+
 const studiesOf = ({ orders, reports }: MessageFacts): readonly StudyFacts[] => [
   ...orders.map(({ study }) => study),
   ...reports.map(({ report }) => report.study),

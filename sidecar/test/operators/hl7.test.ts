@@ -68,6 +68,17 @@ describe('what is understood of a message', () => {
     expect(shown?.segments[0]).to.match(/^MSH\|/);
   });
 
+  it('is read in the form that it was first kept in, too', async () => {
+    expect(await receive(order('193902-CT'))).to.contain('MSA|AA|');
+    const controlId = '20260401100000-193902-CT-NW';
+    const shown = await database.operations.showMessage(controlId, VIEWER);
+    expect(shown?.reading?.patient).not.to.deep.equal([]);
+    const reading = JSON.stringify(shown?.reading);
+    const named = `UPDATE hl7_messages SET reading = CAST(:reading AS jsonb) WHERE control_id = :controlId`;
+    await database.db.raw(named, { reading, controlId });
+    expect((await database.operations.showMessage(controlId, VIEWER))?.reading).to.deep.equal(shown?.reading);
+  });
+
   it('is told of one that is only tried, with what would follow, and nothing is kept', async () => {
     const tables = ['hl7_messages', 'patients', 'studies', 'reports', 'sms_messages', 'graphile_worker._private_jobs'];
     const before = await Promise.all(tables.map(count));
