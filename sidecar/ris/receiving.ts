@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Hl7Settings } from '../hl7/rules/field-settings.ts';
 import type { Hl7Message } from '../hl7/rules/message.ts';
 import { gather } from '../platform/rules/gather.ts';
@@ -73,7 +73,7 @@ export function createReceiving<Tx extends ReceivingTx>(parts: ReceivingParts<Tx
     ...{ transaction, read, ignoredTypes, newControlId, now, onRefused, onTest, onIgnored, onWarnings },
     understand: (message, facts) => readingOf(message, facts, settings),
     keep: (tx, kept, known, messages, at) => keepMessages({ link, planTexts }, tx, kept, known, messages, at),
-    contentHash: (raw) => createHash('sha256').update(raw).digest('hex'),
+    contentHash: (raw) => hash('sha256', raw, 'hex'),
   };
   const receiveTogether = (inbound: readonly InboundMessage[]): Promise<string[]> => receiveMessages(deps, inbound);
   const again = {

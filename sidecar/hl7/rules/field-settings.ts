@@ -36,6 +36,7 @@ const fold = (text: string): string => text.trim().toUpperCase();
 
 /** The settings that hold for this message: its sender's own before those of all; one with MSH-4 before one without. */
 export function settingsFor(message: Hl7Message, settings: Hl7Settings): Hl7Settings {
+  if (settings.senders.length === 0) return settings;
   const msh = segment(message, 'MSH');
   const [application, facility] = [fold(component(msh, 3)), fold(component(msh, 4))];
   const of = settings.senders.filter((sender) => fold(sender.application) === application);

@@ -32,16 +32,25 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
 /** Offsets change on a quarter of an hour only, since 1973. */
 const SAME_OFFSET_MS = 900_000;
 const MOST_OFFSETS = 10_000;
-const knownOffsets = new Map<string, number>();
+const knownOffsets = new Map<string, Map<number, number>>();
+
+function offsetsOf(timeZone: string): Map<number, number> {
+  const known = knownOffsets.get(timeZone);
+  if (known !== undefined) return known;
+  const made = new Map<number, number>();
+  knownOffsets.set(timeZone, made);
+  return made;
+}
 
 /** The offset of `timeZone` from UTC at `instant`, in milliseconds. */
 function zoneOffsetMs(instant: Date, timeZone: string): number {
-  const quarter = `${timeZone} ${Math.floor(instant.getTime() / SAME_OFFSET_MS)}`;
-  const known = knownOffsets.get(quarter);
+  const offsets = offsetsOf(timeZone);
+  const quarter = Math.floor(instant.getTime() / SAME_OFFSET_MS);
+  const known = offsets.get(quarter);
   if (known !== undefined) return known;
   const offset = readOffsetMs(instant, timeZone);
-  if (knownOffsets.size >= MOST_OFFSETS) knownOffsets.clear();
-  knownOffsets.set(quarter, offset);
+  if (offsets.size >= MOST_OFFSETS) offsets.clear();
+  offsets.set(quarter, offset);
   return offset;
 }
 

@@ -95,6 +95,9 @@ function byOrderNumbers({ facts }: NumberedFact, orders: ReadonlyMap<string, Ord
  * drag it elsewhere. A cancellation makes no order, so that it is looked for among them, as a report is.
  */
 function keysOfPatient<T extends NumberedFact>(facts: readonly T[]): Map<T, string> {
+  const [only, another] = facts;
+  // Most patients have one: there is nothing beside it that it could be of.
+  if (only !== undefined && another === undefined) return new Map([[only, saidKey(only)]]);
   const isOrder = ({ kind }: T): boolean => kind === 'order';
   const isStanding = (one: T): boolean => isOrder(one) && one.status !== 'cancelled';
   const among = (orders: ReadonlyMap<T, string>): Choice<T>[] => {

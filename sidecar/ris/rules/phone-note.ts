@@ -24,12 +24,16 @@ const NOT_TO_BE_USED = [
   /\b(?:work|office|business|landline|calls?|voice|fax|pager)\s+(?:hours\s+)?only\b|\bonly\s+(?:at\s+)?(?:work|office)\b/iu,
 ];
 
+const HAS_WORDS = /\p{L}{2}/u;
 const AT_WORK = /\b(?:work|wk|office|business)\b/iu;
 
 /** Whether words beside a number say that it is somebody else's or not to be used. */
 export function isBarring(note: string): boolean {
   const text = note.slice(0, MAX_NOTE_LENGTH);
-  return SOMEBODY_ELSE.test(text) || ELSEWHERE.test(text) || NOT_TO_BE_USED.some((one) => one.test(text));
+  return (
+    HAS_WORDS.test(text) &&
+    (SOMEBODY_ELSE.test(text) || ELSEWHERE.test(text) || NOT_TO_BE_USED.some((one) => one.test(text)))
+  );
 }
 
 /** A piece of a phone field that holds numbers, with what the words beside them say. */

@@ -81,9 +81,13 @@ interface Found {
 
 // The numbering plan keeps all of 04 for mobiles, and hands out new ranges of it before any library knows them.
 const AUSTRALIAN_MOBILE = /^\+614\d{8}$/;
+/** Such a number as most write it in Australia, which needs no library to be read. */
+const WRITTEN_AT_HOME = /^(?:0|61|\+61)(4\d{8})$/;
 
 /** A number written in these digits, as one of `region`; `null` where they are none. */
 function numberIn(digits: string, region: CountryCode): Found | null {
+  const own = region === 'AU' ? WRITTEN_AT_HOME.exec(digits)?.[1] : undefined;
+  if (own !== undefined) return { number: `+61${own}`, mobile: true };
   for (const attempt of readings(digits, getCountryCallingCode(region))) {
     const parsed = parsePhoneNumberFromString(attempt, region);
     if (parsed === undefined) continue;
@@ -169,8 +173,8 @@ export function chooseMobile(candidates: readonly PhoneCandidate[], region: stri
       return piece.barred ? [] : parse(piece.text, region).map((one) => ({ ...one, rank }));
     });
   });
-  const barred = phones.some(({ text, use, equipment }) => hasBarringNote(text, use, equipment));
   const [chosen] = found.filter(({ mobile }) => mobile).toSorted((a, b) => a.rank - b.rank);
   if (chosen !== undefined) return { number: chosen.number };
+  const barred = phones.some(({ text, use, equipment }) => hasBarringNote(text, use, equipment));
   return { reason: found.length > 0 || phones.length === 0 || barred ? 'no-mobile' : 'unusable-number' };
 }

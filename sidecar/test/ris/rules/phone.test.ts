@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { parsePhoneNumberFromString } from 'libphonenumber-js';
 import { parseHl7 } from '../../../hl7/rules/parse.ts';
 import { chooseMobile, phoneCandidates, toE164, type PhoneCandidate } from '../../../ris/rules/phone.ts';
 
@@ -36,6 +37,16 @@ describe('phone numbers', () => {
       expect(choose(candidate(text))).to.deep.equal({ number: '+61412345678' });
     });
   }
+
+  it('reads every mobile written as at home as the library reads the same number from abroad', () => {
+    const last = fc.integer({ min: 0, max: 99_999_999 }).map((number) => String(number).padStart(8, '0'));
+    fc.assert(
+      fc.property(last, fc.constantFrom('04', '614', '+614'), (digits, begin) => {
+        expect(toE164(`${begin}${digits}`, 'AU')).to.equal(parsePhoneNumberFromString(`+614${digits}`)?.number);
+        expect(choose(candidate(`${begin}${digits}`))).to.deep.equal({ number: `+614${digits}` });
+      }),
+    );
+  });
 
   it('reads a landline as E.164', () => {
     expect(toE164('(03) 9876 5432', 'AU')).to.equal('+61398765432');
