@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { createTaking } from '../images/taking.ts';
 import { createLink } from '../linking/linking.ts';
+import { policyOf } from '../linking/settings.ts';
 import { createActs } from '../operators/acts.ts';
 import type { ReceiveDeps } from '../ris/flows/receive.ts';
 import { createReceiving, newControlId } from '../ris/receiving.ts';
@@ -26,7 +27,7 @@ export function createOperations(parts: {
   const { config, db, now, onRefused, onTest = () => undefined } = parts;
   const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => inTransaction(db, work);
   const planTexts = createPlanTexts(config);
-  const link = createLink<Tx>(planTexts);
+  const link = createLink<Tx>(planTexts, policyOf(config));
   const { receive, receiveTogether, applyAgain } = createReceiving<Tx>({
     ...{ transaction, link, planTexts, now, onRefused, onTest },
     settings: {

@@ -98,6 +98,7 @@ function sources({ config, db, orthanc, readiness, now }: WatchParts): Source[] 
       gauges: [
         'axis_feed_lag_seconds',
         'axis_studies',
+        'axis_reviews',
         'axis_review_oldest_age_seconds',
         'axis_reports_withheld',
         'axis_mirror_images',

@@ -28,6 +28,8 @@ export interface DicomInstance {
   readonly transferSyntaxUid: string;
   readonly instanceNumber: number | null;
   readonly numberOfFrames: number;
+  /** The AE title of the program that sent it; `''` where none is known. */
+  readonly callingAeTitle?: string;
   /** Orthanc's id of the instance that this one was made from by a modification in Orthanc, which may delete that. */
   readonly modifiedFrom: string | null;
 }

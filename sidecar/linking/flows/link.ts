@@ -1,3 +1,4 @@
+import type { Policy } from '../rules/against.ts';
 import { decideLink, type Decision, type NewDecision, type RisStudy, type StoredStudy } from '../rules/match.ts';
 
 export interface LinkTx {
@@ -30,7 +31,12 @@ function stands(standing: NonNullable<StoredStudy['standing']>, decision: Decisi
  * the RIS studies whose images came, went or came into question. Idempotent: what stands is not written again. What a
  * person decided is left alone.
  */
-export async function linkStudies(tx: LinkTx, dicomStudyIds: readonly string[], now: Date): Promise<string[]> {
+export async function linkStudies(
+  tx: LinkTx,
+  dicomStudyIds: readonly string[],
+  now: Date,
+  policy: Policy,
+): Promise<string[]> {
   if (dicomStudyIds.length === 0) return [];
   await tx.lockLinking();
   const [studies, risStudies] = [await tx.loadStudies(dicomStudyIds), await tx.loadRisStudies(dicomStudyIds)];
@@ -38,7 +44,7 @@ export async function linkStudies(tx: LinkTx, dicomStudyIds: readonly string[], 
   const touched = new Set<string>();
   for (const { id, seen, standing } of studies) {
     if (standing !== null && standing.decidedBy !== RULES) continue;
-    const decision = decideLink(seen, risStudies.get(id) ?? []);
+    const decision = decideLink(seen, risStudies.get(id) ?? [], policy);
     if (standing !== null && stands(standing, decision)) continue;
     changed.push({ dicomStudyId: id, decision });
     for (const studyId of [...(standing?.candidateIds ?? []), ...decision.candidateIds]) touched.add(studyId);

@@ -1,7 +1,9 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
+import { isPlaceholderName } from '../../ris/rules/placeholder.ts';
+import type { PatientSide } from '../../ris/rules/same-patient.ts';
 import type { NewDecision, RisStudy, StoredStudy } from '../rules/match.ts';
-import { execute, query } from '../../platform/postgres/query.ts';
+import { execute, ID_ROW, query } from '../../platform/postgres/query.ts';
 
 // One lock for all that decides links: decisions are few and fast, and two of them at once could each miss the other's
 // facts.
@@ -19,7 +21,8 @@ export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
        jsonb_agg(jsonb_build_object(
          'accessionNumber', t.accession_number, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
-         'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'studyDate', t.study_date)
+         'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'sex', t.patient_sex, 'studyDate', t.study_date,
+         'callingAeTitles', t.calling_ae_titles)
          ORDER BY t.orthanc_id) AS tags
 FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
 WHERE d.id = ANY (CAST(:ids AS bigint[]))
@@ -41,12 +44,14 @@ const STUDY_ROW = z.object({
       patientId: z.object({ id: z.string(), issuer: z.string() }),
       patientName: z.string(),
       birthDate: z.string().nullable(),
+      sex: z.string(),
       studyDate: z.string().nullable(),
+      callingAeTitles: z.array(z.string()).nullable(),
     }),
   ),
 });
 
-// The RIS studies that core/match.ts asks for, per DICOM study: one index look-up for each rule, for which OFFSET 0 keeps
+// The RIS studies that rules/match.ts asks for, per DICOM study: one index look-up for each rule, for which OFFSET 0 keeps
 // the planner from beginning at the other end: with all studies of a day.
 export const LOAD_RIS_STUDIES = `
 WITH tags AS MATERIALIZED (
@@ -80,7 +85,16 @@ WITH tags AS MATERIALIZED (
 SELECT f.dicom_study_id, s.id, s.accession_number, coalesce(s.study_instance_uid, '') AS study_instance_uid,
        (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')) ORDER BY m.id)
         FROM patients m WHERE m.id = p.id OR m.merged_into = p.id) AS patient_ids,
-       coalesce(p.name, '') AS patient_name, CAST(p.birth_date AS text) AS birth_date,
+       (SELECT jsonb_agg(DISTINCT jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, ''),
+          'name', f.facts ->> 'name', 'birthDate', f.facts ->> 'birthDate', 'sex', f.facts ->> 'sex',
+          'merged', upper(m.external_id) <> upper(p.external_id)))
+        FROM patients m CROSS JOIN LATERAL (
+          SELECT facts FROM patient_facts WHERE patient_id = m.id AND NOT of_report OFFSET 0
+        ) f
+        WHERE (m.id = p.id OR m.merged_into = p.id)
+          AND (f.facts ->> 'name' <> coalesce(p.name, '') OR CAST(f.facts ->> 'birthDate' AS date) <> p.birth_date)
+       ) AS earlier,
+       coalesce(p.name, '') AS patient_name, p.sex, CAST(p.birth_date AS text) AS birth_date,
        CAST(s.study_date AS text) AS study_date, coalesce(s.modality, '') AS modality,
        s.order_status = 'cancelled' AS cancelled
 FROM found f JOIN studies s ON s.id = f.id JOIN patients p ON p.id = s.patient_id
@@ -94,6 +108,19 @@ const RIS_ROW = z.object({
   patient_ids: z.array(z.object({ id: z.string(), issuer: z.string() })),
   patient_name: z.string(),
   birth_date: z.string().nullable(),
+  sex: z.string().nullable(),
+  earlier: z
+    .array(
+      z.object({
+        id: z.string(),
+        issuer: z.string(),
+        name: z.string().nullable(),
+        birthDate: z.string().nullable(),
+        sex: z.string().nullable(),
+        merged: z.boolean(),
+      }),
+    )
+    .nullable(),
   study_date: z.string().nullable(),
   modality: z.string(),
   cancelled: z.boolean(),
@@ -207,6 +234,23 @@ SELECT t.dicom_study_id FROM ris r CROSS JOIN LATERAL (
   SELECT dicom_study_id FROM dicom_study_tags
   WHERE patient_birth_date = r.birth_date AND study_date BETWEEN r.study_date - 2 AND r.study_date + 2 OFFSET 0) t`;
 
+/** What counts of what the RIS said before: placeholders, and identifiers that were merged since. */
+const earlierOf = ({ earlier }: z.output<typeof RIS_ROW>): PatientSide[] =>
+  (earlier ?? [])
+    .filter(({ merged, name }) => merged || isPlaceholderName(name ?? ''))
+    .map(({ id, issuer, name, birthDate, sex }) => ({
+      ...{ patientIds: [{ id, issuer }], patientName: name ?? '', birthDate, sex },
+    }));
+
+// Served by index dicom_studies_pkey.
+const STUDIES_AFTER = `
+SELECT id FROM dicom_studies WHERE id > CAST(:after AS bigint) AND status <> 'deleted' ORDER BY id LIMIT :limit`;
+
+/** The ids of at most so many DICOM studies after that one, in their order. */
+export async function studiesAfter(db: Knex, after: string, limit: number): Promise<string[]> {
+  return (await query(db, STUDIES_AFTER, { after, limit }, ID_ROW)).map(({ id }) => id);
+}
+
 /** The statements of link decisions inside one transaction. */
 export function linkStatements(trx: Knex.Transaction) {
   const idsParameter = (ids: readonly string[]): string => `{${ids.join(',')}}`;
@@ -240,6 +284,8 @@ export function linkStatements(trx: Knex.Transaction) {
           patientIds: row.patient_ids,
           patientName: row.patient_name,
           birthDate: row.birth_date,
+          sex: row.sex,
+          earlier: earlierOf(row),
           studyDate: row.study_date,
           modality: row.modality,
           cancelled: row.cancelled,

@@ -71,9 +71,9 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     registers,
   });
   const gauges = new Map(
-    Object.entries(GAUGES).map(([name, [help, label]]) => [
+    Object.entries(GAUGES).map(([name, [help, ...labelNames]]) => [
       name,
-      new Gauge({ name, help, labelNames: label === undefined ? [] : [label], registers }),
+      new Gauge({ name, help, labelNames, registers }),
     ]),
   );
   leader.set(0);
@@ -88,9 +88,14 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     for (const name of source.gauges) gauges.get(name)?.reset();
     // A gauge without labels is 0 after a reset, which would be a lie where nothing is known.
     for (const name of source.gauges) if (GAUGES[name].length === 1) gauges.get(name)?.remove();
-    for (const { gauge, label, value } of samples) {
-      if (label === undefined) gauges.get(gauge)?.set(value);
-      else gauges.get(gauge)?.labels(label).set(value);
+    for (const { gauge, label, label2, value } of samples) {
+      const values = [label, label2].filter((one) => one !== undefined);
+      if (values.length === 0) gauges.get(gauge)?.set(value);
+      else
+        gauges
+          .get(gauge)
+          ?.labels(...values)
+          .set(value);
     }
   };
 

@@ -1,16 +1,18 @@
-/** One value of a gauge that is looked up when it is asked for; `label` is the value of the gauge's only label. */
+/** One value of a gauge that is looked up when it is asked for; `label` and `label2` are the values of its labels. */
 export interface Sample {
   readonly gauge: GaugeName;
   readonly label?: string;
+  readonly label2?: string;
   readonly value: number;
 }
 
-/** Each gauge that is looked up, its help and the name of its label, if it has one. */
+/** Each gauge that is looked up, its help and the names of its labels, if it has any. */
 export const GAUGES = {
   axis_part_ready: ['1 while that part answers, as /readyz says', 'part'],
   axis_feed_lag_changes: ["Changes of Orthanc's feed that are not taken yet, 0 when no new instance is among them"],
   axis_feed_lag_seconds: ['Time since the feed was last read to its end'],
   axis_studies: ['DICOM studies by the status of their link', 'status'],
+  axis_reviews: ['DICOM studies in review by cause and by the program that sent them', 'cause', 'calling_ae'],
   axis_review_oldest_age_seconds: ['Age of the oldest DICOM study in review'],
   axis_reports_withheld: ['Reports that are withheld because they name another patient'],
   axis_mirror_images: ['Images that are not mirrored, by status', 'status'],

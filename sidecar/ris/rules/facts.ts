@@ -48,14 +48,14 @@ export interface FoldedPatient {
 
 type NameAndBirthDate = Pick<SaidOfPatient, 'name' | 'birthDate'>;
 
-/** Whether two cannot be one person by name and birth date alone. */
+/** Whether two cannot be one person by name and birth date alone: both differ, or the only one that can be compared. */
 function differ(a: NameAndBirthDate, b: NameAndBirthDate): boolean {
   const side = (one: NameAndBirthDate) => ({
     patientIds: [],
     patientName: one.name ?? '',
     birthDate: one.birthDate ?? null,
   });
-  return patientsContradict(side(a), side(b));
+  return patientsContradict(side(a), side(b), 1);
 }
 
 interface SaidOfIdentity {

@@ -39,6 +39,8 @@ const IMAGES = z.strictObject({
   count: z.number().default(1),
   modality: z.string().default('CT'),
   patient: z.string().optional(),
+  /** The AE title of the program that sends them. */
+  from: z.string().optional(),
   /** Over what the patient gives. */
   tags: z.record(z.string(), z.string()).default({}),
 });
@@ -56,6 +58,8 @@ export type EpisodeEvent = z.output<typeof EVENT>;
 
 export const EPISODE = z.strictObject({
   why: z.string(),
+  /** Settings that are not the default ones. */
+  settings: z.record(z.string(), z.string()).optional(),
   patients: z.record(z.string(), PATIENT),
   events: z.array(EVENT),
   /** Why the end may depend on the order of events; where it is not there, it must not. */
@@ -117,6 +121,7 @@ function batchOf(images: z.output<typeof IMAGES>, patient: RisPatient | undefine
         transferSyntaxUid: '1.2.840.10008.1.2.1',
         instanceNumber: images.first + index,
         numberOfFrames: 1,
+        callingAeTitle: images.from ?? '',
         modifiedFrom: null,
       };
     }),
