@@ -1,12 +1,18 @@
--- Which programs sent the instances of an Orthanc study (Orthanc's metadata RemoteAET); '': one that names none. Null
--- where the version before took them.
+-- The accession numbers that a tag and the series of a study name, as they are compared. Several values of one tag are
+-- parted by a backslash (PS3.5, 6.4).
+CREATE FUNCTION accession_keys_of(own text, requested text[]) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+  SELECT ARRAY(
+    SELECT DISTINCT key FROM unnest(requested || own) AS one, regexp_split_to_table(one, '[\s^]*\\[\s^]*') AS key
+    WHERE key <> '' ORDER BY key)
+$$;
+
 ALTER TABLE dicom_study_tags
+  -- Which programs sent the instances of an Orthanc study (Orthanc's metadata RemoteAET); '': one that names none. Null
+  -- where the version before took them.
   ADD COLUMN calling_ae_titles text[],
-  -- As they are compared: what the Request Attributes Sequence (0040,0275) names.
+  -- What the Request Attributes Sequence (0040,0275) of its series names, each different one once.
   ADD COLUMN requested_keys text[],
-  -- All that a study names itself: values of one tag are parted by a backslash (PS3.5, 6.4).
-  ADD COLUMN accession_keys text[] NOT NULL GENERATED ALWAYS AS (array_remove(
-    coalesce(requested_keys, '{}') || regexp_split_to_array(accession_key, '[\s^]*\\[\s^]*'), '')) STORED;
+  ADD COLUMN accession_keys text[] NOT NULL GENERATED ALWAYS AS (accession_keys_of(accession_key, requested_keys)) STORED;
 CREATE INDEX dicom_study_tags_accessions ON dicom_study_tags USING gin (accession_keys);
 
 -- Which studies a DICOM study belongs to: one, or all whose accession numbers it names itself. The study of its own

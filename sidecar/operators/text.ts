@@ -30,7 +30,7 @@ export function studyText(study: StudyView): string {
     [
       ['status', [study.status ?? 'not decided', study.rule, study.reason].filter((part) => part !== null).join(', ')],
       ['decided', [study.decidedBy, minute(study.decidedAt)].filter((part) => part !== null).join(', ')],
-      ['accession', study.accessionNumber],
+      ['accession', study.accessionNumbers.join(' ') || null],
       ['patient', patientText(study.patient)],
       ['modalities', study.modalities.join(' ')],
       ['first seen', minute(study.firstSeenAt)],

@@ -3,6 +3,8 @@ export interface DicomStudy {
   readonly orthancId: string;
   readonly studyInstanceUid: string;
   readonly accessionNumber: string;
+  /** What the Request Attributes Sequence (0040,0275) names, of each series that has one. */
+  readonly requestedAccessionNumbers?: readonly (readonly string[])[];
   readonly patientId: string;
   readonly issuerOfPatientId: string;
   readonly patientName: string;

@@ -20,7 +20,7 @@ SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'fo
 export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
        jsonb_agg(jsonb_build_object(
-         'accessionNumber', t.accession_number, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
+         'accessionNumbers', t.requested_keys || t.accession_key, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
          'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'sex', t.patient_sex, 'studyDate', t.study_date,
          'callingAeTitles', t.calling_ae_titles)
          ORDER BY t.orthanc_id) AS tags
@@ -40,7 +40,7 @@ const STUDY_ROW = z.object({
   candidate_ids: z.array(z.string()),
   tags: z.array(
     z.object({
-      accessionNumber: z.string(),
+      accessionNumbers: z.array(z.string()),
       patientId: z.object({ id: z.string(), issuer: z.string() }),
       patientName: z.string(),
       birthDate: z.string().nullable(),
@@ -60,7 +60,7 @@ WITH tags AS MATERIALIZED (
   WHERE d.id = ANY (CAST(:ids AS bigint[]))
 ), found AS (
   SELECT t.dicom_study_id, s.id
-  FROM tags t JOIN studies s ON s.accession_key = t.accession_key WHERE t.accession_key <> ''
+  FROM tags t CROSS JOIN LATERAL unnest(t.accession_keys) AS key JOIN studies s ON s.accession_key = key
   UNION
   SELECT t.dicom_study_id, s.id
   FROM tags t JOIN studies s ON s.study_instance_uid = t.study_instance_uid AND s.source = 'ris'
@@ -82,7 +82,7 @@ WITH tags AS MATERIALIZED (
     WHERE patient_id = p.id AND study_date BETWEEN t.study_date - 2 AND t.study_date + 2 AND source = 'ris' OFFSET 0
   ) s
 )
-SELECT f.dicom_study_id, s.id, s.accession_number, coalesce(s.study_instance_uid, '') AS study_instance_uid,
+SELECT f.dicom_study_id, s.id, p.id AS patient_ref, s.accession_number, coalesce(s.study_instance_uid, '') AS study_instance_uid,
        (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')) ORDER BY m.id)
         FROM patients m WHERE m.id = p.id OR m.merged_into = p.id) AS patient_ids,
        (SELECT jsonb_agg(DISTINCT jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, ''),
@@ -103,6 +103,7 @@ ORDER BY f.dicom_study_id, s.id`;
 const RIS_ROW = z.object({
   dicom_study_id: z.string(),
   id: z.string(),
+  patient_ref: z.string(),
   accession_number: z.string(),
   study_instance_uid: z.string(),
   patient_ids: z.array(z.object({ id: z.string(), issuer: z.string() })),
@@ -190,6 +191,13 @@ SELECT s.id, s.study_id, s.status, s.rule, s.reason, s.candidate_ids,
        s.decided_by, s.decided_at
 FROM saved s ORDER BY s.id`;
 
+// What a DICOM study is linked to besides its first study. Before, its row was written, and with it its first link alone.
+export const SAVE_MORE_LINKS = `
+INSERT INTO dicom_study_links (dicom_study_id, study_id)
+SELECT m.id, study_id
+FROM jsonb_to_recordset(CAST(:links AS jsonb)) AS m(id bigint, study_ids bigint[]), unnest(m.study_ids) AS study_id
+ON CONFLICT DO NOTHING`;
+
 // What an adopted DICOM study leaves behind.
 export const REMOVE_ABANDONED_STUDIES = `
 WITH abandoned AS MATERIALIZED (
@@ -219,10 +227,9 @@ WITH ris AS MATERIALIZED (
 )
 SELECT id FROM dicom_studies WHERE candidate_ids && CAST(:ids AS bigint[])
 UNION
-SELECT id FROM dicom_studies WHERE study_id = ANY (CAST(:ids AS bigint[]))
+SELECT dicom_study_id FROM dicom_study_links WHERE study_id = ANY (CAST(:ids AS bigint[]))
 UNION
-SELECT dicom_study_id FROM dicom_study_tags
-WHERE accession_key = ANY (ARRAY(SELECT accession_key FROM ris)) AND accession_key <> ''
+SELECT dicom_study_id FROM dicom_study_tags WHERE accession_keys && ARRAY(SELECT accession_key FROM ris)
 UNION
 SELECT id FROM dicom_studies WHERE study_instance_uid = ANY (ARRAY(SELECT study_instance_uid FROM ris))
 UNION
@@ -281,6 +288,7 @@ export function linkStatements(trx: Knex.Transaction) {
           id: row.id,
           accessionNumber: row.accession_number,
           studyInstanceUid: row.study_instance_uid,
+          patientRef: row.patient_ref,
           patientIds: row.patient_ids,
           patientName: row.patient_name,
           birthDate: row.birth_date,
@@ -307,6 +315,12 @@ export function linkStatements(trx: Knex.Transaction) {
         candidate_ids: decision.candidateIds,
       }));
       await execute(trx, SAVE_DECISIONS, { decisions: JSON.stringify(rows), decidedBy, now });
+      const more = decisions.flatMap(({ dicomStudyId: id, decision }) =>
+        decision.status === 'linked' && decision.alsoStudyIds !== undefined
+          ? [{ id, study_ids: decision.alsoStudyIds }]
+          : [],
+      );
+      if (more.length > 0) await execute(trx, SAVE_MORE_LINKS, { links: JSON.stringify(more) });
       await execute(trx, REMOVE_ABANDONED_STUDIES, { ids });
     },
 

@@ -5,7 +5,8 @@ import { byNameBirthDateAndModality, byPatientIdAndDate, preferLive } from './ca
 
 /** What one Orthanc study says of itself. `''` and `null`: not said. Dates are `YYYY-MM-DD`. */
 export interface SeenTags {
-  readonly accessionNumber: string;
+  /** What the study and each of its series name. Several of one tag are parted by a backslash. */
+  readonly accessionNumbers: readonly string[];
   readonly patientId: PatientIdentifier;
   readonly patientName: string;
   readonly birthDate: string | null;
@@ -27,6 +28,8 @@ export interface RisStudy {
   readonly id: string;
   readonly accessionNumber: string;
   readonly studyInstanceUid: string;
+  /** Two RIS studies of the same one are one patient's. */
+  readonly patientRef: string;
   readonly patientIds: readonly PatientIdentifier[];
   readonly patientName: string;
   readonly birthDate: string | null;
@@ -49,6 +52,8 @@ export type Decision =
       readonly status: 'linked';
       readonly rule: Rule;
       readonly studyId: string;
+      /** The others, where the study names several accession numbers itself. */
+      readonly alsoStudyIds?: readonly string[];
       readonly candidateIds: readonly string[];
     }
   | {
@@ -60,14 +65,14 @@ export type Decision =
   | {
       readonly status: 'review';
       readonly rule: Rule;
-      readonly reason: Against | 'several-candidates' | 'tags-disagree';
+      readonly reason: Against | 'several-candidates' | 'several-patients' | 'tags-disagree';
       readonly candidateIds: readonly string[];
     };
 
 /** All that sends a study to review. */
 export const REVIEW_REASONS = [
   ...AGAINST,
-  ...(['several-candidates', 'tags-disagree'] as const),
+  ...(['several-candidates', 'several-patients', 'tags-disagree'] as const),
 ] as const satisfies readonly Extract<Decision, { readonly status: 'review' }>['reason'][];
 
 /**
@@ -78,7 +83,10 @@ export type PersonDecision = {
   readonly rule: 'person' | 'released';
   readonly reason: string;
   readonly candidateIds: readonly string[];
-} & ({ readonly status: 'linked'; readonly studyId: string } | { readonly status: 'provisional' });
+} & (
+  | { readonly status: 'linked'; readonly studyId: string; readonly alsoStudyIds?: readonly string[] }
+  | { readonly status: 'provisional' }
+);
 
 /** A DICOM study with the decision that stands. */
 export interface StoredStudy {
@@ -116,12 +124,40 @@ function settle(rule: Rule, found: readonly RisStudy[], tags: readonly SeenTags[
 }
 
 /**
+ * The accession numbers that the parts of a study name. `several`: one part names all of them itself, so that they are
+ * meant together; otherwise its parts name different ones.
+ */
+function accessionsOf(tags: readonly SeenTags[], { matching }: Policy) {
+  const keysOf = (text: string): string[] =>
+    text
+      .split('\\')
+      .map(accessionKey)
+      .filter((key) => key !== '');
+  const named = tags.flatMap(({ accessionNumbers }) => accessionNumbers.map((text) => new Set(keysOf(text))));
+  const accessions = [...new Set(named.flatMap((keys) => [...keys]))];
+  const several = matching === 2 && accessions.length > 1 && named.some(({ size }) => size === accessions.length);
+  return { accessions, several };
+}
+
+/** One scan for several orders: linked to all of them where they are one patient's and nothing speaks against any. */
+function settleSeveral(found: readonly RisStudy[], tags: readonly SeenTags[], policy: Policy): Decision {
+  const key = ({ accessionNumber }: RisStudy): string => accessionKey(accessionNumber);
+  const review = { status: 'review', rule: 'accession', candidateIds: ids(found) } as const;
+  if (new Set(found.map(({ patientRef }) => patientRef)).size > 1) return { ...review, reason: 'several-patients' };
+  if (new Set(found.map(key)).size < found.length) return { ...review, reason: 'several-candidates' };
+  const [reason] = found.flatMap((ris) => against('accession', tags, ris, policy) ?? []);
+  if (reason !== undefined) return { ...review, reason };
+  const [first = '', ...others] = found.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)).map(({ id }) => id);
+  return { status: 'linked', rule: 'accession', studyId: first, alsoStudyIds: others, candidateIds: ids(found) };
+}
+
+/**
  * Decides to which RIS study a DICOM study belongs. A pure function of the facts as they are now: no earlier decision
  * counts, so that any order of orders and images ends the same. `ris` may hold more than what fits, in any order; it
  * must hold every RIS study with the accession number, the announced StudyInstanceUID, the Patient ID on the study
  * date, or the birth date within two days of the study date.
  *
- * The rules, in order: accession number; StudyInstanceUID announced by the RIS; and only without an accession number,
+ * The rules, in order: accession number (several that the study names itself: all of them); StudyInstanceUID announced by the RIS; and only without an accession number,
  * Patient ID and study date (several: the modality narrows); name, birth date and modality within two days. A rule that
  * leaves one candidate and nothing {@link against} it links; several, or one that something speaks against, need a
  * person; none at all is provisional, an accession number that no order has (yet) too, with what the last two rules
@@ -131,13 +167,15 @@ export function decideLink(study: SeenStudy, ris: readonly RisStudy[], policy: P
   const { tags } = study;
   const contradict = (one: SeenTags, other: SeenTags): boolean =>
     patientsContradict(sideOf(one), sideOf(other), policy.matching);
-  const accessions = [...new Set(tags.map((seen) => accessionKey(seen.accessionNumber)).filter((key) => key !== ''))];
+  const { accessions, several } = accessionsOf(tags, policy);
   const disagree =
-    accessions.length > 1 || tags.some((one, index) => tags.slice(index + 1).some((other) => contradict(one, other)));
+    (accessions.length > 1 && !several) ||
+    tags.some((one, index) => tags.slice(index + 1).some((other) => contradict(one, other)));
   const byAccession = ris.filter((candidate) => accessions.includes(accessionKey(candidate.accessionNumber)));
   if (disagree) {
     return { status: 'review', rule: 'accession', reason: 'tags-disagree', candidateIds: ids(byAccession) };
   }
+  if (several && byAccession.length > 1) return settleSeveral(byAccession, tags, policy);
   if (byAccession.length > 0) return settle('accession', byAccession, tags, policy);
 
   const announced = ris.filter(

@@ -16,7 +16,7 @@ export function movedBy(study: StoredStudy, ris: readonly RisStudy[], policy: Po
   const { seen, standing } = study;
   if (standing === null || standing.decidedBy !== 'rules') return null;
   const decision: Decision = decideLink(seen, ris, policy);
-  const sameStudy = decision.status !== 'linked' || decision.studyId === standing.studyId;
+  const sameStudy = decision.status !== 'linked' || decision.candidateIds.join() === standing.candidateIds.join();
   if (decision.status === standing.status && sameStudy) return null;
   const titles = new Set(seen.tags.flatMap(({ callingAeTitles }) => callingAeTitles ?? ['']));
   return {

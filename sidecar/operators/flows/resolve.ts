@@ -8,6 +8,8 @@ export interface Standing {
   /** `null`: never decided. */
   readonly status: 'linked' | 'provisional' | 'review' | 'deleted' | null;
   readonly studyId: string | null;
+  /** What it is linked to besides. */
+  readonly alsoStudyIds: readonly string[];
   readonly candidateIds: readonly string[];
   readonly decidedBy: string | null;
 }
@@ -17,6 +19,7 @@ export interface ManualDecision {
   readonly status: 'linked' | 'provisional' | 'review';
   /** `null`: the DICOM study's own. */
   readonly studyId: string | null;
+  readonly alsoStudyIds: readonly string[];
   readonly candidateIds: readonly string[];
   readonly rule: 'person' | 'released';
 }
@@ -45,17 +48,23 @@ const refusal = (code: string, message: string): Failure => new Failure('permane
  * The studies of the RIS that lose the images, or their claim, with this one. They stay its candidates: until one has
  * other images, nobody knows whose images its report is of, and its text is held.
  */
-function takenFrom({ status, studyId, candidateIds, decidedBy }: Standing): readonly string[] {
-  if (status === 'linked' && studyId !== null) return [studyId];
-  return status === 'review' || decidedBy !== RULES ? candidateIds : [];
+function takenFrom({ status, studyId, alsoStudyIds, candidateIds, decidedBy }: Standing): readonly string[] {
+  const linked = status === 'linked' && studyId !== null ? [studyId, ...alsoStudyIds] : [];
+  const claimed = status === 'review' || decidedBy !== RULES ? candidateIds : [];
+  return [...new Set([...linked, ...claimed])];
 }
 
 async function decide(tx: ResolveTx, standing: Standing, act: Act): Promise<ManualDecision> {
-  const { dicomStudyId, candidateIds, studyId } = standing;
+  const { dicomStudyId, candidateIds, studyId, alsoStudyIds } = standing;
   const status = standing.status === 'deleted' ? null : standing.status;
   if (status === null) throw refusal('study-not-there', 'Orthanc holds nothing of that study');
-  const own = { dicomStudyId, studyId: null, candidateIds: [], status: 'provisional', rule: 'person' } as const;
-  const linked = (to: string): ManualDecision => ({ ...own, status: 'linked', studyId: to, candidateIds: [to] });
+  const nothing = { studyId: null, alsoStudyIds: [], candidateIds: [] };
+  const own = { dicomStudyId, ...nothing, status: 'provisional', rule: 'person' } as const;
+  const linked = (to: string, also: readonly string[] = []): ManualDecision => {
+    const lost = standing.status === 'review' && standing.decidedBy === RULES ? [] : takenFrom(standing);
+    const candidates = new Set([to, ...also, ...lost]);
+    return { ...own, status: 'linked', studyId: to, alsoStudyIds: also, candidateIds: [...candidates] };
+  };
   switch (act.kind) {
     case 'link': {
       const found = await tx.findRisStudy(act.accessionNumber);
@@ -65,14 +74,17 @@ async function decide(tx: ResolveTx, standing: Standing, act: Act): Promise<Manu
     case 'unlink':
       return { ...own, candidateIds: takenFrom(standing) };
     case 'confirm': {
-      if (status === 'linked' && studyId !== null) return linked(studyId);
+      if (status === 'linked' && studyId !== null) return linked(studyId, alsoStudyIds);
       if (status === 'provisional') return { ...own, candidateIds: takenFrom(standing) };
       const [only, another] = candidateIds;
       if (only !== undefined && another === undefined) return linked(only);
       throw refusal('nothing-to-confirm', `the review has ${candidateIds.length} candidates: link it to one of them`);
     }
     case 'release':
-      return { dicomStudyId, status, studyId: status === 'linked' ? studyId : null, candidateIds, rule: 'released' };
+      return {
+        ...{ dicomStudyId, status, candidateIds, rule: 'released' },
+        ...(status === 'linked' ? { studyId, alsoStudyIds } : nothing),
+      };
   }
 }
 

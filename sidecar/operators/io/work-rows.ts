@@ -63,7 +63,10 @@ const PATIENT_JSON = `jsonb_build_object('id', p.external_id, 'name', p.name, 'b
 export const SHOW_STUDY = `
 SELECT d.study_instance_uid AS "studyInstanceUid", d.status, d.rule, d.reason, d.decided_by AS "decidedBy",
   to_jsonb(d.decided_at) #>> '{}' AS "decidedAt", to_jsonb(d.first_seen_at) #>> '{}' AS "firstSeenAt", d.modalities,
-  s.accession_number AS "accessionNumber", CASE WHEN p.id IS NOT NULL THEN ${PATIENT_JSON} END AS patient,
+  s.accession_number AS "accessionNumber",
+  (SELECT coalesce(jsonb_agg(o.accession_number ORDER BY o.accession_key), '[]')
+   FROM dicom_study_links l JOIN studies o ON o.id = l.study_id WHERE l.dicom_study_id = d.id AND o.source = 'ris') AS "accessionNumbers",
+  CASE WHEN p.id IS NOT NULL THEN ${PATIENT_JSON} END AS patient,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('orthancId', t.orthanc_id, 'accessionNumber', t.accession_number,
       'patientId', t.patient_id, 'patientName', t.patient_name, 'birthDate', t.patient_birth_date,
       'studyDate', t.study_date, 'description', t.study_description) ORDER BY t.orthanc_id), '[]')
@@ -98,6 +101,7 @@ export const STUDY = z.object({
   firstSeenAt: z.string(),
   modalities: z.array(z.string()),
   accessionNumber: text,
+  accessionNumbers: z.array(z.string()),
   patient: PATIENT.nullable(),
   tags: z.array(
     z.object({

@@ -50,7 +50,9 @@ export interface StudyView {
   readonly decidedAt: string | null;
   readonly firstSeenAt: string;
   readonly modalities: readonly string[];
+  /** The first of all that it is linked to. */
   readonly accessionNumber: string | null;
+  readonly accessionNumbers: readonly string[];
   readonly patient: PatientView | null;
   readonly tags: readonly TagsView[];
   readonly candidates: readonly CandidateView[];

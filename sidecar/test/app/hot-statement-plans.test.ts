@@ -53,6 +53,7 @@ const HOT: Readonly<Record<string, readonly [sql: string, ...indexes: readonly (
     'patients_birth_date',
     'studies_patient_date',
     'patients_merged_into',
+    'patient_facts_patient',
   ],
   'a study of its own is made': [links.MAKE_OWN_STUDIES, STUDY_BY_ID, 'dicom_study_tags_study', 'studies_dicom_own'],
   'it is kept up to date': [links.REFRESH_OWN_STUDIES, STUDY_BY_ID, 'studies_dicom_own'],
@@ -61,15 +62,21 @@ const HOT: Readonly<Record<string, readonly [sql: string, ...indexes: readonly (
   'what rests on an order is found': [
     links.STUDIES_RESTING_ON,
     'dicom_studies_candidates',
-    'dicom_studies_study',
-    'dicom_study_tags_accession',
+    'dicom_study_links_study',
+    'dicom_study_tags_accessions',
     'dicom_studies_study_instance_uid_key',
     'dicom_study_tags_patient',
     'dicom_study_tags_birth_date',
     'patients_merged_into',
   ],
-  'a study is to be labelled': [ADD_LABEL_JOBS, STUDY_BY_ID, 'dicom_studies_study'],
-  'its labels are decided': [LOAD_LABEL_FACTS, STUDY_BY_ID, 'dicom_study_tags_study', REPORTS_OF_STUDY],
+  'a study is to be labelled': [ADD_LABEL_JOBS, STUDY_BY_ID, 'dicom_study_links_study'],
+  'its labels are decided': [
+    LOAD_LABEL_FACTS,
+    STUDY_BY_ID,
+    'dicom_study_tags_study',
+    'dicom_study_links_pkey',
+    REPORTS_OF_STUDY,
+  ],
   'what a message bears on is found': [
     LOOK_UP,
     'hl7_messages_sending_application_sending_facility_control_i_key',
@@ -131,7 +138,7 @@ const HOT: Readonly<Record<string, readonly [sql: string, ...indexes: readonly (
 /** Those that grow with the archive, and the queue. */
 const LARGE = new Set([
   ...['patients', 'studies', 'hl7_messages', 'patient_facts', 'study_facts', 'reports', 'sms_messages'],
-  ...['dicom_studies', 'dicom_study_tags', 'link_decisions', 'series', 'images', '_private_jobs'],
+  ...['dicom_studies', 'dicom_study_tags', 'dicom_study_links', 'link_decisions', 'series', 'images', '_private_jobs'],
 ]);
 
 /** What happens to one patient, in each of its ways; `group` keeps one time apart from another. */

@@ -41,6 +41,8 @@ const IMAGES = z.strictObject({
   patient: z.string().optional(),
   /** The AE title of the program that sends them. */
   from: z.string().optional(),
+  /** What the Request Attributes Sequence of its series names. */
+  requested: z.array(z.string()).optional(),
   /** Over what the patient gives. */
   tags: z.record(z.string(), z.string()).default({}),
 });
@@ -100,6 +102,7 @@ function batchOf(images: z.output<typeof IMAGES>, patient: RisPatient | undefine
         patientSex: tag('PatientSex'),
         studyDate: tag('StudyDate'),
         studyDescription: '',
+        ...(images.requested !== undefined && { requestedAccessionNumbers: [images.requested] }),
       },
     ],
     series: [
@@ -209,7 +212,9 @@ SELECT line FROM (
   UNION ALL
   SELECT 3, format('images %s: %s', d.study_instance_uid, concat_ws(', ',
            d.status || ' (' || concat_ws(', ', d.rule, d.reason) || ')',
-           CASE WHEN s.source = 'ris' THEN 'in ' || s.accession_number
+           CASE WHEN s.source = 'ris' THEN 'in ' || (
+             SELECT string_agg(o.accession_number, ' and ' ORDER BY o.accession_number)
+             FROM dicom_study_links l JOIN studies o ON o.id = l.study_id WHERE l.dicom_study_id = d.id)
                 ELSE 'in a study of their own' || coalesce(' of ' || p.external_id, '') || coalesce(' ' || p.name, '') END,
            (SELECT 'could be ' || string_agg(c.accession_number, ' ' ORDER BY c.accession_number)
             FROM studies c WHERE d.status <> 'linked' AND c.id = ANY (d.candidate_ids)),
@@ -235,7 +240,7 @@ export async function tables(db: Knex): Promise<string[]> {
 
 const EMPTY = `
 SET session_replication_role = replica;
-TRUNCATE patients, studies, dicom_studies, dicom_study_tags, link_decisions, series, images, feed_cursor, hl7_messages,
+TRUNCATE patients, studies, dicom_studies, dicom_study_links, dicom_study_tags, link_decisions, series, images, feed_cursor, hl7_messages,
   reports, report_attachments, sms_messages, sms_receipts, sms_opt_outs, failures, patient_facts, patient_merges, study_facts CASCADE;
 SET session_replication_role = DEFAULT`;
 

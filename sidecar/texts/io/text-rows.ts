@@ -13,8 +13,8 @@ export const LOAD_SMS_SUBJECTS = `
 SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_number, p.phone_problem, f.first_final_at,
        current.status AS report_status, current.withheld, ${optedOut('p.phone_number')} AS opted_out,
        EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status = 'review') AS in_review,
-       EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status = 'provisional' AND d.rule = 'person')
-         AND NOT EXISTS (SELECT 1 FROM dicom_studies d WHERE d.study_id = s.id) AS images_taken
+       EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status IN ('provisional', 'linked') AND d.rule = 'person')
+         AND NOT EXISTS (SELECT 1 FROM dicom_study_links l WHERE l.study_id = s.id) AS images_taken
 FROM studies s
 JOIN patients p ON p.id = s.patient_id
 JOIN LATERAL (

@@ -3,17 +3,20 @@ import { desiredLabels, labelChanges } from '../../../linking/rules/labels.ts';
 
 describe('labels', () => {
   it('tell how a study is linked, and that its report is final', () => {
-    const facts = { status: 'linked', reportStatus: 'final', withheld: false } as const;
+    const report = { status: 'final', withheld: false } as const;
+    const facts = { status: 'linked', reports: [report] } as const;
     expect(desiredLabels(facts)).to.deep.equal(['ris-linked', 'report-final']);
-    expect(desiredLabels({ ...facts, reportStatus: 'corrected' })).to.include('report-final');
+    expect(desiredLabels({ ...facts, reports: [{ ...report, status: 'corrected' }] })).to.include('report-final');
     for (const other of [
-      { ...facts, withheld: true },
-      { ...facts, reportStatus: 'preliminary' },
-      { ...facts, reportStatus: 'cancelled' },
-      { ...facts, reportStatus: null },
+      { ...report, withheld: true },
+      { ...report, status: 'preliminary' },
+      { ...report, status: 'cancelled' },
+      { ...report, status: null },
     ] as const) {
-      expect(desiredLabels(other)).to.deep.equal(['ris-linked']);
+      expect(desiredLabels({ ...facts, reports: [other] })).to.deep.equal(['ris-linked']);
+      expect(desiredLabels({ ...facts, reports: [report, other] }), 'of several, one').to.deep.equal(['ris-linked']);
     }
+    expect(desiredLabels({ ...facts, reports: [] })).to.deep.equal(['ris-linked']);
     expect(desiredLabels({ ...facts, status: 'review' })).to.deep.equal(['ris-review']);
   });
 

@@ -12,10 +12,13 @@ const sex = fc.constantFrom('', 'M', 'F', 'O');
 const callingAeTitles = fc.constantFrom(null, ['CT1'], ['CT1', 'CT2'], ['']);
 const studyDate = fc.constantFrom(null, '2026-04-01', '2026-04-02', '2026-04-05');
 const accessionNumber = fc.constantFrom('', ' ', 'ACC1', 'acc1 ', 'ACC2', '0ACC1');
+const accessionNumbers = fc.array(fc.oneof(accessionNumber, fc.constantFrom('ACC1\\ACC2', 'ACC2\\ACC1\\')), {
+  maxLength: 2,
+});
 const uid = fc.constantFrom('', '1.2.3', '1.2.4');
 
 const tags: fc.Arbitrary<SeenTags> = fc.record({
-  ...{ accessionNumber, patientId, patientName, birthDate, sex, studyDate, callingAeTitles },
+  ...{ accessionNumbers, patientId, patientName, birthDate, sex, studyDate, callingAeTitles },
 });
 const policy = fc.record<Policy>({
   matching: fc.constantFrom(1, 2),
@@ -29,6 +32,7 @@ const study: fc.Arbitrary<SeenStudy> = fc.record({
 const facts = fc.record({
   accessionNumber,
   studyInstanceUid: uid,
+  patientRef: fc.constantFrom('1', '2'),
   patientIds: fc.array(patientId, { maxLength: 2 }),
   patientName,
   birthDate,
@@ -51,6 +55,7 @@ const irrelevant: fc.Arbitrary<RisStudy[]> = fc.array(
     id: `other-${number}`,
     accessionNumber: `OTHER${number}`,
     studyInstanceUid: `9.${number}`,
+    patientRef: `other-${number}`,
     patientIds: [{ id: `X${number}`, issuer: '' }],
     patientName: 'Doe^Jane',
     birthDate: '2001-01-01',
@@ -138,13 +143,20 @@ describe('deciding a link, for any study and any orders', () => {
     );
   });
 
-  it('links to one candidate only, and sends to review only what a person can decide', () => {
+  it('links to one candidate only, or to all that the study names itself, of one patient, and sends to review only what a person can decide', () => {
     fc.assert(
       fc.property(study, orders, (seen, all) => {
         const decision = decideLink(seen, all);
         expect(decision.candidateIds).to.deep.equal([...new Set(decision.candidateIds)].sort());
         for (const id of decision.candidateIds) expect(all.map((one) => one.id)).to.include(id);
-        if (decision.status === 'linked') expect(decision.candidateIds).to.deep.equal([decision.studyId]);
+        if (decision.status === 'linked') {
+          const { studyId, alsoStudyIds = [] } = decision;
+          expect(decision.candidateIds).to.deep.equal([studyId, ...alsoStudyIds].sort());
+          const chosen = all.filter(({ id }) => decision.candidateIds.includes(id));
+          expect(new Set(chosen.map(({ patientRef }) => patientRef)).size).to.equal(1);
+          if (chosen.length > 1)
+            expect(seen.tags.some((part) => part.accessionNumbers.join().includes('\\'))).to.equal(true);
+        }
         if (decision.status === 'review' && decision.reason === 'several-candidates') {
           expect(decision.candidateIds.length).to.be.greaterThan(1);
         }
@@ -164,7 +176,7 @@ describe('deciding a link, for any study and any orders', () => {
   it('takes any texts at all', () => {
     const text = fc.string({ unit: 'binary' });
     const wild: fc.Arbitrary<SeenTags> = fc.record({
-      accessionNumber: text,
+      accessionNumbers: fc.array(text),
       patientId: fc.record({ id: text, issuer: text }),
       patientName: text,
       birthDate: fc.option(text),

@@ -3,14 +3,16 @@ import { decideLink, type RisStudy, type SeenStudy, type SeenTags } from '../../
 
 const JANE = { patientId: { id: 'P1', issuer: '' }, patientName: 'Doe^Jane', birthDate: '1980-02-03' };
 
-const tags = (changed: Partial<SeenTags> = {}): SeenTags => ({
-  accessionNumber: '',
+type Part = Partial<SeenTags> & { readonly accessionNumber?: string };
+
+const tags = ({ accessionNumber = '', ...changed }: Part = {}): SeenTags => ({
+  accessionNumbers: [accessionNumber],
   ...JANE,
   studyDate: '2026-04-01',
   ...changed,
 });
 
-const seen = (changed: Partial<SeenTags> = {}, study: Partial<SeenStudy> = {}): SeenStudy => ({
+const seen = (changed: Part = {}, study: Partial<SeenStudy> = {}): SeenStudy => ({
   studyInstanceUid: '1.2.3',
   modalities: ['CT'],
   tags: [tags(changed)],
@@ -19,6 +21,7 @@ const seen = (changed: Partial<SeenTags> = {}, study: Partial<SeenStudy> = {}): 
 
 const order = (changed: Partial<RisStudy> = {}): RisStudy => ({
   id: 's1',
+  patientRef: '1',
   accessionNumber: 'ACC1',
   studyInstanceUid: '',
   patientIds: [JANE.patientId],
@@ -256,7 +259,7 @@ describe('linking by Patient ID and study date', () => {
   });
 
   it('links with the ID alone to compare, which otherwise confirms nothing', () => {
-    const study = (part: Partial<SeenTags>) => seen({ ...UNKNOWN, patientId: JANE.patientId, ...part });
+    const study = (part: Part) => seen({ ...UNKNOWN, patientId: JANE.patientId, ...part });
     expect(decideLink(study({}), [order()]).status).to.equal('linked');
     for (const part of [
       { patientName: 'Smith^Joan' },
@@ -424,5 +427,56 @@ describe('linking by the rules of before', () => {
       expect(decideLink(study, [order()], policy).status).to.equal('linked');
     }
     expect(decideLink(seen({ accessionNumber: 'ACC1', ...STRANGER }), [order()], policy).status).to.equal('review');
+  });
+});
+
+describe('linking a study that names several accession numbers itself', () => {
+  const [one, two] = [order(), order({ id: 's2', accessionNumber: 'ACC2' })];
+  const both = seen({ accessionNumber: 'ACC2\\ACC1' });
+
+  it('links to all of them, the first by accession number before', () => {
+    const linked = { status: 'linked', rule: 'accession', studyId: 's1', alsoStudyIds: ['s2'] };
+    const end = { ...linked, candidateIds: ['s1', 's2'] };
+    expect(decideLink(both, [two, one])).to.deep.equal(end);
+    const requested = seen({ accessionNumbers: ['', ' acc1 \\ACC2^', 'ACC1'] });
+    expect(decideLink(requested, [two, one])).to.deep.equal(end);
+    const first = order({ id: 's9', accessionNumber: 'ACC0' });
+    expect(decideLink(seen({ accessionNumber: 'ACC1\\ACC0' }), [one, first])).to.include({ studyId: 's9' });
+  });
+
+  it('links to the one that is known, until the other is', () => {
+    expect(decideLink(both, [one])).to.deep.equal({
+      ...{ status: 'linked', rule: 'accession', studyId: 's1', candidateIds: ['s1'] },
+    });
+    expect(decideLink(both, [])).to.include({ status: 'provisional', reason: 'accession-unknown' });
+  });
+
+  it('sends it to review where they are of several patients, or one contradicts', () => {
+    const review = { status: 'review', rule: 'accession', candidateIds: ['s1', 's2'] };
+    const others = { ...two, patientRef: '2' };
+    expect(decideLink(both, [one, others])).to.deep.equal({ ...review, reason: 'several-patients' });
+    const renamed = { ...two, patientName: 'Roe^Max', birthDate: '1950-01-01' };
+    expect(decideLink(both, [one, renamed])).to.deep.equal({ ...review, reason: 'patient-contradicts' });
+    const twice = { ...two, accessionNumber: 'ACC1' };
+    expect(decideLink(both, [one, twice])).to.deep.equal({ ...review, reason: 'several-candidates' });
+    const nobody = seen({ accessionNumber: 'ACC1\\ACC2', ...UNKNOWN });
+    expect(decideLink(nobody, [one, two])).to.deep.equal({ ...review, reason: 'nothing-to-compare' });
+  });
+
+  it('sends it to review where its parts name different ones by themselves', () => {
+    for (const accessionNumbers of [
+      ['ACC1', 'ACC2'],
+      ['ACC1\\ACC3', 'ACC2'],
+      ['ACC1\\ACC2', 'ACC2\\ACC3'],
+    ]) {
+      expect(decideLink(seen({ accessionNumbers }), [one, two])).to.include({ reason: 'tags-disagree' });
+    }
+    const parts = [tags({ accessionNumber: 'ACC1\\ACC2' }), tags({ accessionNumber: 'ACC1' }), tags()];
+    expect(decideLink(seen({}, { tags: parts }), [one, two]).status, 'one names all').to.equal('linked');
+  });
+
+  it('is a review by the rules of before', () => {
+    const policy = { matching: 1, byAccessionAlone: [] } as const;
+    expect(decideLink(both, [one, two], policy)).to.include({ status: 'review', reason: 'tags-disagree' });
   });
 });

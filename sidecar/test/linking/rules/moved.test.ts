@@ -3,7 +3,13 @@ import { STRICT, type RisStudy, type StoredStudy } from '../../../linking/rules/
 import { movedBy } from '../../../linking/rules/moved.ts';
 
 const ORDER: RisStudy = {
-  ...{ id: 's1', accessionNumber: 'ACC1', studyInstanceUid: '', patientIds: [{ id: 'P1', issuer: '' }] },
+  ...{
+    id: 's1',
+    patientRef: '1',
+    accessionNumber: 'ACC1',
+    studyInstanceUid: '',
+    patientIds: [{ id: 'P1', issuer: '' }],
+  },
   ...{ patientName: 'Doe^Jane', birthDate: '1980-02-03', studyDate: null, modality: 'CT', cancelled: false },
 };
 
@@ -14,7 +20,7 @@ const study = (decidedBy: string, named: boolean): StoredStudy => ({
     modalities: ['CT'],
     tags: [
       {
-        ...{ accessionNumber: 'ACC1', patientId: { id: named ? 'P1' : '', issuer: '' }, patientName: '', sex: null },
+        ...{ accessionNumbers: ['ACC1'], patientId: { id: named ? 'P1' : '', issuer: '' }, patientName: '', sex: null },
         ...{ birthDate: null, studyDate: null, callingAeTitles: ['MR2', 'CT1'] },
       },
     ],
