@@ -4,16 +4,32 @@ import { readFrame } from '../hl7/io/frame.ts';
 import type { Hl7Message } from '../hl7/rules/message.ts';
 import { operatorAudit, type AuditTx } from './audited.ts';
 import { replayMessage, type ReplayTx } from './flows/replay.ts';
+import type { Policy } from '../linking/rules/against.ts';
 import { resolveReview, type ResolveTx } from './flows/resolve.ts';
 import { retryImages, type RetryTx } from './flows/retry-images.ts';
 import { listWork, showStudy } from './io/work-rows.ts';
 import { showMessage, showOrder } from './io/show-rows.ts';
 import { accessionKey } from '../ris/rules/accession.ts';
-import type { Act, FailedImages, MessageView, OrderView, StudyView, WorkItem } from './rules/work.ts';
+import type { Act, FailedImages, MessageView, OrderView, Preview, StudyView, WorkItem } from './rules/work.ts';
+
+/** Ends the transaction of a dry run. */
+class DryRun extends Error {
+  readonly preview: Preview;
+
+  constructor(preview: Preview) {
+    super('a dry run');
+    this.preview = preview;
+  }
+}
 
 const DAY_MS = 86_400_000;
 
-export type ActsTx = AuditTx & ReplayTx & ResolveTx & RetryTx;
+export interface PreviewTx {
+  /** What the act has led to so far: the DICOM study, and the texts of these studies and of its candidates. */
+  preview(dicomStudyId: string, studyIds: readonly string[]): Promise<Preview>;
+}
+
+export type ActsTx = AuditTx & PreviewTx & ReplayTx & ResolveTx & RetryTx;
 
 export interface ActsParts<Tx> {
   readonly db: Knex;
@@ -23,6 +39,8 @@ export interface ActsParts<Tx> {
   /** Applies a kept message again, as one that came at `receivedAt`. @throws Hl7Rejection where it cannot be. */
   readonly applyAgain: (tx: Tx, message: Hl7Message, messageId: string, receivedAt: Date) => Promise<void>;
   readonly newControlId: () => string;
+  /** How strictly is matched. */
+  readonly policy: Policy;
   readonly now: () => Date;
 }
 
@@ -34,6 +52,8 @@ export interface Acts {
   readonly showOrder: (accessionNumber: string, viewer: Viewer) => Promise<OrderView | null>;
   readonly showMessage: (hl7MessageId: string, viewer: Viewer) => Promise<MessageView | null>;
   readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
+  /** What `resolve` would lead to. Changes nothing. @throws what `resolve` throws. */
+  readonly preview: (studyInstanceUid: string, act: Act, by: By) => Promise<Preview>;
   readonly replay: (hl7MessageId: string, by: By) => Promise<void>;
   /** Gives how many images it has tried again. */
   readonly retryImages: (which: FailedImages, by: By) => Promise<number>;
@@ -41,7 +61,7 @@ export interface Acts {
 
 /** What a person may see and do; nothing of it without its row in the audit log. */
 export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
-  const { db, transaction, link, applyAgain, newControlId, now } = parts;
+  const { db, transaction, link, applyAgain, newControlId, policy, now } = parts;
   const trail = operatorAudit(db, now);
   return {
     work: (provisionalDays: number, viewer: Viewer) =>
@@ -68,6 +88,7 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
               await link(tx, [id], touched, at);
               await audit(tx);
             },
+            policy,
             now,
           },
           studyInstanceUid,
@@ -75,6 +96,25 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
           by,
         ),
       );
+    },
+    preview: async (studyInstanceUid, act, by): Promise<Preview> => {
+      const accessionNumber = act.kind === 'link' ? act.accessionNumber : null;
+      const subject = { what: `dry-run-${act.kind}`, studyInstanceUid, accessionNumber };
+      const run = async (): Promise<Preview> => {
+        const decided = async (tx: Tx, id: string, touched: readonly string[], at: Date): Promise<void> => {
+          await link(tx, [id], touched, at);
+          throw new DryRun(await tx.preview(id, touched));
+        };
+        try {
+          await resolveReview({ transaction, decided, policy, now }, studyInstanceUid, act, by);
+        } catch (error) {
+          if (error instanceof DryRun) return error.preview;
+          throw error;
+        }
+        throw new TypeError('a dry run was committed');
+      };
+      const viewer = { who: by.who.trim(), from: by.from ?? '' };
+      return trail.view(viewer, subject, () => trail.act(by, { ...subject, event: 'operator-act' }, run));
     },
     replay: (hl7MessageId: string, by: By): Promise<void> =>
       trail.act(by, { event: 'replay', what: 'replay', hl7MessageId }, (audit) =>

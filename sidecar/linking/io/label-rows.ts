@@ -9,7 +9,8 @@ const LABEL_ATTEMPTS = 12;
 export const LABEL_STUDY = 'label-study';
 
 export const LOAD_LABEL_FACTS = `
-SELECT d.id AS "dicomStudyId", t.orthanc_id AS "orthancId", d.status, (
+SELECT d.id AS "dicomStudyId", t.orthanc_id AS "orthancId",
+  CASE WHEN d.contested IS NOT NULL AND d.shown IS NOT NULL THEN 'review' ELSE d.status END AS status, (
   SELECT coalesce(jsonb_agg(jsonb_build_object('status', r.status, 'withheld', r.withheld IS NOT NULL)), '[]')
   FROM dicom_study_links l LEFT JOIN LATERAL (
     SELECT status, withheld FROM reports WHERE study_id = l.study_id ORDER BY said_at DESC, hl7_message_id DESC LIMIT 1

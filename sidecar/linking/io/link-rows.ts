@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { isPlaceholderName } from '../../ris/rules/placeholder.ts';
 import type { PatientSide } from '../../ris/rules/same-patient.ts';
+import type { ContestedLink, Shown } from '../rules/contested.ts';
 import type { NewDecision, RisStudy, StoredStudy } from '../rules/match.ts';
 import { execute, ID_ROW, query } from '../../platform/postgres/query.ts';
 
@@ -19,6 +20,9 @@ SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'fo
 
 export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
+       d.shown, d.contested, ARRAY(
+         SELECT l.study_id FROM dicom_study_links l WHERE l.dicom_study_id = d.id AND l.study_id <> d.study_id ORDER BY 1
+       ) AS also_study_ids,
        jsonb_agg(jsonb_build_object(
          'accessionNumbers', t.requested_keys || t.accession_key, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
          'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'sex', t.patient_sex, 'studyDate', t.study_date,
@@ -27,6 +31,14 @@ SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d
 FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
 WHERE d.id = ANY (CAST(:ids AS bigint[]))
 GROUP BY d.id ORDER BY d.id`;
+
+const SIDE = z.object({
+  patientIds: z.array(z.object({ id: z.string(), issuer: z.string() })),
+  patientName: z.string(),
+  birthDate: z.string().nullable(),
+  sex: z.string().nullable().default(null),
+});
+const SHOWN = z.object({ images: z.array(SIDE), orders: z.array(SIDE), accessions: z.array(z.string()) });
 
 const STUDY_ROW = z.object({
   id: z.string(),
@@ -38,6 +50,9 @@ const STUDY_ROW = z.object({
   reason: z.string().nullable(),
   decided_by: z.string().nullable(),
   candidate_ids: z.array(z.string()),
+  also_study_ids: z.array(z.string()),
+  shown: SHOWN.nullable(),
+  contested: z.string().nullable(),
   tags: z.array(
     z.object({
       accessionNumbers: z.array(z.string()),
@@ -81,6 +96,11 @@ WITH tags AS MATERIALIZED (
     SELECT id FROM studies
     WHERE patient_id = p.id AND study_date BETWEEN t.study_date - 2 AND t.study_date + 2 AND source = 'ris' OFFSET 0
   ) s
+  UNION
+  SELECT d.id, l.study_id
+  FROM (SELECT id, status, decided_by FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[])) OFFSET 0) d
+  CROSS JOIN LATERAL (SELECT study_id FROM dicom_study_links WHERE dicom_study_id = d.id OFFSET 0) l
+  WHERE d.status = 'linked' AND d.decided_by <> 'rules'
 )
 SELECT f.dicom_study_id, s.id, p.id AS patient_ref, s.accession_number, coalesce(s.study_instance_uid, '') AS study_instance_uid,
        (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')) ORDER BY m.id)
@@ -177,7 +197,8 @@ WITH made AS MATERIALIZED (
 ), saved AS (
   UPDATE dicom_studies d
   SET study_id = coalesce(m.study_id, own.id), status = m.status, rule = m.rule, reason = m.reason,
-      candidate_ids = m.candidate_ids, decided_by = :decidedBy, decided_at = :now
+      candidate_ids = m.candidate_ids, decided_by = :decidedBy, decided_at = :now, shown = NULL, contested = NULL,
+      contested_at = NULL
   FROM made m
   JOIN dicom_studies was ON was.id = m.id
   LEFT JOIN studies own ON own.source = 'dicom' AND own.study_instance_uid = was.study_instance_uid
@@ -197,6 +218,22 @@ INSERT INTO dicom_study_links (dicom_study_id, study_id)
 SELECT m.id, study_id
 FROM jsonb_to_recordset(CAST(:links AS jsonb)) AS m(id bigint, study_ids bigint[]), unnest(m.study_ids) AS study_id
 ON CONFLICT DO NOTHING`;
+
+// The link stands: its history says who contests it.
+export const SAVE_CONTESTED = `
+WITH marked AS (
+  UPDATE dicom_studies d SET contested = m.contested, contested_at = CASE WHEN m.contested IS NOT NULL THEN CAST(:now AS timestamptz) END
+  FROM jsonb_to_recordset(CAST(:marks AS jsonb)) AS m(id bigint, contested text)
+  WHERE d.id = m.id
+  RETURNING d.*
+)
+INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
+SELECT m.id, m.study_id, m.status, CASE WHEN m.contested IS NULL THEN 'no-longer-contested' ELSE 'contested' END, m.contested,
+       m.candidate_ids, (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id)
+                         FROM dicom_study_tags t WHERE t.dicom_study_id = m.id), 'rules', :now
+FROM marked m ORDER BY m.id`;
+
+const SAVE_SHOWN = 'UPDATE dicom_studies SET shown = CAST(:shown AS jsonb) WHERE id = :id';
 
 // What an adopted DICOM study leaves behind.
 export const REMOVE_ABANDONED_STUDIES = `
@@ -258,11 +295,30 @@ export async function studiesAfter(db: Knex, after: string, limit: number): Prom
   return (await query(db, STUDIES_AFTER, { after, limit }, ID_ROW)).map(({ id }) => id);
 }
 
+// Served by index dicom_studies_persons.
+const PERSON_LINKS_AFTER = `
+SELECT id FROM dicom_studies
+WHERE id > CAST(:after AS bigint) AND decided_by <> 'rules' AND status = 'linked' AND shown IS NULL ORDER BY id LIMIT :limit`;
+
+/** As {@link studiesAfter}, those that persons linked before both sides were kept with their decision. */
+export async function personLinksAfter(db: Knex, after: string, limit: number): Promise<string[]> {
+  return (await query(db, PERSON_LINKS_AFTER, { after, limit }, ID_ROW)).map(({ id }) => id);
+}
+
 /** The statements of link decisions inside one transaction. */
 export function linkStatements(trx: Knex.Transaction) {
   const idsParameter = (ids: readonly string[]): string => `{${ids.join(',')}}`;
   return {
     lockLinking: () => execute(trx, LOCK_LINKING, {}),
+
+    async saveContested(links: readonly ContestedLink[], now: Date): Promise<void> {
+      const marks = links.map(({ dicomStudyId: id, contested }) => ({ id, contested }));
+      await execute(trx, SAVE_CONTESTED, { marks: JSON.stringify(marks), now });
+    },
+
+    /** Keeps with a person's decision what that person was shown of both sides. */
+    saveShown: (dicomStudyId: string, shown: Shown) =>
+      execute(trx, SAVE_SHOWN, { id: dicomStudyId, shown: JSON.stringify(shown) }),
 
     refreshOwnStudies: (dicomStudyIds: readonly string[]) =>
       execute(trx, REFRESH_OWN_STUDIES, { ids: idsParameter(dicomStudyIds) }),
@@ -271,11 +327,24 @@ export function linkStatements(trx: Knex.Transaction) {
       const rows = await query(trx, LOAD_STUDIES, { ids: idsParameter(dicomStudyIds) }, STUDY_ROW);
       return rows.map((row) => {
         const { study_id: studyId, status, rule, reason, decided_by: decidedBy, candidate_ids: candidateIds } = row;
+        const { shown, contested } = row;
         const decided = studyId !== null && status !== null && rule !== null && decidedBy !== null;
         return {
           id: row.id,
           seen: { studyInstanceUid: row.study_instance_uid, modalities: row.modalities, tags: row.tags },
-          standing: decided ? { studyId, status, rule, reason, decidedBy, candidateIds } : null,
+          standing: decided
+            ? {
+                studyId,
+                status,
+                rule,
+                reason,
+                decidedBy,
+                candidateIds,
+                alsoStudyIds: row.also_study_ids,
+                shown,
+                contested,
+              }
+            : null,
         };
       });
     },

@@ -45,6 +45,10 @@ function likenessToAny(seen: PatientSide, ris: RisStudy): Likeness {
   return earlier.some((version) => likeness(seen, version) === 'agree') ? 'agree' : likeness(seen, ris);
 }
 
+/** Whether those images cannot be of that RIS study's patient, as the RIS says now or said before. */
+export const contradicts = (seen: PatientSide, ris: RisStudy, { matching }: Policy): boolean =>
+  matching === 1 ? patientsContradict(seen, ris, 1) : likenessToAny(seen, ris) === 'contradict';
+
 function byAccessionAlone(tags: readonly SeenTags[], { byAccessionAlone: named }: Policy): boolean {
   if (named.includes('*')) return true;
   const calling = tags.flatMap(({ callingAeTitles }) => callingAeTitles ?? ['']);

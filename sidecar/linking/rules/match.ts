@@ -1,6 +1,7 @@
 import { accessionKey } from '../../ris/rules/accession.ts';
 import { type PatientIdentifier, type PatientSide, patientsContradict } from '../../ris/rules/same-patient.ts';
 import { against, AGAINST, sideOf, type Against, type Policy } from './against.ts';
+import type { Shown } from './contested.ts';
 import { byNameBirthDateAndModality, byPatientIdAndDate, preferLive } from './candidates.ts';
 
 /** What one Orthanc study says of itself. `''` and `null`: not said. Dates are `YYYY-MM-DD`. */
@@ -95,11 +96,17 @@ export interface StoredStudy {
   /** `null` for one that was never decided. */
   readonly standing: {
     readonly studyId: string;
+    /** What it is linked to besides. */
+    readonly alsoStudyIds?: readonly string[];
     readonly status: string;
     readonly rule: string;
     readonly reason: string | null;
     readonly candidateIds: readonly string[];
     readonly decidedBy: string;
+    /** Both sides as the person was shown them who decided; `null` where nobody was. */
+    readonly shown?: Shown | null;
+    /** In what a person's link is contested; `null`: in nothing. */
+    readonly contested?: string | null;
   } | null;
 }
 

@@ -26,7 +26,8 @@ const STANDING = z.object({
 });
 
 export const FIND_RIS_STUDY = 'SELECT id FROM studies WHERE accession_key = :key';
-const LEAVE_TO_RULES = `UPDATE dicom_studies SET decided_by = 'rules' WHERE id = :id`;
+const LEAVE_TO_RULES = `
+UPDATE dicom_studies SET decided_by = 'rules', shown = NULL, contested = NULL, contested_at = NULL WHERE id = :id`;
 
 /** The statements of what persons decide, inside one transaction. */
 export function resolveStatements(trx: Knex.Transaction) {

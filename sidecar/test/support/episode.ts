@@ -47,6 +47,14 @@ const IMAGES = z.strictObject({
   tags: z.record(z.string(), z.string()).default({}),
 });
 
+/** What a person decides of a DICOM study, named by its Study Instance UID. */
+const ACT = z.strictObject({
+  study: z.string(),
+  kind: z.enum(['link', 'unlink', 'confirm', 'release']),
+  accession: z.string().optional(),
+  despitePatient: z.boolean().optional(),
+});
+
 /** One thing that happens; which one it is, its only key says. */
 const EVENT = z.union([
   z.strictObject({ order: ORDER }),
@@ -55,6 +63,7 @@ const EVENT = z.union([
   z.strictObject({ patient: z.strictObject({ event: z.string().default('A08'), patient: z.string() }) }),
   z.strictObject({ merge: z.strictObject({ patient: z.string(), prior: z.string() }) }),
   z.strictObject({ images: IMAGES }),
+  z.strictObject({ act: ACT }),
 ]);
 export type EpisodeEvent = z.output<typeof EVENT>;
 
@@ -172,6 +181,12 @@ export async function playEvent(db: Knex, operations: Operations, episode: Episo
     if (!acknowledgment.includes('MSA|AA|')) throw new Error(`event ${index} was refused: ${acknowledgment}`);
     return;
   }
+  if ('act' in event) {
+    const { study, kind, accession = '', despitePatient } = event.act;
+    const act = kind === 'link' ? { kind, accessionNumber: accession, despitePatient } : { kind, despitePatient };
+    await operations.resolve(study, act, { who: 'Ann', why: 'asked the patient' });
+    return;
+  }
   if (!('images' in event)) return;
   const { images } = event;
   const batch = batchOf(images, images.patient === undefined ? undefined : episode.patients[images.patient]);
@@ -212,6 +227,7 @@ SELECT line FROM (
   UNION ALL
   SELECT 3, format('images %s: %s', d.study_instance_uid, concat_ws(', ',
            d.status || ' (' || concat_ws(', ', d.rule, d.reason) || ')',
+           CASE WHEN d.shown IS NULL THEN 'seen to differ in ' ELSE 'contested: ' END || d.contested,
            CASE WHEN s.source = 'ris' THEN 'in ' || (
              SELECT string_agg(o.accession_number, ' and ' ORDER BY o.accession_number)
              FROM dicom_study_links l JOIN studies o ON o.id = l.study_id WHERE l.dicom_study_id = d.id)

@@ -33,6 +33,7 @@ export function serveHttp(changed: Partial<HttpOptions>): Promise<HttpServer> {
       showOrder: never,
       showMessage: never,
       resolve: never,
+      preview: never,
       replay: never,
       retryImages: never,
       log,
