@@ -205,7 +205,7 @@ export interface FoldedStudy {
 
 /**
  * A RIS study as the facts leave it: of each value the orders' last word, and what no order spoke of from the reports.
- * The patient is the last order's; a report names one only where there is no order. `null` without any facts.
+ * The patient is the last order's. Where there is no order it is the first report's: a stray report takes no study. `null` without any facts.
  */
 export function foldStudy(said: Sequence<SaidOfStudy>): FoldedStudy | null {
   const orders = said.filter(({ kind }) => kind === 'order');
@@ -221,7 +221,7 @@ export function foldStudy(said: Sequence<SaidOfStudy>): FoldedStudy | null {
   const [placerOrderNumber, fillerOrderNumber] = [word('placerOrderNumber'), word('fillerOrderNumber')];
   return {
     accessionNumber: decisive.facts.accessionNumber,
-    patientId: decisive.patientId,
+    patientId: (orders.at(-1) ?? reports[0] ?? decisive).patientId,
     orderStatus: orders.at(-1)?.status ?? 'none',
     externalId: fillerOrderNumber ?? placerOrderNumber ?? null,
     placerOrderNumber: placerOrderNumber ?? null,
