@@ -72,6 +72,8 @@ describe('linking by accession number', () => {
     const part = { accessionNumber: 'ACC1', ...UNKNOWN };
     const parts = [tags({ ...part, callingAeTitles: ['CT1'] }), tags({ ...part, callingAeTitles: ['MR9'] })];
     expect(decideLink(seen({}, { tags: parts }), [order()], policy).status).to.equal('review');
+    const unknown = [tags({ ...part, callingAeTitles: ['CT1'] }), tags({ ...part, callingAeTitles: null })];
+    expect(decideLink(seen({}, { tags: unknown }), [order()], policy).status).to.equal('review');
     const any = { ...policy, byAccessionAlone: ['*'] };
     expect(decideLink(seen(part), [order()], any).status).to.equal('linked');
     const stranger = seen({ accessionNumber: 'ACC1', ...STRANGER, callingAeTitles: ['CT1'] });
@@ -143,6 +145,13 @@ describe('linking by accession number', () => {
       rule: 'no-order',
       reason: 'accession-unknown',
       candidateIds: ['s1'],
+    });
+  });
+
+  it('suggests what fits name, birth date and modality too', () => {
+    const nameless = { patientId: { id: '', issuer: '' }, studyDate: '2026-04-02' };
+    expect(decideLink(seen({ accessionNumber: 'ACC7', ...nameless }), [order()])).to.deep.include({
+      ...{ status: 'provisional', candidateIds: ['s1'] },
     });
   });
 
@@ -227,6 +236,8 @@ describe('linking by Patient ID and study date', () => {
   it('narrows several by modality', () => {
     const both = [order(), order({ id: 's2', accessionNumber: 'ACC2', modality: 'MR' })];
     expect(decideLink(seen({}, { modalities: ['MR'] }), both)).to.include({ status: 'linked', studyId: 's2' });
+    const vague = [order({ modality: 'EXAM' }), order({ id: 's2', modality: 'CT' })];
+    expect(decideLink(seen(), vague)).to.include({ status: 'linked', studyId: 's2' });
   });
 
   it('sends several that the modality does not narrow to review', () => {
