@@ -152,7 +152,8 @@ function settleSeveral(found: readonly RisStudy[], tags: readonly SeenTags[], po
   const review = { status: 'review', rule: 'accession', candidateIds: ids(found) } as const;
   if (new Set(found.map(({ patientRef }) => patientRef)).size > 1) return { ...review, reason: 'several-patients' };
   if (new Set(found.map(key)).size < found.length) return { ...review, reason: 'several-candidates' };
-  const [reason] = found.flatMap((ris) => against('accession', tags, ris, policy) ?? []);
+  const reasons = found.map((ris) => against('accession', tags, ris, policy));
+  const reason = AGAINST.find((one) => reasons.includes(one));
   if (reason !== undefined) return { ...review, reason };
   const [first = '', ...others] = found.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)).map(({ id }) => id);
   return { status: 'linked', rule: 'accession', studyId: first, alsoStudyIds: others, candidateIds: ids(found) };

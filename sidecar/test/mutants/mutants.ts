@@ -22,7 +22,7 @@ export const MUTANTS: readonly Edit[] = [
     ['(differing === 1 && compared.length === 1)', 'false'],
   ]),
   ...edits('sidecar/linking/rules/match.ts', [
-    ['found.flatMap((ris) => against', 'found.slice(1).flatMap((ris) => against'],
+    ['found.map((ris) => against', 'found.slice(1).map((ris) => against'],
     ['if (only === undefined || another !== undefined) {', 'if (only === undefined) {'],
     ['if (reason !== null) return { status', 'if (reason === null) return { status'],
     ['named.some(({ size }) => size === accessions.length)', 'true'],

@@ -470,6 +470,13 @@ describe('linking a study that names several accession numbers itself', () => {
     expect(decideLink(both, [one, renamed])).to.deep.equal({ ...review, reason: 'patient-contradicts' });
     const twice = { ...two, accessionNumber: 'ACC1' };
     expect(decideLink(both, [one, twice])).to.deep.equal({ ...review, reason: 'several-candidates' });
+    const silent = { ...one, patientIds: [], patientName: '', birthDate: null };
+    for (const all of [
+      [silent, renamed],
+      [renamed, silent],
+    ]) {
+      expect(decideLink(both, all), 'the graver of two').to.deep.equal({ ...review, reason: 'patient-contradicts' });
+    }
     const nobody = seen({ accessionNumber: 'ACC1\\ACC2', ...UNKNOWN });
     expect(decideLink(nobody, [one, two])).to.deep.equal({ ...review, reason: 'nothing-to-compare' });
   });
