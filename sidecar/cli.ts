@@ -7,6 +7,7 @@ import { createOperations } from './app/operations.ts';
 import { auditCommands, cliViewer } from './audit/cli.ts';
 import { backupCommands } from './backup/cli.ts';
 import { doctorCommands } from './doctor/cli.ts';
+import { matchCommands } from './linking/cli.ts';
 import { operatorCommands } from './operators/cli.ts';
 import { runCommandLine, type Terminal } from './platform/command-line.ts';
 import { openDatabase } from './platform/postgres/database.ts';
@@ -59,6 +60,9 @@ process.exitCode = await runCommandLine(
     },
     (line) => {
       auditCommands(line, withDatabase);
+    },
+    (line) => {
+      matchCommands(line, withDatabase, () => loadOperationsConfig(terminal.environment));
     },
     backupCommands,
     (line) => {

@@ -3,6 +3,16 @@
 -- migration says. The numbers 0007 and 0014 were never released. The job queue's own schema and the list of applied
 -- migrations are left out.
 
+CREATE OR REPLACE FUNCTION public.accession_keys_of(own text, requested text[])
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  SELECT ARRAY(
+    SELECT DISTINCT key FROM unnest(requested || own) AS one, regexp_split_to_table(one, '[\s^]*\\[\s^]*') AS key
+    WHERE key <> '' ORDER BY key)
+$function$;
+
 CREATE OR REPLACE FUNCTION public.audit_chain()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -101,6 +111,18 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.follow_study_link()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  DELETE FROM dicom_study_links WHERE dicom_study_id = NEW.id AND study_id IS DISTINCT FROM NEW.study_id;
+  IF NEW.study_id IS NOT NULL THEN
+    INSERT INTO dicom_study_links (dicom_study_id, study_id) VALUES (NEW.id, NEW.study_id) ON CONFLICT DO NOTHING;
+  END IF;
+  RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -177,6 +199,9 @@ CREATE TABLE dicom_studies (
   decided_by text,
   decided_at timestamp with time zone,
   first_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+  shown jsonb,
+  contested text,
+  contested_at timestamp with time zone,
   CONSTRAINT dicom_studies_pkey PRIMARY KEY (id),
   CONSTRAINT dicom_studies_id_study_id_key UNIQUE (id, study_id),
   CONSTRAINT dicom_studies_study_instance_uid_key UNIQUE (study_instance_uid),
@@ -185,8 +210,11 @@ CREATE TABLE dicom_studies (
   CONSTRAINT dicom_studies_status_check CHECK (status = ANY (ARRAY['linked'::text, 'provisional'::text, 'review'::text, 'deleted'::text]))
 );
 CREATE INDEX dicom_studies_candidates ON dicom_studies USING gin (candidate_ids);
+CREATE INDEX dicom_studies_contested ON dicom_studies USING btree (contested_at) WHERE contested IS NOT NULL;
 CREATE INDEX dicom_studies_open ON dicom_studies USING btree (status, first_seen_at) WHERE status <> 'linked'::text;
+CREATE INDEX dicom_studies_persons ON dicom_studies USING btree (id) WHERE decided_by <> 'rules'::text;
 CREATE INDEX dicom_studies_study ON dicom_studies USING btree (study_id);
+CREATE TRIGGER dicom_studies_link_follows AFTER INSERT OR UPDATE OF study_id ON dicom_studies FOR EACH ROW EXECUTE FUNCTION follow_study_link();
 
 CREATE TABLE dicom_study_tags (
   orthanc_id text NOT NULL,
@@ -200,10 +228,14 @@ CREATE TABLE dicom_study_tags (
   patient_sex text NOT NULL,
   study_date date,
   study_description text NOT NULL,
+  calling_ae_titles text[],
+  requested_keys text[],
+  accession_keys text[] GENERATED ALWAYS AS (accession_keys_of(accession_key, requested_keys)) STORED NOT NULL,
   CONSTRAINT dicom_study_tags_pkey PRIMARY KEY (orthanc_id),
   CONSTRAINT dicom_study_tags_dicom_study_id_fkey FOREIGN KEY (dicom_study_id) REFERENCES dicom_studies(id)
 );
 CREATE INDEX dicom_study_tags_accession ON dicom_study_tags USING btree (accession_key) WHERE accession_key <> ''::text;
+CREATE INDEX dicom_study_tags_accessions ON dicom_study_tags USING gin (accession_keys);
 CREATE INDEX dicom_study_tags_birth_date ON dicom_study_tags USING btree (patient_birth_date, study_date);
 CREATE INDEX dicom_study_tags_patient ON dicom_study_tags USING btree (upper(patient_id)) WHERE patient_id <> ''::text;
 CREATE INDEX dicom_study_tags_study ON dicom_study_tags USING btree (dicom_study_id);
@@ -571,3 +603,12 @@ CREATE TABLE rate_limits (
   CONSTRAINT rate_limits_pkey PRIMARY KEY (key)
 );
 CREATE INDEX rate_limits_expire ON rate_limits USING btree (expire);
+
+CREATE TABLE dicom_study_links (
+  dicom_study_id bigint NOT NULL,
+  study_id bigint NOT NULL,
+  CONSTRAINT dicom_study_links_pkey PRIMARY KEY (dicom_study_id, study_id),
+  CONSTRAINT dicom_study_links_dicom_study_id_fkey FOREIGN KEY (dicom_study_id) REFERENCES dicom_studies(id),
+  CONSTRAINT dicom_study_links_study_id_fkey FOREIGN KEY (study_id) REFERENCES studies(id)
+);
+CREATE INDEX dicom_study_links_study ON dicom_study_links USING btree (study_id);

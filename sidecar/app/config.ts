@@ -4,6 +4,7 @@ import { AUDIT_SETTINGS } from '../audit/settings.ts';
 import { RETENTION_SETTINGS } from '../backup/settings.ts';
 import { HL7_SETTINGS } from '../hl7/settings.ts';
 import { IMAGES_SETTINGS } from '../images/settings.ts';
+import { LINKING_SETTINGS } from '../linking/settings.ts';
 import { MONITORING_SETTINGS } from '../monitoring/settings.ts';
 import { ConfigError, count, PLATFORM_SETTINGS, readSettings } from '../platform/settings.ts';
 import { RIS_SETTINGS } from '../ris/settings.ts';
@@ -17,6 +18,7 @@ const SETTINGS = z.object({
   ...RIS_SETTINGS.shape,
   ...TEXTS_SETTINGS.shape,
   ...IMAGES_SETTINGS.shape,
+  ...LINKING_SETTINGS.shape,
   ...RETENTION_SETTINGS.shape,
   ...MONITORING_SETTINGS.shape,
   JOB_CONCURRENCY: count(1, 64).default(8),
@@ -27,6 +29,7 @@ const SETTINGS = z.object({
 const OPERATIONS_SETTINGS = z.object({
   ...PLATFORM_SETTINGS.shape,
   ...RIS_SETTINGS.shape,
+  ...LINKING_SETTINGS.shape,
   HL7_ACCESSION_FIELDS: HL7_SETTINGS.shape.HL7_ACCESSION_FIELDS,
   HL7_MODALITY_FIELDS: HL7_SETTINGS.shape.HL7_MODALITY_FIELDS,
   HL7_PATIENT_ID_FIELDS: HL7_SETTINGS.shape.HL7_PATIENT_ID_FIELDS,

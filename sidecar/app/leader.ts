@@ -11,14 +11,21 @@ import type { Tx } from './transaction.ts';
 /** A killed process's jobs are run by another one after this at the latest. */
 const RELEASE_EVERY_MS = 5_000;
 
-type LeadParts = FollowParts<Tx> & Pick<SweepParts<Tx>, 'removal' | 'requeueUnfinished' | 'maxLossPercent'>;
+interface LeadParts extends FollowParts<Tx>, Pick<SweepParts<Tx>, 'removal' | 'requeueUnfinished' | 'maxLossPercent'> {
+  /** Lists those links of persons that are contested and were made before both sides were kept. */
+  readonly recheckPersonLinks: () => Promise<number>;
+}
 
-async function keepJobs({ db, requeueUnfinished, random, log }: LeadParts, stop: AbortSignal): Promise<void> {
+async function keepJobs(
+  { db, requeueUnfinished, recheckPersonLinks, random, log }: LeadParts,
+  stop: AbortSignal,
+): Promise<void> {
   let requeued: number | undefined;
   const step = async (): Promise<'wait'> => {
     const released = await releaseJobsOfDead(db);
     if (released > 0) log.warn({ processes: released }, 'jobs of a process that is gone are handed back');
     if (requeued === undefined) {
+      await recheckPersonLinks();
       requeued = await requeueUnfinished();
       if (requeued > 0) log.info({ requeued }, 'unfinished jobs taken up again');
     }

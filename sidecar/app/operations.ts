@@ -1,6 +1,8 @@
 import type { Knex } from 'knex';
 import { createTaking } from '../images/taking.ts';
 import { createLink } from '../linking/linking.ts';
+import { recheckPersonLinks } from '../linking/rechecking.ts';
+import { policyOf } from '../linking/settings.ts';
 import { createActs } from '../operators/acts.ts';
 import type { ReceiveDeps } from '../ris/flows/receive.ts';
 import { createReceiving, newControlId } from '../ris/receiving.ts';
@@ -29,7 +31,8 @@ export function createOperations(parts: {
   const { onTest = () => undefined, onIgnored = () => undefined, onWarnings = () => undefined } = parts;
   const transaction = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => inTransaction(db, work);
   const planTexts = createPlanTexts(config);
-  const link = createLink<Tx>(planTexts);
+  const policy = policyOf(config);
+  const link = createLink<Tx>(planTexts, policy);
   const { receive, receiveTogether, applyAgain, attempt } = createReceiving<Tx>({
     ...{ transaction, link, planTexts, now, onRefused, onTest, onIgnored, onWarnings },
     ignoredTypes: config.HL7_IGNORED_TYPES,
@@ -46,8 +49,9 @@ export function createOperations(parts: {
   });
   return {
     ...createTaking<Tx>({ transaction, link, removeBlobs: config.REMOVE_BLOBS_OF_DELETED, now }),
-    ...createActs<Tx>({ db, transaction, link, applyAgain, attempt, newControlId, now }),
+    ...createActs<Tx>({ db, transaction, link, applyAgain, attempt, newControlId, policy, now }),
     recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
+    recheckPersonLinks: (): Promise<number> => recheckPersonLinks({ db, transaction, link, now }),
     receiveTogether,
     receive,
   };

@@ -110,8 +110,8 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
       db,
       jobs.flatMap((job) => job.requeue ?? []),
     );
-  const { transaction, take } = operations;
-  const parts = { db, orthanc, transaction, take, removal, requeueUnfinished, now, random, log };
+  const { transaction, take, recheckPersonLinks } = operations;
+  const parts = { db, orthanc, transaction, take, recheckPersonLinks, removal, requeueUnfinished, now, random, log };
   let feedBehind = false;
   const replica = startReplica({
     databaseUrl: config.DATABASE_URL,

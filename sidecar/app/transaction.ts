@@ -7,6 +7,7 @@ import { linkStatements } from '../linking/io/link-rows.ts';
 import { messageStatements } from '../ris/io/message-rows.ts';
 import { postgresFailure } from '../platform/postgres/query.ts';
 import { resolveStatements } from '../operators/io/resolve-rows.ts';
+import { previewStatements } from '../operators/io/preview-rows.ts';
 import { risStatements } from '../ris/io/rows.ts';
 import { smsPlanStatements } from '../texts/io/text-rows.ts';
 import { optChoiceStatements } from '../texts/io/receipt-rows.ts';
@@ -23,6 +24,7 @@ const statements = (trx: Knex.Transaction) => ({
   ...linkStatements(trx),
   ...messageStatements(trx),
   ...optChoiceStatements(trx),
+  ...previewStatements(trx),
   ...resolveStatements(trx),
   ...risStatements(trx),
   ...smsPlanStatements(trx),

@@ -59,6 +59,8 @@ const STATEMENTS = [
           CASE WHEN own THEN 'provisional' ELSE 'linked' END, CASE WHEN own THEN 'no-order' ELSE 'accession' END,
           CASE WHEN own THEN 'nothing-matches' END, CASE WHEN own THEN '{}' ELSE ARRAY[n] END, 'rules', now()
    FROM (SELECT CAST(n AS bigint), n % 50 = 0 AS own FROM generate_series(1, $1) n) t`,
+  `INSERT INTO dicom_study_links (dicom_study_id, study_id)
+   SELECT id, study_id FROM dicom_studies WHERE id <= $1 ON CONFLICT DO NOTHING`,
   `INSERT INTO dicom_study_tags (orthanc_id, dicom_study_id, accession_number, accession_key, patient_id, issuer,
                                  patient_name, patient_birth_date, patient_sex, study_date, study_description)
    SELECT ${orthancId("'st' || s.id")}, s.id, key, key, coalesce(p.external_id, ''), 'AXIS', p.name, p.birth_date, p.sex,

@@ -1,4 +1,5 @@
 import { linkStudies, type LinkTx } from './flows/link.ts';
+import type { Policy } from './rules/against.ts';
 
 export interface LinkingTx extends LinkTx {
   /** Has the labels of these DICOM studies, and of those of these studies, made right. */
@@ -16,9 +17,10 @@ export type Link<Tx> = (
 /** Decides these DICOM studies, then the texts and labels of all that this or the caller touched. */
 export function createLink<Tx extends LinkingTx>(
   planTexts: (tx: Tx, studyIds: readonly string[], at: Date) => Promise<void>,
+  policy: Policy,
 ): Link<Tx> {
   return async (tx, dicomStudyIds, alsoTouched, at) => {
-    const touched = [...new Set([...alsoTouched, ...(await linkStudies(tx, dicomStudyIds, at))])];
+    const touched = [...new Set([...alsoTouched, ...(await linkStudies(tx, dicomStudyIds, at, policy))])];
     await planTexts(tx, touched, at);
     await tx.addLabelJobs(dicomStudyIds, touched);
   };

@@ -4,6 +4,7 @@ import { readFrame } from '../hl7/io/frame.ts';
 import type { Hl7Message } from '../hl7/rules/message.ts';
 import { operatorAudit, type AuditTx } from './audited.ts';
 import { replayMessage, type ReplayTx } from './flows/replay.ts';
+import type { Policy } from '../linking/rules/against.ts';
 import { resolveReview, type ResolveTx } from './flows/resolve.ts';
 import { retryImages, type RetryTx } from './flows/retry-images.ts';
 import { withdrawOrder, type WithdrawTx } from './flows/withdraw-order.ts';
@@ -17,15 +18,32 @@ import type {
   FailedImages,
   MessageView,
   OrderView,
+  Preview,
   ReadingView,
   StudyView,
   Trial,
   WorkItem,
 } from './rules/work.ts';
 
+/** Ends the transaction of a dry run. */
+class DryRun extends Error {
+  readonly preview: Preview;
+
+  constructor(preview: Preview) {
+    super('a dry run');
+    this.preview = preview;
+  }
+}
+
 const DAY_MS = 86_400_000;
 
+export interface PreviewTx {
+  /** What the act has led to so far: the DICOM study, and the texts of these studies and of its candidates. */
+  preview(dicomStudyId: string, studyIds: readonly string[]): Promise<Preview>;
+}
+
 export type ActsTx = AuditTx &
+  PreviewTx &
   ReplayTx &
   ResolveTx &
   RetryTx &
@@ -53,6 +71,8 @@ export interface ActsParts<Tx> {
     look: (tx: Tx, facts: MessageFacts | null, reading: ReadingView | null) => Promise<T>,
   ) => Promise<readonly { readonly acknowledgment: string; readonly seen: T }[]>;
   readonly newControlId: () => string;
+  /** How strictly is matched. */
+  readonly policy: Policy;
   readonly now: () => Date;
 }
 
@@ -67,6 +87,8 @@ export interface Acts {
   readonly tryMessages: (raws: readonly Buffer[], viewer: Viewer) => Promise<readonly Trial[]>;
   readonly withdrawOrder: (accessionNumber: string, by: By) => Promise<void>;
   readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
+  /** What `resolve` would lead to. Changes nothing. @throws what `resolve` throws. */
+  readonly preview: (studyInstanceUid: string, act: Act, by: By) => Promise<Preview>;
   readonly replay: (hl7MessageId: string, by: By) => Promise<void>;
   /** Gives how many images it has tried again. */
   readonly retryImages: (which: FailedImages, by: By) => Promise<number>;
@@ -74,7 +96,7 @@ export interface Acts {
 
 /** What a person may see and do; nothing of it without its row in the audit log. */
 export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
-  const { db, transaction, link, applyAgain, attempt, newControlId, now } = parts;
+  const { db, transaction, link, applyAgain, attempt, newControlId, policy, now } = parts;
   const trail = operatorAudit(db, now);
   return {
     work: (provisionalDays: number, viewer: Viewer) =>
@@ -137,6 +159,7 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
               await link(tx, [id], touched, at);
               await audit(tx);
             },
+            policy,
             now,
           },
           studyInstanceUid,
@@ -144,6 +167,25 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
           by,
         ),
       );
+    },
+    preview: async (studyInstanceUid, act, by): Promise<Preview> => {
+      const accessionNumber = act.kind === 'link' ? act.accessionNumber : null;
+      const subject = { what: `dry-run-${act.kind}`, studyInstanceUid, accessionNumber };
+      const run = async (): Promise<Preview> => {
+        const decided = async (tx: Tx, id: string, touched: readonly string[], at: Date): Promise<void> => {
+          await link(tx, [id], touched, at);
+          throw new DryRun(await tx.preview(id, touched));
+        };
+        try {
+          await resolveReview({ transaction, decided, policy, now }, studyInstanceUid, act, by);
+        } catch (error) {
+          if (error instanceof DryRun) return error.preview;
+          throw error;
+        }
+        throw new TypeError('a dry run was committed');
+      };
+      const viewer = { who: by.who.trim(), from: by.from ?? '' };
+      return trail.view(viewer, subject, () => trail.act(by, { ...subject, event: 'operator-act' }, run));
     },
     replay: (hl7MessageId: string, by: By): Promise<void> =>
       trail.act(by, { event: 'replay', what: 'replay', hl7MessageId }, (audit) =>

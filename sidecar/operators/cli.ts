@@ -8,7 +8,8 @@ import { checked, type CommandLine } from '../platform/command-line.ts';
 import { Failure } from '../platform/rules/failure.ts';
 import type { Acts } from './acts.ts';
 import { ACTS, type Act, type Done } from './definitions.ts';
-import { messageText, orderText, studyText, trialText, workText } from './text.ts';
+import { PatientDiffers } from './rules/patient-differs.ts';
+import { comparedText, messageText, orderText, studyText, trialText, workText } from './text.ts';
 
 /** Opens what acts need, and closes it when the work is done. */
 export type WithActs = (
@@ -31,14 +32,20 @@ function commandOf(program: Command, [first, ...rest]: readonly string[]): Comma
 
 function addAct({ program, terminal, action }: CommandLine, withActs: WithActs, act: Act): void {
   const command = commandOf(program, act.command).description(act.summary);
+  const showSides = (error: unknown): never => {
+    if (error instanceof PatientDiffers) terminal.err(comparedText(error.compared));
+    throw error;
+  };
   const keys = Object.entries(act.input.shape).map(([key, field]) => ({
     key,
     what: z.globalRegistry.get(field)?.description ?? '',
     isOption: z.core.safeParse(field, undefined).success,
+    isFlag: z.core.safeParse(field, true).success,
   }));
   if (act.subject !== null) command.argument(`<${act.subject.name.toUpperCase()}>`, act.subject.what);
-  for (const { key, what, isOption } of keys) {
-    if (isOption) command.option(`--${worded(key, '-').toLowerCase()} <${worded(key, '_').toUpperCase()}>`, what);
+  for (const { key, what, isOption, isFlag } of keys) {
+    if (isFlag) command.option(`--${worded(key, '-').toLowerCase()}`, what);
+    else if (isOption) command.option(`--${worded(key, '-').toLowerCase()} <${worded(key, '_').toUpperCase()}>`, what);
     else command.argument(`<${worded(key, '_').toUpperCase()}>`, what);
   }
   command
@@ -58,7 +65,7 @@ function addAct({ program, terminal, action }: CommandLine, withActs: WithActs, 
         const { from } = cliViewer('');
         const by = { who: String(options['who']), why: String(options['why']), from };
         await withActs(async (acts) => {
-          const { json, text } = await act.perform(acts, act.subject === null ? '' : first, input, by);
+          const { json, text } = await act.perform(acts, act.subject === null ? '' : first, input, by).catch(showSides);
           terminal.out(options['json'] === true ? jsonText(json) : text);
         });
         return 0;

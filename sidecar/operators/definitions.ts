@@ -2,7 +2,9 @@ import { z } from 'zod';
 import type { By } from '../audit/rules/who.ts';
 import type { Acts } from './acts.ts';
 import { STUDY } from './io/work-rows.ts';
-import { studyText } from './text.ts';
+import { PREVIEW } from './io/preview-rows.ts';
+import { previewText, studyText } from './text.ts';
+import type { Act as Resolution } from './rules/work.ts';
 
 const said = (what: string): z.ZodString =>
   z
@@ -62,27 +64,39 @@ function define<Input extends z.ZodObject>(definition: Definition<Input>): Act {
 }
 
 const NOTHING = z.object({});
+const dryRun = z.boolean().describe('Say what would follow, and change nothing').optional();
+const despitePatient = z.boolean().describe('Although the images and the order contradict each other').optional();
 const STUDY_SUBJECT: Subject = { name: 'uid', what: 'Study Instance UID (0020,000D)' };
 const STUDY_REFUSALS = { 'study-unknown': 404, 'study-not-there': 409 } as const;
-const STUDY_ANSWER = { description: 'The study as it is then.', schema: STUDY };
+const STUDY_ANSWER = {
+  description: 'The study as it is then; of a dry run, what would follow.',
+  schema: z.union([STUDY, PREVIEW]),
+};
 
 async function studyAfter(acts: Acts, studyInstanceUid: string): Promise<Done> {
   const study = await acts.show(studyInstanceUid, null);
   return study === null ? { json: {}, text: '' } : { json: study, text: studyText(study) };
 }
 
+/** Does that, or says what would follow of it. */
+async function resolved(acts: Acts, uid: string, act: Resolution, by: By, isDry: boolean | undefined): Promise<Done> {
+  if (isDry === true) {
+    const preview = await acts.preview(uid, act, by);
+    return { json: preview, text: previewText(preview) };
+  }
+  await acts.resolve(uid, act, by);
+  return studyAfter(acts, uid);
+}
+
 /** An act on one DICOM study that takes nothing else. */
-const onStudy = (name: 'unlink' | 'confirm' | 'release', summary: string, refusals: Act['refusals'] = {}): Act =>
+const onStudy = (name: 'unlink' | 'release', summary: string): Act =>
   define({
     ...{ name, summary, command: [name], route: `/studies/{uid}/${name}` },
     subject: STUDY_SUBJECT,
-    input: NOTHING,
-    refusals: { ...STUDY_REFUSALS, ...refusals },
+    input: z.object({ dryRun }),
+    refusals: STUDY_REFUSALS,
     answer: STUDY_ANSWER,
-    perform: async (acts, uid, _input, by) => {
-      await acts.resolve(uid, { kind: name }, by);
-      return studyAfter(acts, uid);
-    },
+    perform: (acts, uid, input, by) => resolved(acts, uid, { kind: name }, by, input.dryRun),
   });
 
 const RETRIED = {
@@ -109,17 +123,26 @@ export const ACTS: readonly Act[] = [
     route: '/studies/{uid}/link',
     subject: STUDY_SUBJECT,
     summary: 'It belongs to that study of the RIS.',
-    input: z.object({ accessionNumber: z.string().trim().min(1).max(64).describe('Of the study of the RIS') }),
-    refusals: { ...STUDY_REFUSALS, 'accession-unknown': 409 },
+    input: z.object({
+      accessionNumber: z.string().trim().min(1).max(64).describe('Of the study of the RIS'),
+      ...{ despitePatient, dryRun },
+    }),
+    refusals: { ...STUDY_REFUSALS, 'accession-unknown': 409, 'patient-differs': 409 },
     answer: STUDY_ANSWER,
-    perform: async (acts, uid, { accessionNumber }, by) => {
-      await acts.resolve(uid, { kind: 'link', accessionNumber }, by);
-      return studyAfter(acts, uid);
-    },
+    perform: (acts, uid, { dryRun: isDry, ...input }, by) => resolved(acts, uid, { kind: 'link', ...input }, by, isDry),
   }),
   onStudy('unlink', 'It belongs to no study of the RIS: back to a study of its own. Sends no text.'),
-  onStudy('confirm', "What stands, or the only candidate of its review, becomes the person's decision.", {
-    'nothing-to-confirm': 409,
+  define({
+    name: 'confirm',
+    command: ['confirm'],
+    route: '/studies/{uid}/confirm',
+    subject: STUDY_SUBJECT,
+    summary: "What stands, or the only candidate of its review, becomes the person's decision.",
+    input: z.object({ despitePatient, dryRun }),
+    refusals: { ...STUDY_REFUSALS, 'nothing-to-confirm': 409, 'patient-differs': 409 },
+    answer: STUDY_ANSWER,
+    perform: (acts, uid, { dryRun: isDry, ...input }, by) =>
+      resolved(acts, uid, { kind: 'confirm', ...input }, by, isDry),
   }),
   onStudy('release', 'Let the rules decide again, at once.'),
   define({

@@ -1,4 +1,14 @@
-import type { MessageView, OrderView, PatientView, ReadingView, StudyView, Trial, WorkItem } from './rules/work.ts';
+import type {
+  MessageView,
+  OrderView,
+  PatientView,
+  Preview,
+  ReadingView,
+  StudyView,
+  Trial,
+  WorkItem,
+} from './rules/work.ts';
+import type { ComparedField } from './rules/patient-differs.ts';
 import { table } from '../platform/rules/table.ts';
 
 const minute = (iso: string | null): string | null => iso && `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
@@ -30,7 +40,8 @@ export function studyText(study: StudyView): string {
     [
       ['status', [study.status ?? 'not decided', study.rule, study.reason].filter((part) => part !== null).join(', ')],
       ['decided', [study.decidedBy, minute(study.decidedAt)].filter((part) => part !== null).join(', ')],
-      ['accession', study.accessionNumber],
+      ['contested', study.contested],
+      ['accession', study.accessionNumbers.join(' ') || null],
       ['patient', patientText(study.patient)],
       ['modalities', study.modalities.join(' ')],
       ['first seen', minute(study.firstSeenAt)],
@@ -79,6 +90,34 @@ export function studyText(study: StudyView): string {
     ),
   ];
   return parts.join('\n');
+}
+
+/** What an act would lead to, as an operator reads it. */
+export function previewText({ status, accessionNumbers, labels, texts }: Preview): string {
+  return [
+    table(
+      ['dry run', 'nothing is changed'],
+      [
+        ['status', status],
+        ['accession', accessionNumbers.join(' ') || null],
+        ['labels', labels.join(' ')],
+      ],
+    ),
+    table(
+      ['text of', 'patient', 'state', 'to', 'why'],
+      texts.map(({ accessionNumber, patient, state, to, reason }) => [
+        ...[accessionNumber, patientText(patient), state, to && `…${to}`, reason],
+      ]),
+    ),
+  ].join('\n');
+}
+
+/** Both sides of a link, as an operator reads them. */
+export function comparedText(compared: readonly ComparedField[]): string {
+  return table(
+    ['', 'images', 'order', ''],
+    compared.map(({ field, images, order, differs }) => [field, images, order, differs ? 'differs' : null]),
+  );
 }
 
 /** A study of the RIS, as an operator reads it. */

@@ -65,7 +65,7 @@ WITH emptied AS MATERIALIZED (
 ), marked AS (
   UPDATE dicom_studies d
   SET study_id = NULL, status = 'deleted', rule = 'not-in-orthanc', reason = NULL, candidate_ids = '{}',
-      decided_by = 'rules', decided_at = :now
+      decided_by = 'rules', decided_at = :now, shown = NULL, contested = NULL, contested_at = NULL
   FROM emptied WHERE d.id = emptied.id
 ), history AS (
   INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)

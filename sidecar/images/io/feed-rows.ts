@@ -28,19 +28,27 @@ ON CONFLICT (study_instance_uid) DO UPDATE
   WHERE NOT d.modalities @> EXCLUDED.modalities
 RETURNING d.id`;
 
-// Orthanc keeps a study's tags as its first instance had them, so that what is there is not written again.
+// Orthanc keeps a study's tags as its first instance had them, so that what is there is not written again, except that
+// another program sent some of it, or another series names accession numbers.
 // Served by indexes dicom_study_tags_pkey, dicom_studies_study_instance_uid_key.
 export const SAVE_TAGS = `
-INSERT INTO dicom_study_tags (orthanc_id, dicom_study_id, accession_number, accession_key, patient_id, issuer,
-                              patient_name, patient_birth_date, patient_sex, study_date, study_description)
+INSERT INTO dicom_study_tags AS known (orthanc_id, dicom_study_id, accession_number, accession_key, patient_id, issuer,
+                              patient_name, patient_birth_date, patient_sex, study_date, study_description,
+                              calling_ae_titles, requested_keys)
 SELECT r.orthanc_id, d.id, r.accession_number, r.accession_key, r.patient_id, r.issuer, r.patient_name,
-       CAST(r.patient_birth_date AS date), r.patient_sex, CAST(r.study_date AS date), r.study_description
+       CAST(r.patient_birth_date AS date), r.patient_sex, CAST(r.study_date AS date), r.study_description, r.calling_ae_titles, r.requested_keys
 FROM jsonb_to_recordset(CAST(:tags AS jsonb))
   AS r(orthanc_id text, study_instance_uid text, accession_number text, accession_key text, patient_id text, issuer text,
-       patient_name text, patient_birth_date text, patient_sex text, study_date text, study_description text)
+       patient_name text, patient_birth_date text, patient_sex text, study_date text, study_description text,
+       calling_ae_titles text[], requested_keys text[])
 JOIN dicom_studies d ON d.study_instance_uid = r.study_instance_uid
 ORDER BY r.orthanc_id
-ON CONFLICT (orthanc_id) DO NOTHING
+ON CONFLICT (orthanc_id) DO UPDATE
+  SET calling_ae_titles = CASE WHEN known.calling_ae_titles IS NOT NULL THEN
+        ARRAY(SELECT DISTINCT unnest(known.calling_ae_titles || EXCLUDED.calling_ae_titles) ORDER BY 1) END,
+      requested_keys = ARRAY(SELECT DISTINCT unnest(known.requested_keys || EXCLUDED.requested_keys) ORDER BY 1)
+  WHERE NOT known.calling_ae_titles @> EXCLUDED.calling_ae_titles
+     OR NOT coalesce(known.requested_keys, '{}') @> EXCLUDED.requested_keys
 RETURNING dicom_study_id AS id`;
 
 // Served by indexes series_orthanc_id_key, dicom_studies_study_instance_uid_key.
@@ -106,6 +114,8 @@ export function feedStatements(trx: Knex.Transaction) {
           ...new Set((modalities.get(uid) ?? []).map(({ modality }) => modality).filter((modality) => modality !== '')),
         ].sort(),
       }));
+      const studyOf = new Map(batch.series.map((series) => [series.orthancId, series.orthancStudyId]));
+      const instances = Map.groupBy(batch.instances, ({ orthancSeriesId }) => studyOf.get(orthancSeriesId) ?? '');
       const tags = batch.studies.map((study) => ({
         orthanc_id: study.orthancId,
         study_instance_uid: study.studyInstanceUid,
@@ -118,6 +128,12 @@ export function feedStatements(trx: Knex.Transaction) {
         patient_sex: study.patientSex,
         study_date: parseDate(study.studyDate),
         study_description: study.studyDescription,
+        requested_keys: [
+          ...new Set((study.requestedAccessionNumbers ?? []).map((all) => all.map(accessionKey).sort().join('\\'))),
+        ].sort(),
+        calling_ae_titles: [
+          ...new Set((instances.get(study.orthancId) ?? []).map(({ callingAeTitle = '' }) => callingAeTitle)),
+        ].sort(),
       }));
       const changed = await query(trx, SAVE_DICOM_STUDIES, { studies: JSON.stringify(studies) }, ID_ROW);
       const learned = await query(trx, SAVE_TAGS, { tags: JSON.stringify(tags) }, ID_ROW);

@@ -40,7 +40,7 @@ const INSTANCES = z.array(
     ID: z.string(),
     ParentSeries: z.string(),
     MainDicomTags: z.object({ SOPInstanceUID: tag, InstanceNumber: tag, NumberOfFrames: tag }),
-    Metadata: z.object({ SopClassUid: tag, TransferSyntax: tag, ModifiedFrom: tag }),
+    Metadata: z.object({ SopClassUid: tag, TransferSyntax: tag, ModifiedFrom: tag, RemoteAET: tag }),
   }),
 );
 const SERIES = z.array(
@@ -218,6 +218,7 @@ export function createOrthanc(options: OrthancOptions) {
             transferSyntaxUid: Metadata.TransferSyntax,
             instanceNumber: wholeNumber(tags.InstanceNumber),
             numberOfFrames: Math.max(1, wholeNumber(tags.NumberOfFrames) ?? 1),
+            callingAeTitle: Metadata.RemoteAET,
             modifiedFrom: Metadata.ModifiedFrom || null,
           })),
         series: series

@@ -3,6 +3,8 @@ export interface DicomStudy {
   readonly orthancId: string;
   readonly studyInstanceUid: string;
   readonly accessionNumber: string;
+  /** What the Request Attributes Sequence (0040,0275) names, of each series that has one. */
+  readonly requestedAccessionNumbers?: readonly (readonly string[])[];
   readonly patientId: string;
   readonly issuerOfPatientId: string;
   readonly patientName: string;
@@ -28,6 +30,8 @@ export interface DicomInstance {
   readonly transferSyntaxUid: string;
   readonly instanceNumber: number | null;
   readonly numberOfFrames: number;
+  /** The AE title of the program that sent it; `''` where none is known. */
+  readonly callingAeTitle?: string;
   /** Orthanc's id of the instance that this one was made from by a modification in Orthanc, which may delete that. */
   readonly modifiedFrom: string | null;
 }

@@ -1,3 +1,5 @@
+import type { Policy } from '../rules/against.ts';
+import { contestedIn, type ContestedLink } from '../rules/contested.ts';
 import { decideLink, type Decision, type NewDecision, type RisStudy, type StoredStudy } from '../rules/match.ts';
 
 export interface LinkTx {
@@ -8,6 +10,8 @@ export interface LinkTx {
   loadRisStudies(dicomStudyIds: readonly string[]): Promise<ReadonlyMap<string, readonly RisStudy[]>>;
   /** Writes decision and history; makes the study of its own where one is needed, removes it where it no longer is. */
   saveDecisions(decisions: readonly NewDecision[], decidedBy: string, now: Date): Promise<void>;
+  /** Marks these persons' links as contested, or no longer (`null`), with their history. */
+  saveContested(links: readonly ContestedLink[], now: Date): Promise<void>;
   /** Brings the studies of their own that these have, if any, to what their tags say by now. */
   refreshOwnStudies(dicomStudyIds: readonly string[]): Promise<void>;
 }
@@ -25,25 +29,50 @@ function stands(standing: NonNullable<StoredStudy['standing']>, decision: Decisi
   );
 }
 
+/** In what a person's decision is contested now; only a link can be. */
+function contestedNow(
+  seen: StoredStudy['seen'],
+  standing: NonNullable<StoredStudy['standing']>,
+  ris: readonly RisStudy[],
+  policy: Policy,
+): string | null {
+  if (standing.status !== 'linked') return null;
+  const linked = [standing.studyId, ...(standing.alsoStudyIds ?? [])];
+  return contestedIn(seen, linked, ris, standing.shown ?? null, policy).join(', ') || null;
+}
+
 /**
  * Decides these DICOM studies anew from the facts as they are, inside the caller's transaction, and gives the ids of
  * the RIS studies whose images came, went or came into question. Idempotent: what stands is not written again. What a
- * person decided is left alone.
+ * person decided stands, and is contested where later facts contradict it.
  */
-export async function linkStudies(tx: LinkTx, dicomStudyIds: readonly string[], now: Date): Promise<string[]> {
+export async function linkStudies(
+  tx: LinkTx,
+  dicomStudyIds: readonly string[],
+  now: Date,
+  policy: Policy,
+): Promise<string[]> {
   if (dicomStudyIds.length === 0) return [];
   await tx.lockLinking();
   const [studies, risStudies] = [await tx.loadStudies(dicomStudyIds), await tx.loadRisStudies(dicomStudyIds)];
   const changed: NewDecision[] = [];
+  const marks: ContestedLink[] = [];
   const touched = new Set<string>();
   for (const { id, seen, standing } of studies) {
-    if (standing !== null && standing.decidedBy !== RULES) continue;
-    const decision = decideLink(seen, risStudies.get(id) ?? []);
+    if (standing !== null && standing.decidedBy !== RULES) {
+      const contested = contestedNow(seen, standing, risStudies.get(id) ?? [], policy);
+      if (contested === (standing.contested ?? null)) continue;
+      marks.push({ dicomStudyId: id, contested });
+      for (const studyId of [standing.studyId, ...standing.candidateIds]) touched.add(studyId);
+      continue;
+    }
+    const decision = decideLink(seen, risStudies.get(id) ?? [], policy);
     if (standing !== null && stands(standing, decision)) continue;
     changed.push({ dicomStudyId: id, decision });
     for (const studyId of [...(standing?.candidateIds ?? []), ...decision.candidateIds]) touched.add(studyId);
   }
   if (changed.length > 0) await tx.saveDecisions(changed, RULES, now);
+  if (marks.length > 0) await tx.saveContested(marks, now);
   await tx.refreshOwnStudies(dicomStudyIds);
   return [...touched];
 }

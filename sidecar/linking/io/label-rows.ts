@@ -8,15 +8,17 @@ const LABEL_ATTEMPTS = 12;
 /** The name of the job, as it is stored. */
 export const LABEL_STUDY = 'label-study';
 
-// Served by indexes dicom_studies_pkey, dicom_study_tags_study, reports_study_id_version_key.
+// Served by indexes dicom_studies_pkey, dicom_study_tags_study, dicom_study_links_pkey, reports_study_id_version_key.
 export const LOAD_LABEL_FACTS = `
-SELECT d.id AS "dicomStudyId", t.orthanc_id AS "orthancId", d.status, r.status AS "reportStatus",
-       r.withheld IS NOT NULL AS withheld
+SELECT d.id AS "dicomStudyId", t.orthanc_id AS "orthancId",
+  CASE WHEN d.contested IS NOT NULL AND d.shown IS NOT NULL THEN 'review' ELSE d.status END AS status, (
+  SELECT coalesce(jsonb_agg(jsonb_build_object('status', r.status, 'withheld', r.withheld IS NOT NULL)), '[]')
+  FROM dicom_study_links l LEFT JOIN LATERAL (
+    SELECT status, withheld FROM reports WHERE study_id = l.study_id ORDER BY said_at DESC, hl7_message_id DESC LIMIT 1
+  ) r ON true
+  WHERE l.dicom_study_id = d.id AND d.status = 'linked') AS reports
 FROM dicom_studies d
 JOIN dicom_study_tags t ON t.dicom_study_id = d.id
-LEFT JOIN LATERAL (
-  SELECT status, withheld FROM reports WHERE study_id = d.study_id ORDER BY said_at DESC, hl7_message_id DESC LIMIT 1
-) r ON d.status = 'linked'
 WHERE d.id = ANY (CAST(:ids AS bigint[])) AND d.status IN ('linked', 'provisional', 'review')
 ORDER BY t.orthanc_id`;
 
@@ -24,17 +26,21 @@ const LABEL_ROW = z.object({
   dicomStudyId: z.string(),
   orthancId: z.string(),
   status: z.enum(['linked', 'provisional', 'review']),
-  reportStatus: z.enum(['preliminary', 'final', 'corrected', 'cancelled']).nullable(),
-  withheld: z.boolean(),
+  reports: z.array(
+    z.object({
+      status: z.enum(['preliminary', 'final', 'corrected', 'cancelled']).nullable(),
+      withheld: z.boolean(),
+    }),
+  ),
 });
 
 // Before mirror jobs: a radiographer waits for the label, and it takes milliseconds.
-// Served by indexes dicom_studies_pkey, dicom_studies_study.
+// Served by indexes dicom_studies_pkey, dicom_study_links_study.
 export const ADD_LABEL_JOBS = `
 WITH labelled AS (
   SELECT id FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[]))
   UNION
-  SELECT id FROM dicom_studies WHERE study_id = ANY (CAST(:studyIds AS bigint[]))
+  SELECT dicom_study_id FROM dicom_study_links WHERE study_id = ANY (CAST(:studyIds AS bigint[]))
 ), jobs AS MATERIALIZED (
   SELECT array_agg(ROW('${LABEL_STUDY}', json_build_object('dicomStudyId', CAST(id AS text)), NULL, NULL, :maxAttempts,
                        '${LABEL_STUDY}:' || id, -1, NULL)::graphile_worker.job_spec ORDER BY id) AS specs

@@ -1,7 +1,10 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
+import { isPlaceholderName } from '../../ris/rules/placeholder.ts';
+import type { PatientSide } from '../../ris/rules/same-patient.ts';
+import type { ContestedLink, Shown } from '../rules/contested.ts';
 import type { NewDecision, RisStudy, StoredStudy } from '../rules/match.ts';
-import { execute, query } from '../../platform/postgres/query.ts';
+import { execute, ID_ROW, query } from '../../platform/postgres/query.ts';
 
 // One lock for all that decides links: decisions are few and fast, and two of them at once could each miss the other's
 // facts.
@@ -18,13 +21,25 @@ SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'fo
 // Served by indexes dicom_studies_pkey, dicom_study_tags_study.
 export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
+       d.shown, d.contested, ARRAY(
+         SELECT l.study_id FROM dicom_study_links l WHERE l.dicom_study_id = d.id AND l.study_id <> d.study_id ORDER BY 1
+       ) AS also_study_ids,
        jsonb_agg(jsonb_build_object(
-         'accessionNumber', t.accession_number, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
-         'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'studyDate', t.study_date)
+         'accessionNumbers', t.requested_keys || t.accession_key, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
+         'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'sex', t.patient_sex, 'studyDate', t.study_date,
+         'callingAeTitles', t.calling_ae_titles)
          ORDER BY t.orthanc_id) AS tags
 FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
 WHERE d.id = ANY (CAST(:ids AS bigint[]))
 GROUP BY d.id ORDER BY d.id`;
+
+const SIDE = z.object({
+  patientIds: z.array(z.object({ id: z.string(), issuer: z.string() })),
+  patientName: z.string(),
+  birthDate: z.string().nullable(),
+  sex: z.string().nullable().default(null),
+});
+const SHOWN = z.object({ images: z.array(SIDE), orders: z.array(SIDE), accessions: z.array(z.string()) });
 
 const STUDY_ROW = z.object({
   id: z.string(),
@@ -36,13 +51,18 @@ const STUDY_ROW = z.object({
   reason: z.string().nullable(),
   decided_by: z.string().nullable(),
   candidate_ids: z.array(z.string()),
+  also_study_ids: z.array(z.string()),
+  shown: SHOWN.nullable(),
+  contested: z.string().nullable(),
   tags: z.array(
     z.object({
-      accessionNumber: z.string(),
+      accessionNumbers: z.array(z.string()),
       patientId: z.object({ id: z.string(), issuer: z.string() }),
       patientName: z.string(),
       birthDate: z.string().nullable(),
+      sex: z.string(),
       studyDate: z.string().nullable(),
+      callingAeTitles: z.array(z.string()).nullable(),
     }),
   ),
 });
@@ -53,9 +73,10 @@ const WITHDRAWN = `(
   AND NOT EXISTS (SELECT 1 FROM study_facts w WHERE w.accession_key = s.accession_key AND w.withdrawn_at IS NULL OFFSET 0))`;
 
 // The RIS studies that ../rules/match.ts asks for, per DICOM study: one index look-up for each rule, for which OFFSET 0 keeps
-// the planner from beginning at the other end: with all studies of a day.
+// the planner from beginning at the other end: with all studies of a day. A study that was taken back is none of them, but
+// where a person linked it: such a link stands, and is compared as any other.
 // Served by indexes studies_accession_key_key, studies_announced_uid, patients_ris_identity, patients_birth_date,
-// studies_patient_date, patients_merged_into, study_facts_withdrawn, study_facts_accession.
+// studies_patient_date, patients_merged_into, patient_facts_patient, study_facts_withdrawn, study_facts_accession.
 export const LOAD_RIS_STUDIES = `
 WITH tags AS MATERIALIZED (
   SELECT d.study_instance_uid, t.*
@@ -63,7 +84,7 @@ WITH tags AS MATERIALIZED (
   WHERE d.id = ANY (CAST(:ids AS bigint[]))
 ), found AS (
   SELECT t.dicom_study_id, s.id
-  FROM tags t JOIN studies s ON s.accession_key = t.accession_key WHERE t.accession_key <> ''
+  FROM tags t CROSS JOIN LATERAL unnest(t.accession_keys) AS key JOIN studies s ON s.accession_key = key
   UNION
   SELECT t.dicom_study_id, s.id
   FROM tags t JOIN studies s ON s.study_instance_uid = t.study_instance_uid AND s.source = 'ris'
@@ -84,25 +105,55 @@ WITH tags AS MATERIALIZED (
     SELECT id FROM studies
     WHERE patient_id = p.id AND study_date BETWEEN t.study_date - 2 AND t.study_date + 2 AND source = 'ris' OFFSET 0
   ) s
+  UNION
+  SELECT d.id, l.study_id
+  FROM (SELECT id, status, decided_by FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[])) OFFSET 0) d
+  CROSS JOIN LATERAL (SELECT study_id FROM dicom_study_links WHERE dicom_study_id = d.id OFFSET 0) l
+  WHERE d.status = 'linked' AND d.decided_by <> 'rules'
 )
-SELECT f.dicom_study_id, s.id, s.accession_number, coalesce(s.study_instance_uid, '') AS study_instance_uid,
+SELECT f.dicom_study_id, s.id, p.id AS patient_ref, s.accession_number, coalesce(s.study_instance_uid, '') AS study_instance_uid,
        (SELECT jsonb_agg(jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, '')) ORDER BY m.id)
         FROM patients m WHERE m.id = p.id OR m.merged_into = p.id) AS patient_ids,
-       coalesce(p.name, '') AS patient_name, CAST(p.birth_date AS text) AS birth_date,
+       (SELECT jsonb_agg(DISTINCT jsonb_build_object('id', m.external_id, 'issuer', coalesce(m.issuer, ''),
+          'name', f.facts ->> 'name', 'birthDate', f.facts ->> 'birthDate', 'sex', f.facts ->> 'sex',
+          'merged', upper(m.external_id) <> upper(p.external_id)))
+        FROM patients m CROSS JOIN LATERAL (
+          SELECT facts FROM patient_facts WHERE patient_id = m.id AND NOT of_report OFFSET 0
+        ) f
+        WHERE (m.id = p.id OR m.merged_into = p.id)
+          AND (f.facts ->> 'name' <> coalesce(p.name, '') OR CAST(f.facts ->> 'birthDate' AS date) <> p.birth_date)
+       ) AS earlier,
+       coalesce(p.name, '') AS patient_name, p.sex, CAST(p.birth_date AS text) AS birth_date,
        CAST(s.study_date AS text) AS study_date, coalesce(s.modality, '') AS modality,
        s.order_status = 'cancelled' AS cancelled
 FROM found f JOIN studies s ON s.id = f.id JOIN patients p ON p.id = s.patient_id
-WHERE NOT ${WITHDRAWN}
+WHERE NOT ${WITHDRAWN} OR EXISTS (
+  SELECT 1 FROM dicom_study_links l JOIN dicom_studies d ON d.id = l.dicom_study_id
+  WHERE l.dicom_study_id = f.dicom_study_id AND l.study_id = s.id AND d.status = 'linked' AND d.decided_by <> 'rules' OFFSET 0)
 ORDER BY f.dicom_study_id, s.id`;
 
 const RIS_ROW = z.object({
   dicom_study_id: z.string(),
   id: z.string(),
+  patient_ref: z.string(),
   accession_number: z.string(),
   study_instance_uid: z.string(),
   patient_ids: z.array(z.object({ id: z.string(), issuer: z.string() })),
   patient_name: z.string(),
   birth_date: z.string().nullable(),
+  sex: z.string().nullable(),
+  earlier: z
+    .array(
+      z.object({
+        id: z.string(),
+        issuer: z.string(),
+        name: z.string().nullable(),
+        birthDate: z.string().nullable(),
+        sex: z.string().nullable(),
+        merged: z.boolean(),
+      }),
+    )
+    .nullable(),
   study_date: z.string().nullable(),
   modality: z.string(),
   cancelled: z.boolean(),
@@ -161,7 +212,8 @@ WITH made AS MATERIALIZED (
 ), saved AS (
   UPDATE dicom_studies d
   SET study_id = coalesce(m.study_id, own.id), status = m.status, rule = m.rule, reason = m.reason,
-      candidate_ids = m.candidate_ids, decided_by = :decidedBy, decided_at = :now
+      candidate_ids = m.candidate_ids, decided_by = :decidedBy, decided_at = :now, shown = NULL, contested = NULL,
+      contested_at = NULL
   FROM made m
   JOIN dicom_studies was ON was.id = m.id
   LEFT JOIN studies own ON own.source = 'dicom' AND own.study_instance_uid = was.study_instance_uid
@@ -174,6 +226,29 @@ SELECT s.id, s.study_id, s.status, s.rule, s.reason, s.candidate_ids,
         FROM dicom_study_tags t WHERE t.dicom_study_id = s.id),
        s.decided_by, s.decided_at
 FROM saved s ORDER BY s.id`;
+
+// What a DICOM study is linked to besides its first study. Before, its row was written, and with it its first link alone.
+export const SAVE_MORE_LINKS = `
+INSERT INTO dicom_study_links (dicom_study_id, study_id)
+SELECT m.id, study_id
+FROM jsonb_to_recordset(CAST(:links AS jsonb)) AS m(id bigint, study_ids bigint[]), unnest(m.study_ids) AS study_id
+ON CONFLICT DO NOTHING`;
+
+// The link stands: its history says who contests it.
+export const SAVE_CONTESTED = `
+WITH marked AS (
+  UPDATE dicom_studies d SET contested = m.contested, contested_at = CASE WHEN m.contested IS NOT NULL THEN CAST(:now AS timestamptz) END
+  FROM jsonb_to_recordset(CAST(:marks AS jsonb)) AS m(id bigint, contested text)
+  WHERE d.id = m.id
+  RETURNING d.*
+)
+INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
+SELECT m.id, m.study_id, m.status, CASE WHEN m.contested IS NULL THEN 'no-longer-contested' ELSE 'contested' END, m.contested,
+       m.candidate_ids, (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id)
+                         FROM dicom_study_tags t WHERE t.dicom_study_id = m.id), 'rules', :now
+FROM marked m ORDER BY m.id`;
+
+const SAVE_SHOWN = 'UPDATE dicom_studies SET shown = CAST(:shown AS jsonb) WHERE id = :id';
 
 // What an adopted DICOM study leaves behind.
 // Served by indexes dicom_studies_pkey, studies_dicom_own.
@@ -192,7 +267,7 @@ DELETE FROM patients WHERE id = ANY (ARRAY(SELECT patient_id FROM gone)) AND sou
 
 // The DICOM studies whose decision may rest on these RIS studies, as they are now or as they were when decided: each an
 // index look-up, for which OFFSET 0 keeps the planner from beginning at the other end.
-// Served by indexes dicom_studies_candidates, dicom_studies_study, dicom_study_tags_accession,
+// Served by indexes dicom_studies_candidates, dicom_study_links_study, dicom_study_tags_accessions,
 // dicom_studies_study_instance_uid_key, dicom_study_tags_patient, dicom_study_tags_birth_date, patients_merged_into.
 export const STUDIES_RESTING_ON = `
 WITH ris AS MATERIALIZED (
@@ -207,10 +282,9 @@ WITH ris AS MATERIALIZED (
 )
 SELECT id FROM dicom_studies WHERE candidate_ids && CAST(:ids AS bigint[])
 UNION
-SELECT id FROM dicom_studies WHERE study_id = ANY (CAST(:ids AS bigint[]))
+SELECT dicom_study_id FROM dicom_study_links WHERE study_id = ANY (CAST(:ids AS bigint[]))
 UNION
-SELECT dicom_study_id FROM dicom_study_tags
-WHERE accession_key = ANY (ARRAY(SELECT accession_key FROM ris)) AND accession_key <> ''
+SELECT dicom_study_id FROM dicom_study_tags WHERE accession_keys && ARRAY(SELECT accession_key FROM ris)
 UNION
 SELECT id FROM dicom_studies WHERE study_instance_uid = ANY (ARRAY(SELECT study_instance_uid FROM ris))
 UNION
@@ -222,11 +296,47 @@ SELECT t.dicom_study_id FROM ris r CROSS JOIN LATERAL (
   SELECT dicom_study_id FROM dicom_study_tags
   WHERE patient_birth_date = r.birth_date AND study_date BETWEEN r.study_date - 2 AND r.study_date + 2 OFFSET 0) t`;
 
+/** What counts of what the RIS said before: placeholders, and identifiers that were merged since. */
+const earlierOf = ({ earlier }: z.output<typeof RIS_ROW>): PatientSide[] =>
+  (earlier ?? [])
+    .filter(({ merged, name }) => merged || isPlaceholderName(name ?? ''))
+    .map(({ id, issuer, name, birthDate, sex }) => ({
+      ...{ patientIds: [{ id, issuer }], patientName: name ?? '', birthDate, sex },
+    }));
+
+// Served by index dicom_studies_pkey.
+const STUDIES_AFTER = `
+SELECT id FROM dicom_studies WHERE id > CAST(:after AS bigint) AND status <> 'deleted' ORDER BY id LIMIT :limit`;
+
+/** The ids of at most so many DICOM studies after that one, in their order. */
+export async function studiesAfter(db: Knex, after: string, limit: number): Promise<string[]> {
+  return (await query(db, STUDIES_AFTER, { after, limit }, ID_ROW)).map(({ id }) => id);
+}
+
+// Served by index dicom_studies_persons.
+const PERSON_LINKS_AFTER = `
+SELECT id FROM dicom_studies
+WHERE id > CAST(:after AS bigint) AND decided_by <> 'rules' AND status = 'linked' AND shown IS NULL ORDER BY id LIMIT :limit`;
+
+/** As {@link studiesAfter}, those that persons linked before both sides were kept with their decision. */
+export async function personLinksAfter(db: Knex, after: string, limit: number): Promise<string[]> {
+  return (await query(db, PERSON_LINKS_AFTER, { after, limit }, ID_ROW)).map(({ id }) => id);
+}
+
 /** The statements of link decisions inside one transaction. */
 export function linkStatements(trx: Knex.Transaction) {
   const idsParameter = (ids: readonly string[]): string => `{${ids.join(',')}}`;
   return {
     lockLinking: () => execute(trx, LOCK_LINKING, {}),
+
+    async saveContested(links: readonly ContestedLink[], now: Date): Promise<void> {
+      const marks = links.map(({ dicomStudyId: id, contested }) => ({ id, contested }));
+      await execute(trx, SAVE_CONTESTED, { marks: JSON.stringify(marks), now });
+    },
+
+    /** Keeps with a person's decision what that person was shown of both sides. */
+    saveShown: (dicomStudyId: string, shown: Shown) =>
+      execute(trx, SAVE_SHOWN, { id: dicomStudyId, shown: JSON.stringify(shown) }),
 
     refreshOwnStudies: (dicomStudyIds: readonly string[]) =>
       execute(trx, REFRESH_OWN_STUDIES, { ids: idsParameter(dicomStudyIds) }),
@@ -235,11 +345,24 @@ export function linkStatements(trx: Knex.Transaction) {
       const rows = await query(trx, LOAD_STUDIES, { ids: idsParameter(dicomStudyIds) }, STUDY_ROW);
       return rows.map((row) => {
         const { study_id: studyId, status, rule, reason, decided_by: decidedBy, candidate_ids: candidateIds } = row;
+        const { shown, contested } = row;
         const decided = studyId !== null && status !== null && rule !== null && decidedBy !== null;
         return {
           id: row.id,
           seen: { studyInstanceUid: row.study_instance_uid, modalities: row.modalities, tags: row.tags },
-          standing: decided ? { studyId, status, rule, reason, decidedBy, candidateIds } : null,
+          standing: decided
+            ? {
+                studyId,
+                status,
+                rule,
+                reason,
+                decidedBy,
+                candidateIds,
+                alsoStudyIds: row.also_study_ids,
+                shown,
+                contested,
+              }
+            : null,
         };
       });
     },
@@ -252,9 +375,12 @@ export function linkStatements(trx: Knex.Transaction) {
           id: row.id,
           accessionNumber: row.accession_number,
           studyInstanceUid: row.study_instance_uid,
+          patientRef: row.patient_ref,
           patientIds: row.patient_ids,
           patientName: row.patient_name,
           birthDate: row.birth_date,
+          sex: row.sex,
+          earlier: earlierOf(row),
           studyDate: row.study_date,
           modality: row.modality,
           cancelled: row.cancelled,
@@ -276,6 +402,12 @@ export function linkStatements(trx: Knex.Transaction) {
         candidate_ids: decision.candidateIds,
       }));
       await execute(trx, SAVE_DECISIONS, { decisions: JSON.stringify(rows), decidedBy, now });
+      const more = decisions.flatMap(({ dicomStudyId: id, decision }) =>
+        decision.status === 'linked' && decision.alsoStudyIds !== undefined
+          ? [{ id, study_ids: decision.alsoStudyIds }]
+          : [],
+      );
+      if (more.length > 0) await execute(trx, SAVE_MORE_LINKS, { links: JSON.stringify(more) });
       await execute(trx, REMOVE_ABANDONED_STUDIES, { ids });
     },
 

@@ -3,10 +3,8 @@ import { isFinal, type ReportStatus } from '../../ris/rules/report.ts';
 /** What an Orthanc study's labels follow from. */
 export interface LabelFacts {
   readonly status: 'linked' | 'provisional' | 'review';
-  /** Of the linked RIS study's report that was said last; `null` where there is none. */
-  readonly reportStatus: ReportStatus | null;
-  /** That report must not be shown. */
-  readonly withheld: boolean;
+  /** Of each linked RIS study the report that was said last, `null` where there is none, and whether it must not be shown. */
+  readonly reports: readonly { readonly status: ReportStatus | null; readonly withheld: boolean }[];
 }
 
 const REPORT_FINAL = 'report-final';
@@ -14,9 +12,10 @@ const REPORT_FINAL = 'report-final';
 /** All that the sidecar puts and removes by itself. orthanc/filter.lua keeps viewers from them. */
 export const OWN_LABELS: readonly string[] = ['ris-linked', 'ris-provisional', 'ris-review', REPORT_FINAL];
 
-/** The labels that a study should carry: exactly one of how it is linked, and `report-final` when its report is. */
-export function desiredLabels({ status, reportStatus, withheld }: LabelFacts): readonly string[] {
-  const reported = status === 'linked' && reportStatus !== null && isFinal(reportStatus) && !withheld;
+/** The labels that a study should carry: exactly one of how it is linked, and `report-final` when all its reports are. */
+export function desiredLabels({ status, reports }: LabelFacts): readonly string[] {
+  const final = reports.map((report) => report.status !== null && isFinal(report.status) && !report.withheld);
+  const reported = status === 'linked' && final.length > 0 && final.every((one) => one);
   return [`ris-${status}`, ...(reported ? [REPORT_FINAL] : [])];
 }
 

@@ -1,20 +1,20 @@
 import { accessionKey } from '../../ris/rules/accession.ts';
-import { comparePersonNames } from '../../ris/rules/person-name.ts';
-import {
-  type PatientIdentifier,
-  fold,
-  samePatientId,
-  type PatientSide,
-  patientsContradict,
-} from '../../ris/rules/same-patient.ts';
+import { type PatientIdentifier, type PatientSide, patientsContradict } from '../../ris/rules/same-patient.ts';
+import { against, AGAINST, sideOf, type Against, type Policy } from './against.ts';
+import type { Shown } from './contested.ts';
+import { byNameBirthDateAndModality, byPatientIdAndDate, preferLive } from './candidates.ts';
 
 /** What one Orthanc study says of itself. `''` and `null`: not said. Dates are `YYYY-MM-DD`. */
 export interface SeenTags {
-  readonly accessionNumber: string;
+  /** What the study and each of its series name. Several of one tag are parted by a backslash. */
+  readonly accessionNumbers: readonly string[];
   readonly patientId: PatientIdentifier;
   readonly patientName: string;
   readonly birthDate: string | null;
   readonly studyDate: string | null;
+  readonly sex?: string | null;
+  /** Of the programs that sent its instances, `''` for one that names none; not there where nobody knows. */
+  readonly callingAeTitles?: readonly string[] | null;
 }
 
 /** A DICOM study: all Orthanc studies that share its StudyInstanceUID (usually one). */
@@ -29,9 +29,17 @@ export interface RisStudy {
   readonly id: string;
   readonly accessionNumber: string;
   readonly studyInstanceUid: string;
+  /** Two RIS studies of the same one are one patient's. */
+  readonly patientRef: string;
   readonly patientIds: readonly PatientIdentifier[];
   readonly patientName: string;
   readonly birthDate: string | null;
+  readonly sex?: string | null;
+  /**
+   * What the RIS said before of that patient, each version as a whole: where its name was a placeholder, or of an
+   * identifier that was merged since.
+   */
+  readonly earlier?: readonly PatientSide[];
   readonly studyDate: string | null;
   readonly modality: string;
   readonly cancelled: boolean;
@@ -45,6 +53,8 @@ export type Decision =
       readonly status: 'linked';
       readonly rule: Rule;
       readonly studyId: string;
+      /** The others, where the study names several accession numbers itself. */
+      readonly alsoStudyIds?: readonly string[];
       readonly candidateIds: readonly string[];
     }
   | {
@@ -56,9 +66,15 @@ export type Decision =
   | {
       readonly status: 'review';
       readonly rule: Rule;
-      readonly reason: 'patient-contradicts' | 'several-candidates' | 'tags-disagree';
+      readonly reason: Against | 'several-candidates' | 'several-patients' | 'tags-disagree';
       readonly candidateIds: readonly string[];
     };
+
+/** All that sends a study to review. */
+export const REVIEW_REASONS = [
+  ...AGAINST,
+  ...(['several-candidates', 'several-patients', 'tags-disagree'] as const),
+] as const satisfies readonly Extract<Decision, { readonly status: 'review' }>['reason'][];
 
 /**
  * What a person decided, and why. `released`: what a person decided no longer stands, the rules decide again.
@@ -68,7 +84,10 @@ export type PersonDecision = {
   readonly rule: 'person' | 'released';
   readonly reason: string;
   readonly candidateIds: readonly string[];
-} & ({ readonly status: 'linked'; readonly studyId: string } | { readonly status: 'provisional' });
+} & (
+  | { readonly status: 'linked'; readonly studyId: string; readonly alsoStudyIds?: readonly string[] }
+  | { readonly status: 'provisional' }
+);
 
 /** A DICOM study with the decision that stands. */
 export interface StoredStudy {
@@ -77,11 +96,17 @@ export interface StoredStudy {
   /** `null` for one that was never decided. */
   readonly standing: {
     readonly studyId: string;
+    /** What it is linked to besides. */
+    readonly alsoStudyIds?: readonly string[];
     readonly status: string;
     readonly rule: string;
     readonly reason: string | null;
     readonly candidateIds: readonly string[];
     readonly decidedBy: string;
+    /** Both sides as the person was shown them who decided; `null` where nobody was. */
+    readonly shown?: Shown | null;
+    /** In what a person's link is contested; `null`: in nothing. */
+    readonly contested?: string | null;
   } | null;
 }
 
@@ -90,70 +115,48 @@ export interface NewDecision {
   readonly decision: Decision | PersonDecision;
 }
 
-const side = (tags: SeenTags): PatientSide => ({
-  patientIds: [tags.patientId],
-  patientName: tags.patientName,
-  birthDate: tags.birthDate,
-});
-
-// Names that RIS and modality use for one kind of device (PS3.3 C.7.3.1.1.1 and what practices write).
-const SAME_MODALITY: Readonly<Record<string, string>> = {
-  CR: 'DX', DR: 'DX', RG: 'DX', XR: 'DX', XRAY: 'DX', MRI: 'MR', PET: 'PT', MAMMO: 'MG', ULTRASOUND: 'US',
-}; // prettier-ignore
-
-function modalityAgrees(study: SeenStudy, ris: RisStudy): boolean {
-  const family = (modality: string): string => SAME_MODALITY[fold(modality)] ?? fold(modality);
-  return study.modalities.some((modality) => family(modality) === family(ris.modality) && fold(modality) !== '');
-}
-
-const DAY_MS = 86_400_000;
-
-function daysApart(a: string | null, b: string | null): number {
-  return a === null || b === null ? Infinity : Math.abs(Date.parse(a) - Date.parse(b)) / DAY_MS;
-}
-
-/** A live order goes before a cancelled one, which is still the answer where it is the only one. */
-function preferLive(found: readonly RisStudy[]): readonly RisStudy[] {
-  const live = found.filter((ris) => !ris.cancelled);
-  return live.length > 0 ? live : found;
-}
-
-function byPatientIdAndDate(study: SeenStudy, tags: SeenTags, ris: readonly RisStudy[]): readonly RisStudy[] {
-  const found = ris.filter(
-    (candidate) =>
-      tags.studyDate !== null &&
-      candidate.studyDate === tags.studyDate &&
-      candidate.patientIds.some((id) => samePatientId(id, tags.patientId) === true),
-  );
-  const live = preferLive(found);
-  const narrowed = live.filter((candidate) => modalityAgrees(study, candidate));
-  return narrowed.length > 0 ? narrowed : live;
-}
-
-function byNameBirthDateAndModality(study: SeenStudy, tags: SeenTags, ris: readonly RisStudy[]): readonly RisStudy[] {
-  return preferLive(
-    ris.filter(
-      (candidate) =>
-        tags.birthDate !== null &&
-        candidate.birthDate === tags.birthDate &&
-        comparePersonNames(candidate.patientName, tags.patientName) === 'same' &&
-        modalityAgrees(study, candidate) &&
-        daysApart(candidate.studyDate, tags.studyDate) <= 2,
-    ),
-  );
-}
+/** Strict, and no images without an identity. */
+export const STRICT: Policy = { matching: 2, byAccessionAlone: [] };
 
 const ids = (found: readonly RisStudy[]): string[] => found.map((candidate) => candidate.id).sort();
 
-function settle(rule: Rule, found: readonly RisStudy[], tags: readonly SeenTags[]): Decision {
+function settle(rule: Rule, found: readonly RisStudy[], tags: readonly SeenTags[], policy: Policy): Decision {
   const [only, another] = found;
   if (only === undefined || another !== undefined) {
     return { status: 'review', rule, reason: 'several-candidates', candidateIds: ids(found) };
   }
-  if (tags.some((seen) => patientsContradict(side(seen), only))) {
-    return { status: 'review', rule, reason: 'patient-contradicts', candidateIds: ids(found) };
-  }
+  const reason = against(rule, tags, only, policy);
+  if (reason !== null) return { status: 'review', rule, reason, candidateIds: ids(found) };
   return { status: 'linked', rule, studyId: only.id, candidateIds: ids(found) };
+}
+
+/**
+ * The accession numbers that the parts of a study name. `several`: one part names all of them itself, so that they are
+ * meant together; otherwise its parts name different ones.
+ */
+function accessionsOf(tags: readonly SeenTags[], { matching }: Policy) {
+  const keysOf = (text: string): string[] =>
+    text
+      .split('\\')
+      .map(accessionKey)
+      .filter((key) => key !== '');
+  const named = tags.flatMap(({ accessionNumbers }) => accessionNumbers.map((text) => new Set(keysOf(text))));
+  const accessions = [...new Set(named.flatMap((keys) => [...keys]))];
+  const several = matching === 2 && accessions.length > 1 && named.some(({ size }) => size === accessions.length);
+  return { accessions, several };
+}
+
+/** One scan for several orders: linked to all of them where they are one patient's and nothing speaks against any. */
+function settleSeveral(found: readonly RisStudy[], tags: readonly SeenTags[], policy: Policy): Decision {
+  const key = ({ accessionNumber }: RisStudy): string => accessionKey(accessionNumber);
+  const review = { status: 'review', rule: 'accession', candidateIds: ids(found) } as const;
+  if (new Set(found.map(({ patientRef }) => patientRef)).size > 1) return { ...review, reason: 'several-patients' };
+  if (new Set(found.map(key)).size < found.length) return { ...review, reason: 'several-candidates' };
+  const reasons = found.map((ris) => against('accession', tags, ris, policy));
+  const reason = AGAINST.find((one) => reasons.includes(one));
+  if (reason !== undefined) return { ...review, reason };
+  const [first = '', ...others] = found.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)).map(({ id }) => id);
+  return { status: 'linked', rule: 'accession', studyId: first, alsoStudyIds: others, candidateIds: ids(found) };
 }
 
 /**
@@ -162,30 +165,34 @@ function settle(rule: Rule, found: readonly RisStudy[], tags: readonly SeenTags[
  * must hold every RIS study with the accession number, the announced StudyInstanceUID, the Patient ID on the study
  * date, or the birth date within two days of the study date.
  *
- * The rules, in order: accession number; StudyInstanceUID announced by the RIS; and only without an accession number,
+ * The rules, in order: accession number (several that the study names itself: all of them); StudyInstanceUID announced by the RIS; and only without an accession number,
  * Patient ID and study date (several: the modality narrows); name, birth date and modality within two days. A rule that
- * leaves one candidate and nothing against it links; several, or a contradicting patient, need a person; none at all
- * is provisional, an accession number that no order has (yet) too, with what the last two rules find as suggestions.
+ * leaves one candidate and nothing {@link against} it links; several, or one that something speaks against, need a
+ * person; none at all is provisional, an accession number that no order has (yet) too, with what the last two rules
+ * find as suggestions.
  */
-export function decideLink(study: SeenStudy, ris: readonly RisStudy[]): Decision {
+export function decideLink(study: SeenStudy, ris: readonly RisStudy[], policy: Policy = STRICT): Decision {
   const { tags } = study;
-  const accessions = [...new Set(tags.map((seen) => accessionKey(seen.accessionNumber)).filter((key) => key !== ''))];
+  const contradict = (one: SeenTags, other: SeenTags): boolean =>
+    patientsContradict(sideOf(one), sideOf(other), policy.matching);
+  const { accessions, several } = accessionsOf(tags, policy);
   const disagree =
-    accessions.length > 1 ||
-    tags.some((one, index) => tags.slice(index + 1).some((other) => patientsContradict(side(one), side(other))));
+    (accessions.length > 1 && !several) ||
+    tags.some((one, index) => tags.slice(index + 1).some((other) => contradict(one, other)));
   const byAccession = ris.filter((candidate) => accessions.includes(accessionKey(candidate.accessionNumber)));
   if (disagree) {
     return { status: 'review', rule: 'accession', reason: 'tags-disagree', candidateIds: ids(byAccession) };
   }
-  if (byAccession.length > 0) return settle('accession', byAccession, tags);
+  if (several && byAccession.length > 1) return settleSeveral(byAccession, tags, policy);
+  if (byAccession.length > 0) return settle('accession', byAccession, tags, policy);
 
   const announced = ris.filter(
     (candidate) => candidate.studyInstanceUid !== '' && candidate.studyInstanceUid === study.studyInstanceUid,
   );
-  if (announced.length > 0) return settle('study-uid', preferLive(announced), tags);
+  if (announced.length > 0) return settle('study-uid', preferLive(announced), tags, policy);
 
   const union = (found: readonly (readonly RisStudy[])[]): RisStudy[] => [...new Set(found.flat())];
-  const byId = union(tags.map((seen) => byPatientIdAndDate(study, seen, ris)));
+  const byId = union(tags.map((seen) => byPatientIdAndDate(study, seen, ris, policy.matching)));
   const byName = union(tags.map((seen) => byNameBirthDateAndModality(study, seen, ris)));
   if (accessions.length > 0) {
     return {
@@ -195,7 +202,7 @@ export function decideLink(study: SeenStudy, ris: readonly RisStudy[]): Decision
       candidateIds: ids(union([byId, byName])),
     };
   }
-  if (byId.length > 0) return settle('patient-id-date', byId, tags);
-  if (byName.length > 0) return settle('name-birth-modality', byName, tags);
+  if (byId.length > 0) return settle('patient-id-date', byId, tags, policy);
+  if (byName.length > 0) return settle('name-birth-modality', byName, tags, policy);
   return { status: 'provisional', rule: 'no-order', reason: 'nothing-matches', candidateIds: [] };
 }

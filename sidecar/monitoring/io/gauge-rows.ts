@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
+import { REVIEW_REASONS } from '../../linking/rules/match.ts';
 import { isGauge, type GaugeName, type Sample } from '../rules/gauges.ts';
 import { query } from '../../platform/postgres/query.ts';
 
@@ -55,6 +56,23 @@ FULL JOIN failures f USING (part) GROUP BY part
 UNION ALL
 SELECT 'axis_feed_lag_seconds', NULL, ${AGE('read_at')} FROM feed_cursor`;
 
+/** Of what senders write at most so many values become labels, those with the most reviews; the others are `other`. */
+const MOST_CALLING = 20;
+const AE_TITLE = '^[A-Za-z0-9_. -]{1,16}$';
+
+// A study that several programs sent counts under the first of them; `unknown`: nobody knows who sent it.
+export const READ_REVIEWS = `
+WITH reviews AS MATERIALIZED (
+  SELECT CASE WHEN d.reason = ANY (CAST(:reasons AS text[])) THEN d.reason ELSE 'other' END AS cause, coalesce((
+    SELECT min(title) FROM dicom_study_tags t CROSS JOIN LATERAL unnest(t.calling_ae_titles) AS title
+    WHERE t.dicom_study_id = d.id AND title ~ '${AE_TITLE}'), 'unknown') AS calling
+  FROM dicom_studies d WHERE d.status = 'review'
+), most AS (
+  SELECT calling FROM reviews GROUP BY calling ORDER BY count(*) DESC, calling LIMIT ${MOST_CALLING}
+)
+SELECT 'axis_reviews' AS gauge, r.cause AS label, coalesce(m.calling, 'other') AS label2, CAST(count(*) AS float8) AS value
+FROM reviews r LEFT JOIN most m USING (calling) GROUP BY 2, 3`;
+
 /** Tables that a database may not have (yet), and what is read of them. */
 export const READ_OPTIONAL_GAUGES: Readonly<Record<string, string>> = {
   sms_receipts: `
@@ -73,6 +91,7 @@ const ROW = z.object({
   label: z.string().nullable(),
   value: z.number().nullable(),
 });
+const REVIEWS_ROW = ROW.extend({ label2: z.string() });
 
 /** What the database's gauges are now, in one read-only transaction with a limit; one without a value is left out. */
 export async function readGauges(db: Knex): Promise<Sample[]> {
@@ -85,9 +104,10 @@ export async function readGauges(db: Knex): Promise<Sample[]> {
       z.object({ name: z.string() }),
     );
     const optional = present.map(({ name }) => READ_OPTIONAL_GAUGES[name] ?? '');
-    return query(trx, [READ_GAUGES, ...optional].join('\nUNION ALL\n'), {}, ROW);
+    const reviews = await query(trx, READ_REVIEWS, { reasons: `{${REVIEW_REASONS.join(',')}}` }, REVIEWS_ROW);
+    return [...(await query(trx, [READ_GAUGES, ...optional].join('\nUNION ALL\n'), {}, ROW)), ...reviews];
   });
-  return rows.flatMap(({ gauge, label, value }) =>
-    value === null ? [] : [{ gauge, value, ...(label !== null && { label }) }],
+  return rows.flatMap(({ value, label, ...row }) =>
+    value === null ? [] : [{ ...row, value, ...(label !== null && { label }) }],
   );
 }

@@ -88,7 +88,7 @@ export function createMetrics(options: { version: string; withProcess: boolean }
   });
   const gauges = new Map(
     Object.entries(GAUGES).map(([name, { source, help, ...labelled }]) => {
-      const labelNames = 'label' in labelled ? [labelled.label] : [];
+      const labelNames = Object.values(labelled);
       return [name, { source, labelNames, gauge: new Gauge({ name, help, labelNames, registers }) }];
     }),
   );
@@ -106,10 +106,11 @@ export function createMetrics(options: { version: string; withProcess: boolean }
       // A gauge without labels is 0 after a reset, which would be a lie where nothing is known.
       if (labelNames.length === 0) gauge.remove();
     }
-    for (const { gauge: name, label, value } of samples) {
+    for (const { gauge: name, label, label2, value } of samples) {
       const gauge = gauges.get(name)?.gauge;
-      if (label === undefined) gauge?.set(value);
-      else gauge?.labels(label).set(value);
+      const values = [label, label2].filter((one) => one !== undefined);
+      if (values.length === 0) gauge?.set(value);
+      else gauge?.labels(...values).set(value);
     }
   };
 

@@ -1,7 +1,8 @@
-/** One value of a gauge that is looked up when it is asked for; `label` is the value of the gauge's only label. */
+/** One value of a gauge that is looked up when it is asked for; `label` and `label2` are the values of its labels. */
 export interface Sample {
   readonly gauge: GaugeName;
   readonly label?: string;
+  readonly label2?: string;
   readonly value: number;
 }
 
@@ -18,6 +19,12 @@ export const GAUGES = {
   },
   axis_feed_lag_seconds: { source: 'database', help: 'Time since the feed was last read to its end' },
   axis_studies: { source: 'database', help: 'DICOM studies by the status of their link', label: 'status' },
+  axis_reviews: {
+    source: 'database',
+    help: 'DICOM studies in review by cause and by the program that sent them',
+    label: 'cause',
+    label2: 'calling_ae',
+  },
   axis_review_oldest_age_seconds: { source: 'database', help: 'Age of the oldest DICOM study in review' },
   axis_reports_withheld: {
     source: 'database',

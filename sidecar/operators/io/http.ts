@@ -4,6 +4,7 @@ import { plainAddress } from '../../platform/rules/address.ts';
 import { asFailure } from '../../platform/rules/failure.ts';
 import type { Acts } from '../acts.ts';
 import { ACTS, BY, type Act } from '../definitions.ts';
+import { PatientDiffers } from '../rules/patient-differs.ts';
 import { BY_REFUSALS } from '../rules/by.ts';
 import { clientAddress, type LetIn } from '../../access/io/http-guard.ts';
 import { messagesOfFile } from '../../hl7/rules/file-messages.ts';
@@ -129,8 +130,10 @@ export function operatorRouter(options: OperatorOptions, letIn: LetIn, rate: Han
     }
     const failure = asFailure(error);
     const status = STATUS[failure.code];
-    if (status !== undefined) response.status(status).json({ error: failure.code, detail: failure.message });
-    else {
+    const shown = failure instanceof PatientDiffers ? { compared: failure.compared } : {};
+    if (status !== undefined) {
+      response.status(status).json({ error: failure.code, detail: failure.message, ...shown });
+    } else {
       options.log.warn({ code: failure.code, kind: failure.kind }, 'an operator request failed');
       response.status(503).set('Retry-After', '30').json({ error: failure.code, detail: 'it cannot be done now' });
     }

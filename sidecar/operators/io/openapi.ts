@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { ACTS, BY, type Act, type Subject } from '../definitions.ts';
+import { PATIENT_FIELDS } from '../../ris/rules/same-patient.ts';
+import { PREVIEW } from './preview-rows.ts';
 import { MESSAGE, ORDER, READING } from './show-rows.ts';
 import { STUDY, WORK_ITEM } from './work-rows.ts';
 
@@ -10,6 +12,10 @@ export const DAYS = z.object({
 const ERROR = z.object({
   error: z.string().describe('A code that stays'),
   detail: z.string().describe('For a person; without patient data'),
+  compared: z
+    .array(z.object({ field: z.enum(PATIENT_FIELDS), images: z.string(), order: z.string(), differs: z.boolean() }))
+    .describe('Of patient-differs: both sides, in one order')
+    .optional(),
 });
 
 const TRIAL = z.object({
@@ -41,6 +47,11 @@ const inPath = ({ name, what }: Subject): object => ({
   name, in: 'path', required: true, description: what, schema: { type: 'string' },
 }); // prettier-ignore
 
+const answerSchema = (schema: z.ZodType): object =>
+  schema instanceof z.ZodUnion && schema.options.includes(STUDY)
+    ? { anyOf: [reference('Study'), reference('Preview')] }
+    : schemaOf(schema);
+
 const described = ({ name, summary, subject, input, answer, refusals }: Act): object => ({
   post: {
     operationId: name,
@@ -48,7 +59,7 @@ const described = ({ name, summary, subject, input, answer, refusals }: Act): ob
     ...(subject !== null && { parameters: [inPath(subject)] }),
     requestBody: { required: true, content: { 'application/json': { schema: schemaOf(BY.extend(input.shape)) } } },
     responses: {
-      200: json(answer.description, answer.schema === STUDY ? reference('Study') : schemaOf(answer.schema)),
+      200: json(answer.description, answerSchema(answer.schema)),
       ...errors(400, ...new Set(Object.values(refusals))),
     },
   },
@@ -99,7 +110,12 @@ export function openApi(): object {
       ...Object.fromEntries(ACTS.map((act) => [`/api/operator${act.route}`, described(act)])),
     },
     components: {
-      schemas: { WorkItem: schemaOf(WORK_ITEM), Study: schemaOf(STUDY), Error: schemaOf(ERROR) },
+      schemas: {
+        WorkItem: schemaOf(WORK_ITEM),
+        Study: schemaOf(STUDY),
+        Preview: schemaOf(PREVIEW),
+        Error: schemaOf(ERROR),
+      },
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer' },
         key: { type: 'apiKey', in: 'header', name: 'X-API-Key' },

@@ -1,24 +1,33 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { accessionKey } from '../../ris/rules/accession.ts';
-import { MAKE_OWN_STUDIES, REMOVE_ABANDONED_STUDIES, SAVE_DECISIONS } from '../../linking/io/link-rows.ts';
+import {
+  MAKE_OWN_STUDIES,
+  REMOVE_ABANDONED_STUDIES,
+  SAVE_DECISIONS,
+  SAVE_MORE_LINKS,
+} from '../../linking/io/link-rows.ts';
 import { execute, ID_ROW, query } from '../../platform/postgres/query.ts';
 import type { By } from '../../audit/rules/who.ts';
 
 export const LOAD_STANDING = `
-SELECT id AS "dicomStudyId", status, study_id AS "studyId", candidate_ids AS "candidateIds", decided_by AS "decidedBy"
-FROM dicom_studies WHERE study_instance_uid = :uid`;
+SELECT id AS "dicomStudyId", status, study_id AS "studyId", candidate_ids AS "candidateIds", decided_by AS "decidedBy",
+  ARRAY(SELECT l.study_id FROM dicom_study_links l WHERE l.dicom_study_id = d.id AND l.study_id <> d.study_id ORDER BY 1)
+    AS "alsoStudyIds"
+FROM dicom_studies d WHERE study_instance_uid = :uid`;
 
 const STANDING = z.object({
   dicomStudyId: z.string(),
   status: z.enum(['linked', 'provisional', 'review', 'deleted']).nullable(),
   studyId: z.string().nullable(),
+  alsoStudyIds: z.array(z.string()),
   candidateIds: z.array(z.string()),
   decidedBy: z.string().nullable(),
 });
 
 export const FIND_RIS_STUDY = 'SELECT id FROM studies WHERE accession_key = :key';
-const LEAVE_TO_RULES = `UPDATE dicom_studies SET decided_by = 'rules' WHERE id = :id`;
+const LEAVE_TO_RULES = `
+UPDATE dicom_studies SET decided_by = 'rules', shown = NULL, contested = NULL, contested_at = NULL WHERE id = :id`;
 
 /** The statements of what persons decide, inside one transaction. */
 export function resolveStatements(trx: Knex.Transaction) {
@@ -33,17 +42,22 @@ export function resolveStatements(trx: Knex.Transaction) {
         readonly dicomStudyId: string;
         readonly status: string;
         readonly studyId: string | null;
+        readonly alsoStudyIds: readonly string[];
         readonly candidateIds: readonly string[];
         readonly rule: string;
       },
       by: By,
       now: Date,
     ): Promise<void> {
-      const { dicomStudyId, status, studyId, candidateIds, rule } = decision;
+      const { dicomStudyId, status, studyId, alsoStudyIds, candidateIds, rule } = decision;
       const ids = `{${dicomStudyId}}`;
       if (studyId === null) await execute(trx, MAKE_OWN_STUDIES, { ids });
       const row = { id: dicomStudyId, study_id: studyId, status, rule, reason: by.why, candidate_ids: candidateIds };
       await execute(trx, SAVE_DECISIONS, { decisions: JSON.stringify([row]), decidedBy: by.who, now });
+      if (alsoStudyIds.length > 0) {
+        const links = [{ id: dicomStudyId, study_ids: alsoStudyIds }];
+        await execute(trx, SAVE_MORE_LINKS, { links: JSON.stringify(links) });
+      }
       await execute(trx, REMOVE_ABANDONED_STUDIES, { ids });
     },
 

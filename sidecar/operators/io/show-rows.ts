@@ -13,7 +13,8 @@ SELECT s.accession_number AS "accessionNumber", s.order_status AS "orderStatus",
   CAST(s.study_date AS text) AS "studyDate",
   jsonb_build_object('id', p.external_id, 'name', p.name, 'birthDate', p.birth_date) AS patient,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('studyInstanceUid', d.study_instance_uid, 'status', d.status) ORDER BY d.id), '[]')
-   FROM dicom_studies d WHERE d.study_id = s.id OR d.candidate_ids @> ARRAY[s.id]) AS "dicomStudies",
+   FROM dicom_studies d WHERE d.id IN (SELECT dicom_study_id FROM dicom_study_links WHERE study_id = s.id)
+     OR d.candidate_ids @> ARRAY[s.id]) AS "dicomStudies",
   (SELECT coalesce(jsonb_agg(jsonb_build_object('messageId', CAST(r.hl7_message_id AS text), 'status', r.status,
       'withheld', r.withheld, 'at', r.created_at) ORDER BY r.said_at, r.hl7_message_id), '[]')
    FROM reports r WHERE r.study_id = s.id) AS reports,

@@ -22,6 +22,12 @@ WITH open_studies AS (
   (SELECT status, study_instance_uid, patient, accession, reason, first_seen_at, count(*) OVER ()
    FROM open_studies WHERE status = 'provisional' ORDER BY first_seen_at DESC LIMIT :limit)
   UNION ALL
+  (SELECT 'contested', d.study_instance_uid, p.name, s.accession_number,
+          d.contested || CASE WHEN d.shown IS NULL THEN ' (linked without seeing both sides; not hidden)' ELSE '' END,
+          d.contested_at, count(*) OVER ()
+   FROM dicom_studies d JOIN studies s ON s.id = d.study_id JOIN patients p ON p.id = s.patient_id
+   WHERE d.contested IS NOT NULL ORDER BY d.contested_at DESC LIMIT :limit)
+  UNION ALL
   (SELECT 'image-failed', d.study_instance_uid, p.name, s.accession_number,
           i.mirror_reason || CASE count(*) WHEN 1 THEN ' (' ELSE ' (' || count(*) || ' images, such as ' END
           || min(i.sop_instance_uid) || ')', min(i.created_at), count(*) OVER ()
@@ -79,8 +85,11 @@ const PATIENT_JSON = `jsonb_build_object('id', p.external_id, 'name', p.name, 'b
 
 export const SHOW_STUDY = `
 SELECT d.study_instance_uid AS "studyInstanceUid", d.status, d.rule, d.reason, d.decided_by AS "decidedBy",
-  to_jsonb(d.decided_at) #>> '{}' AS "decidedAt", to_jsonb(d.first_seen_at) #>> '{}' AS "firstSeenAt", d.modalities,
-  s.accession_number AS "accessionNumber", CASE WHEN p.id IS NOT NULL THEN ${PATIENT_JSON} END AS patient,
+  to_jsonb(d.decided_at) #>> '{}' AS "decidedAt", d.contested, to_jsonb(d.first_seen_at) #>> '{}' AS "firstSeenAt", d.modalities,
+  s.accession_number AS "accessionNumber",
+  (SELECT coalesce(jsonb_agg(o.accession_number ORDER BY o.accession_key), '[]')
+   FROM dicom_study_links l JOIN studies o ON o.id = l.study_id WHERE l.dicom_study_id = d.id AND o.source = 'ris') AS "accessionNumbers",
+  CASE WHEN p.id IS NOT NULL THEN ${PATIENT_JSON} END AS patient,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('orthancId', t.orthanc_id, 'accessionNumber', t.accession_number,
       'patientId', t.patient_id, 'patientName', t.patient_name, 'birthDate', t.patient_birth_date,
       'studyDate', t.study_date, 'description', t.study_description) ORDER BY t.orthanc_id), '[]')
@@ -112,9 +121,11 @@ export const STUDY = z.object({
   reason: text,
   decidedBy: text,
   decidedAt: text,
+  contested: text,
   firstSeenAt: z.string(),
   modalities: z.array(z.string()),
   accessionNumber: text,
+  accessionNumbers: z.array(z.string()),
   patient: PATIENT.nullable(),
   tags: z.array(
     z.object({

@@ -1,10 +1,10 @@
 /** What one person decides about one DICOM study. */
 export type Act =
-  | { readonly kind: 'link'; readonly accessionNumber: string }
+  | { readonly kind: 'link'; readonly accessionNumber: string; readonly despitePatient?: boolean | undefined }
   /** Back to a study of its own. */
   | { readonly kind: 'unlink' }
   /** What stands, or the only candidate of a review, becomes the person's own decision. */
-  | { readonly kind: 'confirm' }
+  | { readonly kind: 'confirm'; readonly despitePatient?: boolean | undefined }
   /** Back to the rules, which decide at once. */
   | { readonly kind: 'release' };
 
@@ -19,6 +19,7 @@ export interface FailedImages {
 
 export const WORK_KINDS = [
   'review',
+  'contested',
   'provisional',
   'image-failed',
   'text-held',
@@ -48,14 +49,35 @@ export interface StudyView {
   readonly reason: string | null;
   readonly decidedBy: string | null;
   readonly decidedAt: string | null;
+  /** In what a person's link is contested. */
+  readonly contested: string | null;
   readonly firstSeenAt: string;
   readonly modalities: readonly string[];
+  /** The first of all that it is linked to. */
   readonly accessionNumber: string | null;
+  readonly accessionNumbers: readonly string[];
   readonly patient: PatientView | null;
   readonly tags: readonly TagsView[];
   readonly candidates: readonly CandidateView[];
   readonly history: readonly DecisionView[];
   readonly series: readonly SeriesView[];
+}
+
+/** What an act would lead to. */
+export interface Preview {
+  readonly dryRun: true;
+  readonly status: string | null;
+  readonly accessionNumbers: readonly string[];
+  /** The sidecar's own, as they would be in Orthanc. */
+  readonly labels: readonly string[];
+  /** Of all studies that it touches. `to`: the last digits. */
+  readonly texts: readonly {
+    readonly accessionNumber: string;
+    readonly state: string;
+    readonly reason: string | null;
+    readonly to: string | null;
+    readonly patient: PatientView;
+  }[];
 }
 
 export interface PatientView {

@@ -1,7 +1,8 @@
 import type { Knex } from 'knex';
+import { z } from 'zod';
 import type { FactChanges } from '../rules/fold.ts';
 import { keysOf } from './save-rows.ts';
-import { execute } from '../../platform/postgres/query.ts';
+import { execute, query } from '../../platform/postgres/query.ts';
 
 const REKEY_FACTS = `
 UPDATE study_facts f SET accession_key = m.accession_key, said_key = m.said_key
@@ -41,10 +42,31 @@ DELETE FROM sms_messages x
 USING jsonb_to_recordset(CAST(:emptied AS jsonb)) AS e(id bigint, "intoId" bigint)
 WHERE x.study_id = e.id AND x.state IN ('held', 'queued')`;
 
+// All that a DICOM study is linked to which is linked to an emptied study, with the other study in its place.
+const LINKS_AFTER = `
+WITH emptied AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(CAST(:emptied AS jsonb)) AS e(id bigint, "intoId" bigint)
+)
+SELECT l.dicom_study_id AS "dicomStudyId", coalesce(e."intoId", l.study_id) AS "studyId"
+FROM dicom_study_links l LEFT JOIN emptied e ON e.id = l.study_id
+WHERE l.dicom_study_id IN (
+  SELECT x.dicom_study_id FROM emptied y JOIN dicom_study_links x ON x.study_id = y.id
+)`;
+const LINK_ROW = z.object({ dicomStudyId: z.string(), studyId: z.string() });
+
 // The series follow by their foreign key. The rules decide these links anew afterwards; a person's stands.
 const MOVE_LINKS = `
 UPDATE dicom_studies d SET study_id = e."intoId"
 FROM jsonb_to_recordset(CAST(:emptied AS jsonb)) AS e(id bigint, "intoId" bigint) WHERE d.study_id = e.id`;
+// Moving the first link has taken away the others.
+const KEEP_LINKS = `
+INSERT INTO dicom_study_links (dicom_study_id, study_id)
+SELECT "dicomStudyId", "studyId"
+FROM jsonb_to_recordset(CAST(:links AS jsonb)) AS l("dicomStudyId" bigint, "studyId" bigint)
+ON CONFLICT DO NOTHING`;
+const DROP_LINKS_LEFT = `
+DELETE FROM dicom_study_links l
+USING jsonb_to_recordset(CAST(:emptied AS jsonb)) AS e(id bigint, "intoId" bigint) WHERE l.study_id = e.id`;
 
 // One that has a text which was begun stays: the text is a record.
 const REMOVE_EMPTIED = `
@@ -68,6 +90,7 @@ export async function moveStudies(trx: Knex.Transaction, { moved, emptied }: Fac
       to_id: toStudyId,
     }));
   const [reports, left] = [JSON.stringify(ofReports), JSON.stringify(emptied)];
+  const links = emptied.length === 0 ? [] : await query(trx, LINKS_AFTER, { emptied: left }, LINK_ROW);
   await Promise.all([
     execute(trx, REKEY_FACTS, { moved: JSON.stringify(keys) }),
     execute(trx, MOVE_REPORTS, { reports }),
@@ -75,6 +98,8 @@ export async function moveStudies(trx: Knex.Transaction, { moved, emptied }: Fac
     execute(trx, MOVE_TEXTS, { reports, now }),
     execute(trx, DROP_TEXTS_LEFT, { emptied: left }),
     execute(trx, MOVE_LINKS, { emptied: left }),
+    execute(trx, KEEP_LINKS, { links: JSON.stringify(links) }),
+    execute(trx, DROP_LINKS_LEFT, { emptied: left }),
     execute(trx, REMOVE_EMPTIED, { emptied: left }),
   ]);
 }

@@ -58,14 +58,14 @@ export interface FoldedPatient {
 
 type NameAndBirthDate = Pick<SaidOfPatient, 'name' | 'birthDate'>;
 
-/** Whether two cannot be one person by name and birth date alone. */
+/** Whether two cannot be one person by name and birth date alone: both differ, or the only one that can be compared. */
 function differ(a: NameAndBirthDate, b: NameAndBirthDate): boolean {
   const side = (one: NameAndBirthDate) => ({
     patientIds: [],
     patientName: one.name ?? '',
     birthDate: one.birthDate ?? null,
   });
-  return patientsContradict(side(a), side(b));
+  return patientsContradict(side(a), side(b), 1);
 }
 
 interface SaidOfIdentity {
@@ -218,7 +218,7 @@ export interface FoldedStudy {
 
 /**
  * A RIS study as the facts leave it: of each value the orders' last word, and what no order spoke of from the reports.
- * The patient is the last order's; a report names one only where there is no order. `null` without any facts.
+ * The patient is the last order's. Where there is no order it is the first report's: a stray report takes no study. `null` without any facts.
  */
 export function foldStudy(said: Sequence<SaidOfStudy>): FoldedStudy | null {
   const orders = said.filter(({ kind }) => kind === 'order');
@@ -234,7 +234,7 @@ export function foldStudy(said: Sequence<SaidOfStudy>): FoldedStudy | null {
   const [placerOrderNumber, fillerOrderNumber] = [word('placerOrderNumber'), word('fillerOrderNumber')];
   return {
     accessionNumber: decisive.facts.accessionNumber,
-    patientId: decisive.patientId,
+    patientId: (orders.at(-1) ?? reports[0] ?? decisive).patientId,
     orderStatus: orders.at(-1)?.status ?? 'none',
     externalId: fillerOrderNumber ?? placerOrderNumber ?? null,
     placerOrderNumber: placerOrderNumber ?? null,

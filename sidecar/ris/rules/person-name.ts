@@ -18,6 +18,9 @@ function foldWords(text: string): string[] {
     .filter((word) => word !== '');
 }
 
+/** All words of a name, folded as {@link comparePersonNames} folds them. */
+export const nameWords = (personName: string): readonly string[] => foldWords(personName);
+
 function fold(personName: string): FoldedName[] {
   return personName
     .split('=')

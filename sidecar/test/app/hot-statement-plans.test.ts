@@ -25,7 +25,7 @@ const FEW_ROWS = 40;
 /** Those that grow with the archive, and the queue. */
 const LARGE = new Set([
   ...['patients', 'studies', 'hl7_messages', 'patient_facts', 'study_facts', 'reports', 'sms_messages'],
-  ...['dicom_studies', 'dicom_study_tags', 'link_decisions', 'series', 'images', '_private_jobs'],
+  ...['dicom_studies', 'dicom_study_tags', 'dicom_study_links', 'link_decisions', 'series', 'images', '_private_jobs'],
 ]);
 
 /** What happens to one patient, in each of its ways; `group` keeps one time apart from another. */

@@ -130,7 +130,9 @@ describe('the audit log of a sidecar', () => {
     expect((await operate('POST', '/studies/2.25.4001/link', { ...said, accessionNumber: 'NGUYEN' })).status).to.equal(
       409,
     );
-    expect((await operate('POST', '/studies/2.25.4001/link', { ...said, accessionNumber: 'H1' })).status).to.equal(200);
+    const link = { ...said, accessionNumber: 'H1' };
+    expect((await operate('POST', '/studies/2.25.4001/link', link)).status).to.equal(409);
+    expect((await operate('POST', '/studies/2.25.4001/link', { ...link, despitePatient: true })).status).to.equal(200);
     await rig.settled();
     const [{ id } = { id: '0' }] = await rig.rows(
       'SELECT max(id) AS id FROM hl7_messages',
@@ -142,6 +144,7 @@ describe('the audit log of a sidecar', () => {
     expect(rows.map((row) => [row.event, row.who, row.what, row.study, row.accession, row.outcome])).to.deep.equal([
       ['operator-view', 'desk', 'work', null, null, 'ok'],
       ['operator-view', 'desk', 'study', '2.25.4001', null, 'ok'],
+      ['operator-act', 'desk: Ann', 'link', '2.25.4001', null, 'refused'],
       ['operator-act', 'desk: Ann', 'link', '2.25.4001', null, 'refused'],
       ['operator-act', 'desk: Ann', 'link', '2.25.4001', 'H1', 'ok'],
       ['text-sent', 'sidecar', 'final-report', null, 'H1', 'ok'],

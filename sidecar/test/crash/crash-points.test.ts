@@ -36,6 +36,7 @@ const FLOWS: Readonly<Record<string, readonly [scenario: string, step: RegExp]>>
 
 /** Flows that no event of a day runs: by hand, by the clock, or for a syslog server; and their tests. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  'linking/try-matching': 'linking/match-try.test.ts',
   'backup/back-up': 'backup/backups.test.ts',
   'backup/count-missing': 'backup/backups.test.ts',
   'backup/draw-lost-again': 'backup/draw-lost-again.test.ts',

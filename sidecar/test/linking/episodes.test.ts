@@ -31,7 +31,8 @@ describe('recorded episodes', () => {
 
   const play = async (episode: (typeof episodes)[number], order: readonly number[]): Promise<string[]> => {
     await emptyTables(test.db);
-    for (const index of order) await playEvent(test.db, test.operations, episode, index);
+    const operations = test.operationsWith(episode.settings ?? {});
+    for (const index of order) await playEvent(test.db, operations, episode, index);
     return tables(test.db);
   };
 
@@ -57,7 +58,9 @@ describe('recorded episodes', () => {
     it(`${episode.name}, all at once and each twice, by two sidecars`, async () => {
       await emptyTables(test.db);
       const played = recorded.flatMap((index) =>
-        [test, second].map(({ db, operations }) => playEvent(db, operations, episode, index)),
+        [test, second].map(({ db, operationsWith }) =>
+          playEvent(db, operationsWith(episode.settings ?? {}), episode, index),
+        ),
       );
       await Promise.all(played);
       expect(await tables(test.db)).to.deep.equal(episode.expected);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { READ_GAUGES, READ_OPTIONAL_GAUGES } from '../../monitoring/io/gauge-rows.ts';
+import { READ_GAUGES, READ_REVIEWS, READ_OPTIONAL_GAUGES } from '../../monitoring/io/gauge-rows.ts';
 import { createMetrics } from '../../monitoring/io/metrics.ts';
 import { GAUGES } from '../../monitoring/rules/gauges.ts';
 
@@ -18,16 +18,21 @@ describe('a metric', () => {
     expect(documented.map(({ name }) => name).toSorted()).to.deep.equal(known.toSorted());
   });
 
-  it('is documented with its label, if it is looked up', () => {
+  const labelsOf = ({ source: _source, help: _help, ...labels }: (typeof GAUGES)[keyof typeof GAUGES]): string => {
+    const names = Object.values(labels);
+    return names.length === 0 ? '' : `{${names.join(',')}}`;
+  };
+
+  it('is documented with its labels, if it is looked up', () => {
     const labelled = Object.entries(GAUGES).map(([name, gauge]) => ({
       name,
-      labels: 'label' in gauge ? `{${gauge.label}}` : '',
+      labels: labelsOf(gauge),
     }));
     expect(documented).to.deep.include.members(labelled);
   });
 
   it('is looked up by a statement, if the database is its source, and by none if not', () => {
-    const statements = [READ_GAUGES, ...Object.values(READ_OPTIONAL_GAUGES)].join('\n');
+    const statements = [READ_GAUGES, READ_REVIEWS, ...Object.values(READ_OPTIONAL_GAUGES)].join('\n');
     const read = new Set([...statements.matchAll(/'(axis_\w+)'/g)].map(([, name = '']) => name));
     const defined = Object.entries(GAUGES).flatMap(([name, { source }]) => (source === 'database' ? [name] : []));
     expect([...read].toSorted()).to.deep.equal(defined.toSorted());

@@ -80,7 +80,18 @@ describe('the operators’ API', () => {
     ]);
     expect(STUDY.parse((await call('GET', '/api/operator/studies/2.25.4001')).answer).status).to.equal('review');
 
-    const linked = await act('2.25.4001', 'link', { accessionNumber: 'h1' });
+    const path = '/api/operator/studies/2.25.4001/link';
+    const asked = { who: 'Ann', why: 'asked the patient', accessionNumber: 'h1' };
+    const { status, answer } = await call('POST', path, asked);
+    expect([status, ERROR.parse(answer).error]).to.deep.equal([409, 'patient-differs']);
+    expect(answer).to.have.nested.property('compared[1].images', 'SMITH^Jane');
+    const despite = { accessionNumber: 'h1', despitePatient: true };
+    const dry = await call('POST', path, { ...asked, ...despite, dryRun: true });
+    expect(dry.answer).to.deep.include({ dryRun: true, status: 'linked', labels: ['ris-linked', 'report-final'] });
+    expect(dry.answer).to.have.nested.property('texts[0].to', '006');
+    expect(STUDY.parse((await call('GET', '/api/operator/studies/2.25.4001')).answer).status).to.equal('review');
+
+    const linked = await act('2.25.4001', 'link', despite);
     expect(linked).to.deep.equal({
       status: 'linked',
       rule: 'person',
@@ -91,7 +102,10 @@ describe('the operators’ API', () => {
     await rig.settled();
     expect(rig.sandbox.messages.map(({ body }) => body.endsWith('ref=H1'))).to.deep.equal([true]);
     expect(await act('2.25.4001', 'release')).to.include({ status: 'review', decidedBy: 'rules' });
-    expect(await act('2.25.4001', 'confirm')).to.include({ status: 'linked', accessionNumber: 'H1' });
+    expect(await act('2.25.4001', 'confirm', { despitePatient: true })).to.include({
+      status: 'linked',
+      accessionNumber: 'H1',
+    });
   });
 
   it('sends no text when images are taken from a study, until it has some again', async () => {

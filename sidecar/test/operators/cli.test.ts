@@ -76,7 +76,18 @@ describe('operators', () => {
     expect(before.tags[0]?.patientName).to.equal('SMITH^Jane');
     expect(before.series).to.deep.equal([{ images: 1, mirrored: 1 }]);
 
-    const after = await json(STUDY, 'link', '2.25.3001', ' o1 ', ...said);
+    const refused = await axis('link', '2.25.3001', 'O1', ...said);
+    expect([refused.code, refused.out]).to.deep.equal([1, '']);
+    expect(refused.err)
+      .to.match(/name +SMITH\^Jane +NGUYEN\^PersonO1 +differs/)
+      .and.to.contain('axis: patient-differs');
+    expect(await json(STUDY, 'show', '2.25.3001')).to.include({ status: 'review' });
+    const dry = await axis('link', '2.25.3001', 'O1', '--despite-patient', '--dry-run', ...said);
+    expect(dry.out, dry.err)
+      .to.match(/O1 +NGUYEN\^PersonO1, O1, 1980-01-02 +queued +…006/)
+      .and.to.match(/labels +ris-linked report-final/i);
+    expect(await json(STUDY, 'show', '2.25.3001')).to.include({ status: 'review' });
+    const after = await json(STUDY, 'link', '2.25.3001', ' o1 ', '--despite-patient', ...said);
     expect(after).to.include({
       status: 'linked',
       rule: 'person',
@@ -134,7 +145,10 @@ describe('operators', () => {
       1,
       'axis: nothing-to-confirm: the review has 2 candidates: link it to one of them\n',
     ]);
-    expect(await json(STUDY, 'confirm', '2.25.3005', ...said)).to.include({ status: 'linked', accessionNumber: 'O4b' });
+    expect(await json(STUDY, 'confirm', '2.25.3005', '--despite-patient', ...said)).to.include({
+      status: 'linked',
+      accessionNumber: 'O4b',
+    });
   });
 
   it('replay a refused message once what it lacked is mended, with no second effect', async () => {

@@ -120,6 +120,16 @@ describe('what is understood of a message', () => {
     expect(again?.code).to.equal('accession-unknown');
     expect(await receive(order('WRONG-1', 'XO', '20260401110000'))).to.contain('MSA|AA|');
     expect(await studyStatus('2.25.801')).to.equal('linked');
+
+    await operations.resolve('2.25.801', { kind: 'confirm' }, BY);
+    const moved = order('WRONG-1', 'XO', '20260401120000').toString().replace('107601', '107602');
+    const other = moved.replace('SAMPLE^MEI LING', 'ELSE^ANY').replace('19300104', '19600101');
+    expect(await receive(Buffer.from(other))).to.contain('MSA|AA|');
+    const contested = (await operations.show('2.25.801', VIEWER))?.contested;
+    expect(contested).to.include('name');
+    await operations.withdrawOrder('WRONG-1', BY);
+    const kept = await operations.show('2.25.801', VIEWER);
+    expect([kept?.status, kept?.contested], 'taken back under a link by a person').to.deep.equal(['linked', contested]);
   });
 
   it('is printed for every file of the field, without a stack or an unexplained refusal', async function () {

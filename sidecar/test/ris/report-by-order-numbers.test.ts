@@ -112,4 +112,28 @@ describe('a report by the numbers of its order', () => {
     expect(image).to.include('images 2.25.7: provisional (no-order, accession-unknown), in a study of their own');
     expect(await rows("SELECT id FROM studies WHERE accession_key = 'FI10'", z.unknown())).to.deep.equal([]);
   });
+
+  for (const also of ['A2020', 'M2020']) {
+    for (const person of [true, false]) {
+      const by = person ? 'a person' : 'the rules';
+      it(`takes along one of several links by ${by}, beside ${also}`, async () => {
+        const nola = { id: 'S100', issuer: 'CLINIC', name: 'QUIRK^NOLA', birthDate: '19650301' };
+        const images = { study: '2.25.8', patient: 'nola', tags: { AccessionNumber: `FI10\\${also}` } };
+        const episode = EPISODE.parse({ why: '', patients: { nola }, events: [{ images }], expected: [] });
+        const other = order(1, { 2: 'PL20', 3: 'FI20', 18: also });
+        await receive(other, report(2, 'one'));
+        await playEvent(test.db, test.operations, episode, 0);
+        if (person) await test.operations.resolve('2.25.8', { kind: 'confirm' }, { who: 'Ann', why: 'seen' });
+        const link = async () => (await all()).find((line) => line.startsWith('images'));
+        expect(await link()).to.include(
+          `linked (${person ? 'person, seen' : 'accession'}), in ${[also, 'FI10'].sort().join(' and ')},`,
+        );
+        await receive(order(3, { 18: 'M1010' }));
+        expect(await link()).to.include(
+          person ? `linked (person, seen), in ${[also, 'M1010'].sort().join(' and ')},` : 'images 2.25.8: ',
+        );
+        expect(await rows("SELECT id FROM studies WHERE accession_key = 'FI10'", z.unknown())).to.deep.equal([]);
+      });
+    }
+  }
 });

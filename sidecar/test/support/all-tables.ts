@@ -21,6 +21,7 @@ const TABLES: Readonly<Record<string, string>> = {
   report_attachments: '',
   sms_messages: '',
   dicom_studies: '',
+  dicom_study_links: '',
   series: '',
   failures: '',
   // How it came to what it is: what stood only until the next message is not there when they are taken together.

@@ -9,6 +9,8 @@ export interface TestDatabase extends AsyncDisposable {
   readonly db: Knex;
   readonly url: string;
   readonly operations: Operations;
+  /** The same with other settings. */
+  readonly operationsWith: (settings: Readonly<Record<string, string>>) => Operations;
 }
 
 /**
@@ -19,14 +21,18 @@ export async function startDatabase(at?: string): Promise<TestDatabase> {
   const url = at ?? (await (await postgres()).createDatabase());
   const db = openDatabase(url, 8);
   await migrate(url);
-  const config = loadConfig({
+  const environment = {
     DATABASE_URL: url,
     ORTHANC_URL: 'http://127.0.0.1:1',
     ORTHANC_USERNAME: 'nobody',
     ORTHANC_PASSWORD: 'nobody',
     AZURE_STORAGE_CONNECTION_STRING: 'UseDevelopmentStorage=true',
     PORTAL_URL: 'https://portal.example',
-  });
-  const operations = createOperations({ config, db, now: () => NOW, onRefused: () => undefined });
-  return { db, url, operations, [Symbol.asyncDispose]: () => db.destroy() };
+  };
+  const operationsWith = (settings: Readonly<Record<string, string>>): Operations =>
+    createOperations({
+      ...{ config: loadConfig({ ...environment, ...settings }), db, now: () => NOW },
+      onRefused: () => undefined,
+    });
+  return { db, url, operations: operationsWith({}), operationsWith, [Symbol.asyncDispose]: () => db.destroy() };
 }

@@ -39,8 +39,20 @@ const IMAGES = z.strictObject({
   count: z.number().default(1),
   modality: z.string().default('CT'),
   patient: z.string().optional(),
+  /** The AE title of the program that sends them. */
+  from: z.string().optional(),
+  /** What the Request Attributes Sequence of its series names. */
+  requested: z.array(z.string()).optional(),
   /** Over what the patient gives. */
   tags: z.record(z.string(), z.string()).default({}),
+});
+
+/** What a person decides of a DICOM study, named by its Study Instance UID. */
+const ACT = z.strictObject({
+  study: z.string(),
+  kind: z.enum(['link', 'unlink', 'confirm', 'release']),
+  accession: z.string().optional(),
+  despitePatient: z.boolean().optional(),
 });
 
 /** One thing that happens; which one it is, its only key says. */
@@ -53,11 +65,14 @@ const EVENT = z.union([
   z.strictObject({ images: IMAGES }),
   /** The segments of a message as some sender writes them; MSH-7 says when. */
   z.strictObject({ message: z.array(z.string()) }),
+  z.strictObject({ act: ACT }),
 ]);
 export type EpisodeEvent = z.output<typeof EVENT>;
 
 export const EPISODE = z.strictObject({
   why: z.string(),
+  /** Settings that are not the default ones. */
+  settings: z.record(z.string(), z.string()).optional(),
   patients: z.record(z.string(), PATIENT),
   events: z.array(EVENT),
   /** Why the end may depend on the order of events; where it is not there, it must not. */
@@ -98,6 +113,7 @@ function batchOf(images: z.output<typeof IMAGES>, patient: RisPatient | undefine
         patientSex: tag('PatientSex'),
         studyDate: tag('StudyDate'),
         studyDescription: '',
+        ...(images.requested !== undefined && { requestedAccessionNumbers: [images.requested] }),
       },
     ],
     series: [
@@ -119,6 +135,7 @@ function batchOf(images: z.output<typeof IMAGES>, patient: RisPatient | undefine
         transferSyntaxUid: '1.2.840.10008.1.2.1',
         instanceNumber: images.first + index,
         numberOfFrames: 1,
+        callingAeTitle: images.from ?? '',
         modifiedFrom: null,
       };
     }),
@@ -167,6 +184,12 @@ export async function playEvent(db: Knex, operations: Operations, episode: Episo
     if (!acknowledgment.includes('MSA|AA|')) throw new Error(`event ${index} was refused: ${acknowledgment}`);
     return;
   }
+  if ('act' in event) {
+    const { study, kind, accession = '', despitePatient } = event.act;
+    const act = kind === 'link' ? { kind, accessionNumber: accession, despitePatient } : { kind, despitePatient };
+    await operations.resolve(study, act, { who: 'Ann', why: 'asked the patient' });
+    return;
+  }
   if (!('images' in event)) return;
   const { images } = event;
   const batch = batchOf(images, images.patient === undefined ? undefined : episode.patients[images.patient]);
@@ -207,7 +230,10 @@ SELECT line FROM (
   UNION ALL
   SELECT 3, format('images %s: %s', d.study_instance_uid, concat_ws(', ',
            d.status || ' (' || concat_ws(', ', d.rule, d.reason) || ')',
-           CASE WHEN s.source = 'ris' THEN 'in ' || s.accession_number
+           CASE WHEN d.shown IS NULL THEN 'seen to differ in ' ELSE 'contested: ' END || d.contested,
+           CASE WHEN s.source = 'ris' THEN 'in ' || (
+             SELECT string_agg(o.accession_number, ' and ' ORDER BY o.accession_number)
+             FROM dicom_study_links l JOIN studies o ON o.id = l.study_id WHERE l.dicom_study_id = d.id)
                 ELSE 'in a study of their own' || coalesce(' of ' || p.external_id, '') || coalesce(' ' || p.name, '') END,
            (SELECT 'could be ' || string_agg(c.accession_number, ' ' ORDER BY c.accession_number)
             FROM studies c WHERE d.status <> 'linked' AND c.id = ANY (d.candidate_ids)),
@@ -233,7 +259,7 @@ export async function tables(db: Knex): Promise<string[]> {
 
 const EMPTY = `
 SET session_replication_role = replica;
-TRUNCATE patients, studies, dicom_studies, dicom_study_tags, link_decisions, series, images, feed_cursor, hl7_messages,
+TRUNCATE patients, studies, dicom_studies, dicom_study_links, dicom_study_tags, link_decisions, series, images, feed_cursor, hl7_messages,
   reports, report_attachments, sms_messages, sms_receipts, sms_opt_outs, failures, patient_facts, patient_merges, study_facts CASCADE;
 SET session_replication_role = DEFAULT`;
 

@@ -26,6 +26,7 @@ export function serve(guard: Partial<HttpGuard> = {}, upload: Partial<UploadOpti
     tryMessages: none,
     withdrawOrder: none,
     resolve: none,
+    preview: none,
     replay: none,
     retryImages: none,
   };

@@ -35,6 +35,7 @@ export function serveHttp(changed: Partial<HttpOptions>): Promise<HttpServer> {
       tryMessages: never,
       withdrawOrder: never,
       resolve: never,
+      preview: never,
       replay: never,
       retryImages: never,
       log,

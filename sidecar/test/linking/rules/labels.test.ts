@@ -4,17 +4,20 @@ import { desiredLabels, labelChanges, OWN_LABELS } from '../../../linking/rules/
 
 describe('labels', () => {
   it('tell how a study is linked, and that its report is final', () => {
-    const facts = { status: 'linked', reportStatus: 'final', withheld: false } as const;
+    const report = { status: 'final', withheld: false } as const;
+    const facts = { status: 'linked', reports: [report] } as const;
     expect(desiredLabels(facts)).to.deep.equal(['ris-linked', 'report-final']);
-    expect(desiredLabels({ ...facts, reportStatus: 'corrected' })).to.include('report-final');
+    expect(desiredLabels({ ...facts, reports: [{ ...report, status: 'corrected' }] })).to.include('report-final');
     for (const other of [
-      { ...facts, withheld: true },
-      { ...facts, reportStatus: 'preliminary' },
-      { ...facts, reportStatus: 'cancelled' },
-      { ...facts, reportStatus: null },
+      { ...report, withheld: true },
+      { ...report, status: 'preliminary' },
+      { ...report, status: 'cancelled' },
+      { ...report, status: null },
     ] as const) {
-      expect(desiredLabels(other)).to.deep.equal(['ris-linked']);
+      expect(desiredLabels({ ...facts, reports: [other] })).to.deep.equal(['ris-linked']);
+      expect(desiredLabels({ ...facts, reports: [report, other] }), 'of several, one').to.deep.equal(['ris-linked']);
     }
+    expect(desiredLabels({ ...facts, reports: [] })).to.deep.equal(['ris-linked']);
     expect(desiredLabels({ ...facts, status: 'review' })).to.deep.equal(['ris-review']);
   });
 
@@ -35,7 +38,7 @@ describe('labels', () => {
 
   it('that the sidecar puts are its own', () => {
     const put = (['linked', 'provisional', 'review'] as const).flatMap((status) =>
-      desiredLabels({ status, reportStatus: 'final', withheld: false }),
+      desiredLabels({ status, reports: [{ status: 'final', withheld: false }] }),
     );
     expect(put.toSorted()).to.deep.equal(OWN_LABELS.toSorted());
   });

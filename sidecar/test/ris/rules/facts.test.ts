@@ -215,14 +215,14 @@ describe('what is said of a study', () => {
     }
   });
 
-  it('is the last report’s where there is no order', () => {
+  it('is the reports’ last word where there is no order, of the first one’s patient', () => {
     const folded = foldStudy([
       said('report', { modality: 'CT' }),
       said('report', { accessionNumber: 'acc1' }, { patientId: 'b' }),
     ]);
     expect(folded).to.deep.include({
       accessionNumber: 'acc1',
-      patientId: 'b',
+      patientId: 'a',
       orderStatus: 'none',
       modality: 'CT',
       externalId: null,
