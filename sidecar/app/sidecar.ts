@@ -163,7 +163,7 @@ function startWeb(ground: Ground, readiness: () => Promise<PartReadiness[]>): Pr
       maxFiles: MAX_UPLOAD_FILES,
       maxConcurrent: MAX_UPLOADS_AT_ONCE,
       stallTimeoutMs: UPLOAD_STALL_TIMEOUT_MS,
-      accept: metrics.upload((file, signal) => acceptUpload({ store: orthanc.store }, file, signal)),
+      accept: metrics.upload((file, signal) => acceptUpload(orthanc, file, signal)),
       onEnd: async (end) => audit.note(...(await uploadEntries(orthanc, end, now()))),
       log,
     },

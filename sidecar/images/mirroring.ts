@@ -120,6 +120,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       encodeJpeg(await codec.render(await orthanc.file(orthancId), frame)),
     thumbnail: (jpeg: Buffer) => thumbnail(jpeg, maxPixels),
     upload: watched(blobs.upload),
+    mirrorAgain: deleted.mirrorAgain,
   };
   const removal = { ...deleted, removeBlob: watched(blobs.remove), now };
   return {

@@ -5,16 +5,21 @@ export interface SweepDeps {
   readonly orthanc: {
     /** All instances' ids, page by page: an empty page is behind the last. */
     readonly instanceIds: (since: number, limit: number) => Promise<readonly string[]>;
-    readonly present: (orthancIds: readonly string[]) => Promise<ReadonlySet<string>>;
+    /** Of these instances those that are there, each with what changes when another file is stored or comes again. */
+    readonly versions: (orthancIds: readonly string[]) => Promise<ReadonlyMap<string, string>>;
     /** By Orthanc's study id, without those that are gone. */
     readonly labels: (orthancStudyIds: readonly string[]) => Promise<ReadonlyMap<string, readonly string[]>>;
   };
-  /** Of these instances those that have no row. */
+  /** Of these instances those that have no row, or one that does not know what its image says. */
   readonly unknownInstances: (orthancIds: readonly string[]) => Promise<readonly string[]>;
   /** Takes instances as a page of the feed does; gives how many images are new. */
   readonly take: (orthancIds: readonly string[]) => Promise<number>;
+  /** The next rows behind `after`, in the order of their ids; `version` as it was when each was taken. */
+  readonly imagesAfter: (
+    after: string,
+    limit: number,
+  ) => Promise<readonly { readonly id: string; readonly version: string | null }[]>;
   /** The next rows' ids behind `after`, in their own order. */
-  readonly imagesAfter: (after: string, limit: number) => Promise<readonly string[]>;
   readonly dicomStudiesAfter: (after: string, limit: number) => Promise<readonly string[]>;
   readonly removeDeleted: (orthancIds: readonly string[]) => Promise<number>;
   /** For each Orthanc study of these DICOM studies. */
@@ -56,18 +61,20 @@ async function addMissingRows(deps: SweepDeps): Promise<number> {
 }
 
 /**
+ * Takes out the rows of what Orthanc has no more, and takes anew what it has another file of.
  * @throws Failure permanent `orthanc-lost-most`, with nothing of that page removed: rows come in the order of Orthanc's
  * ids, which are hashes, so that each page is a random sample of the archive, and an archive that lost most of its
  * images is more likely another one, or restored from a backup.
  */
-async function removeDeletedRows(deps: SweepDeps): Promise<number> {
+async function bringRowsUp(deps: SweepDeps): Promise<number> {
   let removed = 0;
   for (let after = ''; !deps.stop.aborted;) {
-    const ids = await deps.imagesAfter(after, deps.pageSize);
+    const rows = await deps.imagesAfter(after, deps.pageSize);
+    const ids = rows.map(({ id }) => id);
     const last = ids.at(-1);
     if (last === undefined) break;
     after = last;
-    const present = await deps.orthanc.present(ids);
+    const present = await deps.orthanc.versions(ids);
     const missing = ids.filter((id) => !present.has(id));
     if (ids.length >= SURE_FROM && missing.length * 100 > ids.length * deps.maxLossPercent) {
       const counts = `${missing.length} of ${ids.length} images that were looked for are not in Orthanc`;
@@ -78,6 +85,8 @@ async function removeDeletedRows(deps: SweepDeps): Promise<number> {
       );
     }
     removed += await deps.removeDeleted(missing);
+    const changed = rows.filter(({ id, version }) => present.has(id) && present.get(id) !== version);
+    if (changed.length > 0) await deps.take(changed.map(({ id }) => id));
     await deps.pause();
   }
   return removed;
@@ -116,6 +125,6 @@ export async function sweep(deps: SweepDeps): Promise<Swept> {
   const requeued = await deps.requeueUnfinished();
   const added = await addMissingRows(deps);
   const relabelled = await repairLabels(deps);
-  const removed = await removeDeletedRows(deps);
+  const removed = await bringRowsUp(deps);
   return { added, removed, relabelled, requeued };
 }

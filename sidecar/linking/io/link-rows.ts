@@ -15,13 +15,19 @@ SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'fo
        set_config('enable_mergejoin', 'off', true), set_config('enable_material', 'off', true),
        set_config('jit', 'off', true)`;
 
+// Of the numbers that one image names by itself, parted by a backslash, there is a row each.
 export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
        jsonb_agg(jsonb_build_object(
-         'accessionNumber', t.accession_number, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
+         'accessionNumber', t.accession_numbers, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
          'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'studyDate', t.study_date)
-         ORDER BY t.orthanc_id) AS tags
-FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+         ORDER BY t.orthanc_id, t.said_key) AS tags
+FROM dicom_studies d CROSS JOIN LATERAL (
+  SELECT orthanc_id, said_key, string_agg(accession_number, chr(92) ORDER BY accession_key) AS accession_numbers, patient_id,
+         issuer, patient_name, patient_birth_date, patient_sex, study_date
+  FROM seen_tags WHERE dicom_study_id = d.id
+  GROUP BY orthanc_id, said_key, patient_id, issuer, patient_name, patient_birth_date, patient_sex, study_date
+) t
 WHERE d.id = ANY (CAST(:ids AS bigint[]))
 GROUP BY d.id ORDER BY d.id`;
 
@@ -51,7 +57,7 @@ const STUDY_ROW = z.object({
 export const LOAD_RIS_STUDIES = `
 WITH tags AS MATERIALIZED (
   SELECT d.study_instance_uid, t.*
-  FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+  FROM dicom_studies d JOIN seen_tags t ON t.dicom_study_id = d.id
   WHERE d.id = ANY (CAST(:ids AS bigint[]))
 ), found AS (
   SELECT t.dicom_study_id, s.id
@@ -105,7 +111,7 @@ WITH wanted AS MATERIALIZED (
   SELECT nextval(pg_get_serial_sequence('patients', 'id')) AS new_patient_id, d.study_instance_uid, d.modalities, t.*
   FROM dicom_studies d
   JOIN LATERAL (
-    SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1
+    SELECT * FROM seen_tags WHERE dicom_study_id = d.id ORDER BY patient_name = '', orthanc_id, said_key, accession_key LIMIT 1
   ) t ON true
   WHERE d.id = ANY (CAST(:ids AS bigint[]))
     AND NOT EXISTS (SELECT 1 FROM studies s WHERE s.source = 'dicom' AND s.study_instance_uid = d.study_instance_uid)
@@ -127,7 +133,7 @@ WITH told AS MATERIALIZED (
   CROSS JOIN LATERAL (
     SELECT id, patient_id FROM studies WHERE source = 'dicom' AND study_instance_uid = d.study_instance_uid OFFSET 0
   ) s
-  CROSS JOIN LATERAL (SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1) t
+  CROSS JOIN LATERAL (SELECT * FROM seen_tags WHERE dicom_study_id = d.id ORDER BY patient_name = '', orthanc_id, said_key, accession_key LIMIT 1) t
 ), patients_told AS (
   UPDATE patients p
   SET external_id = nullif(t.patient_id, ''), issuer = nullif(t.issuer, ''), name = nullif(t.patient_name, ''),
@@ -158,8 +164,8 @@ WITH made AS MATERIALIZED (
 )
 INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
 SELECT s.id, s.study_id, s.status, s.rule, s.reason, s.candidate_ids,
-       (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id)
-        FROM dicom_study_tags t WHERE t.dicom_study_id = s.id),
+       (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id, t.said_key, t.accession_key)
+        FROM seen_tags t WHERE t.dicom_study_id = s.id),
        s.decided_by, s.decided_at
 FROM saved s ORDER BY s.id`;
 
@@ -194,17 +200,17 @@ SELECT id FROM dicom_studies WHERE candidate_ids && CAST(:ids AS bigint[])
 UNION
 SELECT id FROM dicom_studies WHERE study_id = ANY (CAST(:ids AS bigint[]))
 UNION
-SELECT dicom_study_id FROM dicom_study_tags
+SELECT dicom_study_id FROM seen_tags
 WHERE accession_key = ANY (ARRAY(SELECT accession_key FROM ris)) AND accession_key <> ''
 UNION
 SELECT id FROM dicom_studies WHERE study_instance_uid = ANY (ARRAY(SELECT study_instance_uid FROM ris))
 UNION
 SELECT t.dicom_study_id FROM numbers n CROSS JOIN LATERAL (
-  SELECT dicom_study_id FROM dicom_study_tags
+  SELECT dicom_study_id FROM seen_tags
   WHERE upper(patient_id) = n.number AND study_date = n.study_date AND patient_id <> '' OFFSET 0) t
 UNION
 SELECT t.dicom_study_id FROM ris r CROSS JOIN LATERAL (
-  SELECT dicom_study_id FROM dicom_study_tags
+  SELECT dicom_study_id FROM seen_tags
   WHERE patient_birth_date = r.birth_date AND study_date BETWEEN r.study_date - 2 AND r.study_date + 2 OFFSET 0) t`;
 
 /** The statements of link decisions inside one transaction. */

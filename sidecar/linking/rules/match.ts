@@ -8,8 +8,9 @@ import {
   patientsContradict,
 } from '../../ris/rules/same-patient.ts';
 
-/** What one Orthanc study says of itself. `''` and `null`: not said. Dates are `YYYY-MM-DD`. */
+/** What images of one Orthanc study say, each set once. `''` and `null`: not said. Dates are `YYYY-MM-DD`. */
 export interface SeenTags {
+  /** Of several that one image names by itself, parted by a backslash. */
   readonly accessionNumber: string;
   readonly patientId: PatientIdentifier;
   readonly patientName: string;
@@ -169,7 +170,8 @@ function settle(rule: Rule, found: readonly RisStudy[], tags: readonly SeenTags[
  */
 export function decideLink(study: SeenStudy, ris: readonly RisStudy[]): Decision {
   const { tags } = study;
-  const accessions = [...new Set(tags.map((seen) => accessionKey(seen.accessionNumber)).filter((key) => key !== ''))];
+  const numbers = tags.flatMap((seen) => seen.accessionNumber.split('\\'));
+  const accessions = [...new Set(numbers.map(accessionKey).filter((key) => key !== ''))];
   const disagree =
     accessions.length > 1 ||
     tags.some((one, index) => tags.slice(index + 1).some((other) => patientsContradict(side(one), side(other))));

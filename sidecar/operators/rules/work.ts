@@ -20,6 +20,8 @@ export interface FailedImages {
 export const WORK_KINDS = [
   'review',
   'provisional',
+  'images-deleted',
+  'image-differs',
   'image-failed',
   'text-held',
   'text-failed',

@@ -173,7 +173,7 @@ async function oneOfEach({ db, operations }: TestDatabase, group: number): Promi
   const imageId = await last('images');
   await images.begin(imageId, false);
   await images.ended(imageId, 'one');
-  await images.markMirrored(imageId, 'https://blob.example/1', 'https://blob.example/2', NOW);
+  await images.markMirrored({ id: imageId, fileUuid: '' }, 'https://blob.example/1', 'https://blob.example/2', NOW);
   const texts = smsStatements(db);
   const smsId = await last('sms_messages');
   await texts.claim(smsId, NOW, NOW);

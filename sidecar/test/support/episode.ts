@@ -3,6 +3,9 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { readCursor } from '../../images/io/feed-rows.ts';
 import { cleanTag, type DicomBatch } from '../../images/rules/dicom.ts';
+import { saidAccessions } from '../../images/rules/said.ts';
+import { removeDeleted } from '../../images/flows/remove-deleted.ts';
+import { query } from '../../platform/postgres/query.ts';
 import { readFrame } from '../../hl7/io/listener.ts';
 import { adt, merge, orm, oru, type RisPatient } from '../../dev/ris-messages.ts';
 import { followChanges, type Feed } from '../../images/flows/follow.ts';
@@ -41,6 +44,8 @@ const IMAGES = z.strictObject({
   patient: z.string().optional(),
   /** Over what the patient gives. */
   tags: z.record(z.string(), z.string()).default({}),
+  /** Accession numbers of its Request Attributes Sequence. */
+  requested: z.array(z.string()).default([]),
 });
 
 /** One thing that happens; which one it is, its only key says. */
@@ -51,6 +56,13 @@ const EVENT = z.union([
   z.strictObject({ patient: z.strictObject({ event: z.string().default('A08'), patient: z.string() }) }),
   z.strictObject({ merge: z.strictObject({ patient: z.string(), prior: z.string() }) }),
   z.strictObject({ images: IMAGES }),
+  /** The same files are deleted and sent again, perhaps with other tags, before anybody saw that they were gone. */
+  z.strictObject({ storedAnew: IMAGES }),
+  /** Files that differ from those that are there come under the same identifiers. */
+  z.strictObject({ resent: IMAGES }),
+  /** All of a study is deleted in Orthanc, and the sweep finds that. */
+  z.strictObject({ deleted: z.strictObject({ study: z.string() }) }),
+  z.strictObject({ act: z.strictObject({ study: z.string(), kind: z.enum(['unlink', 'confirm', 'release']) }) }),
 ]);
 export type EpisodeEvent = z.output<typeof EVENT>;
 
@@ -71,7 +83,42 @@ export const NOW = new Date('2026-07-14T12:00:00Z');
 const orthancId = (...parts: readonly string[]): string =>
   (createHash('sha1').update(parts.join('|')).digest('hex').match(/.{8}/g) ?? []).join('-');
 
-function batchOf(images: z.output<typeof IMAGES>, patient: RisPatient | undefined): DicomBatch {
+/** The images of an event, and whether it is of their first files. */
+function imagesOf(event: EpisodeEvent): { readonly images: z.output<typeof IMAGES>; readonly how: How } | null {
+  if ('images' in event) return { images: event.images, how: 'first' };
+  if ('storedAnew' in event) return { images: event.storedAnew, how: 'storedAnew' };
+  return 'resent' in event ? { images: event.resent, how: 'resent' } : null;
+}
+
+/**
+ * An order of events in which the files of each series come as they were recorded: which of two was sent again is not a
+ * matter of order.
+ */
+export function withVersionsInOrder(episode: Episode, order: readonly number[]): number[] {
+  const seriesOf = (index: number): string | null => {
+    const event = episode.events[index];
+    const found = event === undefined ? null : imagesOf(event);
+    return found && `${found.images.study}.${found.images.series}`;
+  };
+  const waiting = Map.groupBy(
+    order.toSorted((a, b) => a - b),
+    seriesOf,
+  );
+  return order.map((index) => (seriesOf(index) === null ? index : (waiting.get(seriesOf(index))?.shift() ?? index)));
+}
+
+/** Whether files are sent again in an episode, or what it tells is of one place only. */
+export const isOfOneFeed = ({ events }: Episode): boolean =>
+  events.some((event) => 'storedAnew' in event || 'resent' in event || 'deleted' in event || 'act' in event);
+
+type How = 'first' | 'storedAnew' | 'resent';
+
+function batchOf(
+  images: z.output<typeof IMAGES>,
+  patient: RisPatient | undefined,
+  how: How,
+  place: number,
+): DicomBatch {
   const tags: Readonly<Record<string, string>> = {
     PatientID: patient?.id ?? '',
     PatientName: patient?.name ?? '',
@@ -118,6 +165,17 @@ function batchOf(images: z.output<typeof IMAGES>, patient: RisPatient | undefine
         instanceNumber: images.first + index,
         numberOfFrames: 1,
         modifiedFrom: null,
+        fileUuid: how === 'storedAnew' ? `file ${place}` : 'first file',
+        said: {
+          accessionNumbers: saidAccessions(tag('AccessionNumber'), images.requested),
+          patientId: tag('PatientID'),
+          issuerOfPatientId: tag('IssuerOfPatientID'),
+          patientName: tag('PatientName'),
+          patientBirthDate: tag('PatientBirthDate'),
+          patientSex: tag('PatientSex'),
+          studyDate: tag('StudyDate'),
+        },
+        resent: how === 'resent' ? { key: `resent ${place}`, fields: ['AccessionNumber'] } : null,
       };
     }),
   };
@@ -164,9 +222,23 @@ export async function playEvent(db: Knex, operations: Operations, episode: Episo
     if (!acknowledgment.includes('MSA|AA|')) throw new Error(`event ${index} was refused: ${acknowledgment}`);
     return;
   }
-  if (!('images' in event)) return;
-  const { images } = event;
-  const batch = batchOf(images, images.patient === undefined ? undefined : episode.patients[images.patient]);
+  if ('deleted' in event) {
+    const ids = `SELECT i.orthanc_id AS id FROM images i JOIN series s ON s.id = i.series_id
+      JOIN dicom_studies d ON d.id = s.dicom_study_id WHERE d.study_instance_uid = :study`;
+    const gone = await query(db, ids, event.deleted, z.object({ id: z.string() }));
+    const present = () => Promise.resolve(new Set<string>());
+    await removeDeleted({ ...operations.removal, present }, gone.map(({ id }) => id)); // prettier-ignore
+    return;
+  }
+  if ('act' in event) {
+    await operations.resolve(event.act.study, { kind: event.act.kind }, { who: 'Ann', why: 'trial' });
+    return;
+  }
+  const found = imagesOf(event);
+  if (found === null) return;
+  const { images, how } = found;
+  const patient = images.patient === undefined ? undefined : episode.patients[images.patient];
+  const batch = batchOf(images, patient, how, index);
   const seq = ((await readCursor(db))?.seq ?? 0) + 1;
   const feed: Feed = {
     serverId: () => Promise.resolve('episode'),
@@ -230,7 +302,7 @@ export async function tables(db: Knex): Promise<string[]> {
 
 const EMPTY = `
 SET session_replication_role = replica;
-TRUNCATE patients, studies, dicom_studies, dicom_study_tags, link_decisions, series, images, feed_cursor, hl7_messages,
+TRUNCATE patients, studies, dicom_studies, dicom_study_tags, said_tags, image_differences, link_decisions, series, images, feed_cursor, hl7_messages,
   reports, report_attachments, sms_messages, sms_receipts, sms_opt_outs, failures, patient_facts, patient_merges, study_facts CASCADE;
 SET session_replication_role = DEFAULT`;
 

@@ -6,6 +6,8 @@ import { optedOut } from './receipt-rows.ts';
 
 // By their candidates, for which OFFSET 0 keeps the planner from reading all that is open.
 const CLAIMING = '(SELECT status, rule FROM dicom_studies WHERE candidate_ids @> ARRAY[s.id] OFFSET 0)';
+const CLAIMED_BEFORE =
+  "(SELECT id FROM dicom_studies WHERE kept_claims @> ARRAY[s.id] AND kept_claims <> '{}' OFFSET 0)";
 
 // Studies with a final report whose text is not begun. Images in review that claim the study hold its text too: whose
 // images were read is then not known.
@@ -14,7 +16,9 @@ SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_n
        current.status AS report_status, current.withheld, ${optedOut('p.phone_number')} AS opted_out,
        EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status = 'review') AS in_review,
        EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status = 'provisional' AND d.rule = 'person')
-         AND NOT EXISTS (SELECT 1 FROM dicom_studies d WHERE d.study_id = s.id) AS images_taken
+         AND NOT EXISTS (SELECT 1 FROM dicom_studies d WHERE d.study_id = s.id) AS images_taken,
+       EXISTS (SELECT 1 FROM ${CLAIMED_BEFORE} d)
+         AND NOT EXISTS (SELECT 1 FROM dicom_studies d WHERE d.study_id = s.id) AS images_deleted
 FROM studies s
 JOIN patients p ON p.id = s.patient_id
 JOIN LATERAL (
@@ -39,6 +43,7 @@ const SUBJECT_ROW = z.object({
   withheld: z.string().nullable(),
   in_review: z.boolean(),
   images_taken: z.boolean(),
+  images_deleted: z.boolean(),
 });
 
 export const SAVE_SMS_PLAN = `
@@ -86,6 +91,7 @@ export function smsPlanStatements(trx: Knex.Transaction) {
           withheld: row.withheld,
           inReview: row.in_review,
           imagesTaken: row.images_taken,
+          imagesDeleted: row.images_deleted,
         },
       }));
     },
