@@ -2,6 +2,7 @@ import type { AuditSettings } from '../audit/settings.ts';
 import { exportAudit } from '../audit/trail.ts';
 import { asFailure } from '../platform/rules/failure.ts';
 import { followUntilStopped, takeApart, type FollowParts } from '../images/feed.ts';
+import { checkLabelsUntilStopped } from '../linking/label-checks.ts';
 import { loop } from '../platform/loop.ts';
 import { forgetUntilStopped } from '../backup/retention.ts';
 import type { RetentionSettings } from '../backup/settings.ts';
@@ -48,6 +49,7 @@ export async function lead(
     readonly batchSize: number;
     readonly waitMs: number;
     readonly sweepIntervalMs: number;
+    readonly labelCheckMs: number;
     readonly retain: RetentionSettings;
     /** The feed can never be followed. */
     readonly onFailed: (reason: string) => void;
@@ -80,5 +82,6 @@ export async function lead(
     keepJobs(parts, over),
     forgetUntilStopped(parts, options.retain, over),
     exportAudit(parts, options.audit, over),
+    checkLabelsUntilStopped({ ...parts, labels: parts.orthanc.labels }, options.labelCheckMs, over),
   ]);
 }

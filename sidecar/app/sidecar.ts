@@ -117,6 +117,7 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
         batchSize: config.FEED_BATCH_SIZE,
         waitMs: config.POLL_INTERVAL_MS,
         sweepIntervalMs: config.SWEEP_INTERVAL_MS,
+        labelCheckMs: config.LABEL_CHECK_INTERVAL_MS,
         retain: config,
         onFailed,
         onBehind: (isBehind) => {

@@ -1,5 +1,4 @@
 import { Failure } from '../../platform/rules/failure.ts';
-import { desiredLabels, labelChanges, type LabelFacts } from '../../linking/rules/labels.ts';
 
 export interface SweepDeps {
   readonly orthanc: {
@@ -7,8 +6,6 @@ export interface SweepDeps {
     readonly instanceIds: (since: number, limit: number) => Promise<readonly string[]>;
     /** Of these instances those that are there, each with what changes when another file is stored or comes again. */
     readonly versions: (orthancIds: readonly string[]) => Promise<ReadonlyMap<string, string>>;
-    /** By Orthanc's study id, without those that are gone. */
-    readonly labels: (orthancStudyIds: readonly string[]) => Promise<ReadonlyMap<string, readonly string[]>>;
   };
   /** Of these instances those that have no row, or one that does not know what its image says. */
   readonly unknownInstances: (orthancIds: readonly string[]) => Promise<readonly string[]>;
@@ -22,11 +19,8 @@ export interface SweepDeps {
   /** The next rows' ids behind `after`, in their own order. */
   readonly dicomStudiesAfter: (after: string, limit: number) => Promise<readonly string[]>;
   readonly removeDeleted: (orthancIds: readonly string[]) => Promise<number>;
-  /** For each Orthanc study of these DICOM studies. */
-  readonly labelFacts: (
-    dicomStudyIds: readonly string[],
-  ) => Promise<readonly (LabelFacts & { readonly dicomStudyId: string; readonly orthancId: string })[]>;
-  readonly addLabelJobs: (dicomStudyIds: readonly string[]) => Promise<void>;
+  /** Has the labels of these DICOM studies made right; gives of how many they were not. */
+  readonly checkLabels: (dicomStudyIds: readonly string[]) => Promise<number>;
   readonly requeueUnfinished: () => Promise<number>;
   /** Lets the feed go first for a while; ends at once on a stop. */
   readonly pause: () => Promise<void>;
@@ -99,17 +93,7 @@ async function repairLabels(deps: SweepDeps): Promise<number> {
     const last = ids.at(-1);
     if (last === undefined) break;
     after = last;
-    const studies = await deps.labelFacts(ids);
-    const labels = await deps.orthanc.labels(studies.map(({ orthancId }) => orthancId));
-    const differ = studies.filter(({ orthancId, ...facts }) => {
-      const present = labels.get(orthancId);
-      if (present === undefined) return false;
-      const { put, remove } = labelChanges(desiredLabels(facts), present);
-      return put.length + remove.length > 0;
-    });
-    const wrong = [...new Set(differ.map(({ dicomStudyId }) => dicomStudyId))];
-    await deps.addLabelJobs(wrong);
-    relabelled += wrong.length;
+    relabelled += await deps.checkLabels(ids);
     await deps.pause();
   }
   return relabelled;

@@ -202,8 +202,9 @@ export function createOrthanc(options: OrthancOptions) {
      * is none.
      */
     async changes(since: number, limit: number) {
-      const params = { since, limit: Math.max(1, limit), type: 'NewInstance;UpdatedMetadata' };
-      const { Changes, Last, Done } = await ask('changes', { url: '/changes', params }, CHANGES);
+      // Orthanc does not take the semicolon encoded.
+      const url = `/changes?since=${since}&limit=${Math.max(1, limit)}&type=NewInstance;UpdatedMetadata`;
+      const { Changes, Last, Done } = await ask('changes', { url }, CHANGES);
       return {
         changes: Changes.map(({ Seq, ID, ResourceType }) => ({
           seq: Seq,
