@@ -31,9 +31,13 @@ SELECT DISTINCT dicom_study_id AS id FROM gone`;
 
 // Of images in review, or that a person took away. Served by index dicom_studies_pkey.
 export const KEEP_CLAIMS = `
-UPDATE dicom_studies d SET kept_claims = ARRAY(SELECT DISTINCT unnest(d.kept_claims || d.candidate_ids) ORDER BY 1)
-WHERE d.id = ANY (CAST(:ids AS bigint[])) AND (d.status = 'review' OR (d.status = 'provisional' AND d.rule = 'person'))
-  AND NOT d.kept_claims @> d.candidate_ids`;
+WITH touched AS MATERIALIZED (
+  SELECT id, status, rule, candidate_ids FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[]))
+)
+UPDATE dicom_studies d SET kept_claims = ARRAY(SELECT DISTINCT unnest(d.kept_claims || t.candidate_ids) ORDER BY 1)
+FROM touched t
+WHERE d.id = t.id AND (t.status = 'review' OR (t.status = 'provisional' AND t.rule = 'person'))
+  AND NOT d.kept_claims @> t.candidate_ids`;
 
 export const ADD_BLOB_JOBS = `
 WITH jobs AS MATERIALIZED (
@@ -52,10 +56,10 @@ DELETE FROM dicom_study_tags t
 WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[]))
   AND NOT EXISTS (SELECT 1 FROM series s WHERE s.orthanc_study_id = t.orthanc_id)`;
 
-// What only images said that are gone. Served by indexes said_tags_study, series_orthanc_study and images_series.
+// What only images said that are gone. Served by indexes seen_tags_study, series_orthanc_study and images_series.
 export const REMOVE_UNSAID = `
-DELETE FROM said_tags t
-WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[])) AND NOT EXISTS (
+DELETE FROM seen_tags t
+WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[])) AND t.said_key <> '' AND NOT EXISTS (
   SELECT 1 FROM series s JOIN images i ON i.series_id = s.id
   WHERE s.orthanc_study_id = t.orthanc_id AND i.said_key = t.said_key)
 RETURNING t.dicom_study_id AS id`;
@@ -64,7 +68,8 @@ RETURNING t.dicom_study_id AS id`;
 const TELL_ALL_SAID = `
 UPDATE dicom_study_tags t SET said = true
 WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[])) AND NOT t.said AND NOT EXISTS (
-  SELECT 1 FROM series s JOIN images i ON i.series_id = s.id WHERE s.orthanc_study_id = t.orthanc_id AND i.said_key IS NULL)`;
+  SELECT 1 FROM (SELECT id FROM series WHERE orthanc_study_id = t.orthanc_id OFFSET 0) s
+  CROSS JOIN LATERAL (SELECT 1 FROM images WHERE series_id = s.id AND said_key IS NULL LIMIT 1) i)`;
 
 export const KEEP_MODALITIES = `
 UPDATE dicom_studies d SET modalities = ARRAY(

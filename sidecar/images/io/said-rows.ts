@@ -62,7 +62,7 @@ WHERE EXISTS (SELECT 1 FROM images i WHERE i.orthanc_id = r.orthanc_id)
 ON CONFLICT (orthanc_id) DO UPDATE SET fields = EXCLUDED.fields, noted_at = EXCLUDED.noted_at, seen_by = NULL, seen_at = NULL`;
 
 export const SAVE_SAID = `
-INSERT INTO said_tags (orthanc_id, said_key, accession_key, accession_number, dicom_study_id, patient_id, issuer,
+INSERT INTO seen_tags (orthanc_id, said_key, accession_key, accession_number, dicom_study_id, patient_id, issuer,
                        patient_name, patient_birth_date, patient_sex, study_date, study_description)
 SELECT r.orthanc_id, r.said_key, n.key, n.number, t.dicom_study_id, r.patient_id, r.issuer, r.patient_name,
        CAST(r.patient_birth_date AS date), r.patient_sex, CAST(r.study_date AS date), t.study_description
@@ -81,7 +81,8 @@ export const TELL_SAID = `
 UPDATE dicom_study_tags t SET said = NOT t.said
 FROM jsonb_to_recordset(CAST(:studies AS jsonb)) AS r(orthanc_id text, said boolean)
 WHERE t.orthanc_id = r.orthanc_id AND t.said <> (r.said AND NOT EXISTS (
-  SELECT 1 FROM series s JOIN images i ON i.series_id = s.id WHERE s.orthanc_study_id = t.orthanc_id AND i.said_key IS NULL))
+  SELECT 1 FROM (SELECT id FROM series WHERE orthanc_study_id = t.orthanc_id OFFSET 0) s
+  CROSS JOIN LATERAL (SELECT 1 FROM images WHERE series_id = s.id AND said_key IS NULL LIMIT 1) i))
 RETURNING t.dicom_study_id AS id`;
 
 /** The Orthanc ids of the studies of a batch of which an instance is whose own words are not known. */

@@ -302,7 +302,7 @@ export async function tables(db: Knex): Promise<string[]> {
 
 const EMPTY = `
 SET session_replication_role = replica;
-TRUNCATE patients, studies, dicom_studies, dicom_study_tags, said_tags, image_differences, link_decisions, series, images, feed_cursor, hl7_messages,
+TRUNCATE patients, studies, dicom_studies, dicom_study_tags, seen_tags, image_differences, link_decisions, series, images, feed_cursor, hl7_messages,
   reports, report_attachments, sms_messages, sms_receipts, sms_opt_outs, failures, patient_facts, patient_merges, study_facts CASCADE;
 SET session_replication_role = DEFAULT`;
 
