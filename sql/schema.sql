@@ -131,6 +131,23 @@ BEGIN
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.see_unsaid_tags()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    DELETE FROM seen_tags WHERE orthanc_id = NEW.orthanc_id AND said_key = '';
+  END IF;
+  IF NOT NEW.said THEN
+    INSERT INTO seen_tags (orthanc_id, said_key, accession_key, accession_number, dicom_study_id, patient_id, issuer,
+                           patient_name, patient_birth_date, patient_sex, study_date, study_description)
+    VALUES (NEW.orthanc_id, '', NEW.accession_key, NEW.accession_number, NEW.dicom_study_id, NEW.patient_id, NEW.issuer,
+            NEW.patient_name, NEW.patient_birth_date, NEW.patient_sex, NEW.study_date, NEW.study_description);
+  END IF;
+  RETURN NULL;
+END $function$;
+
 CREATE TABLE patients (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   source text NOT NULL,
@@ -202,6 +219,7 @@ CREATE TABLE dicom_studies (
   shown jsonb,
   contested text,
   contested_at timestamp with time zone,
+  kept_claims bigint[] DEFAULT '{}'::bigint[] NOT NULL,
   CONSTRAINT dicom_studies_pkey PRIMARY KEY (id),
   CONSTRAINT dicom_studies_id_study_id_key UNIQUE (id, study_id),
   CONSTRAINT dicom_studies_study_instance_uid_key UNIQUE (study_instance_uid),
@@ -211,6 +229,7 @@ CREATE TABLE dicom_studies (
 );
 CREATE INDEX dicom_studies_candidates ON dicom_studies USING gin (candidate_ids);
 CREATE INDEX dicom_studies_contested ON dicom_studies USING btree (contested_at) WHERE contested IS NOT NULL;
+CREATE INDEX dicom_studies_kept_claims ON dicom_studies USING gin (kept_claims) WHERE kept_claims <> '{}'::bigint[];
 CREATE INDEX dicom_studies_open ON dicom_studies USING btree (status, first_seen_at) WHERE status <> 'linked'::text;
 CREATE INDEX dicom_studies_persons ON dicom_studies USING btree (id) WHERE decided_by <> 'rules'::text;
 CREATE INDEX dicom_studies_study ON dicom_studies USING btree (study_id);
@@ -231,6 +250,7 @@ CREATE TABLE dicom_study_tags (
   calling_ae_titles text[],
   requested_keys text[],
   accession_keys text[] GENERATED ALWAYS AS (accession_keys_of(accession_key, requested_keys)) STORED NOT NULL,
+  said boolean DEFAULT false NOT NULL,
   CONSTRAINT dicom_study_tags_pkey PRIMARY KEY (orthanc_id),
   CONSTRAINT dicom_study_tags_dicom_study_id_fkey FOREIGN KEY (dicom_study_id) REFERENCES dicom_studies(id)
 );
@@ -239,6 +259,7 @@ CREATE INDEX dicom_study_tags_accessions ON dicom_study_tags USING gin (accessio
 CREATE INDEX dicom_study_tags_birth_date ON dicom_study_tags USING btree (patient_birth_date, study_date);
 CREATE INDEX dicom_study_tags_patient ON dicom_study_tags USING btree (upper(patient_id)) WHERE patient_id <> ''::text;
 CREATE INDEX dicom_study_tags_study ON dicom_study_tags USING btree (dicom_study_id);
+CREATE TRIGGER dicom_study_tags_seen AFTER INSERT OR UPDATE ON dicom_study_tags FOR EACH ROW EXECUTE FUNCTION see_unsaid_tags();
 
 CREATE TABLE link_decisions (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -297,6 +318,9 @@ CREATE TABLE images (
   retried_by text,
   retry_reason text,
   retried_at timestamp with time zone,
+  file_uuid text,
+  said_key text,
+  resent_key text,
   CONSTRAINT images_pkey PRIMARY KEY (id),
   CONSTRAINT images_orthanc_id_key UNIQUE (orthanc_id),
   CONSTRAINT images_series_id_fkey FOREIGN KEY (series_id) REFERENCES series(id),
@@ -309,6 +333,7 @@ CREATE TABLE images (
 CREATE INDEX images_series ON images USING btree (series_id);
 CREATE INDEX images_sop ON images USING btree (sop_instance_uid);
 CREATE INDEX images_unmirrored ON images USING btree (mirror_status, id) WHERE mirror_status = ANY (ARRAY['pending'::text, 'failed'::text]);
+CREATE INDEX images_unsaid ON images USING btree (series_id) WHERE said_key IS NULL;
 
 CREATE TABLE feed_cursor (
   only_row boolean DEFAULT true NOT NULL,
@@ -612,3 +637,37 @@ CREATE TABLE dicom_study_links (
   CONSTRAINT dicom_study_links_study_id_fkey FOREIGN KEY (study_id) REFERENCES studies(id)
 );
 CREATE INDEX dicom_study_links_study ON dicom_study_links USING btree (study_id);
+
+CREATE TABLE seen_tags (
+  orthanc_id text NOT NULL,
+  said_key text NOT NULL,
+  accession_key text NOT NULL,
+  accession_number text NOT NULL,
+  dicom_study_id bigint NOT NULL,
+  patient_id text NOT NULL,
+  issuer text NOT NULL,
+  patient_name text NOT NULL,
+  patient_birth_date date,
+  patient_sex text NOT NULL,
+  study_date date,
+  study_description text NOT NULL,
+  CONSTRAINT seen_tags_pkey PRIMARY KEY (orthanc_id, said_key, accession_key),
+  CONSTRAINT seen_tags_dicom_study_id_fkey FOREIGN KEY (dicom_study_id) REFERENCES dicom_studies(id),
+  CONSTRAINT seen_tags_orthanc_id_fkey FOREIGN KEY (orthanc_id) REFERENCES dicom_study_tags(orthanc_id) ON DELETE CASCADE
+);
+CREATE INDEX seen_tags_accession ON seen_tags USING btree (accession_key) WHERE accession_key <> ''::text;
+CREATE INDEX seen_tags_birth_date ON seen_tags USING btree (patient_birth_date, study_date);
+CREATE INDEX seen_tags_patient ON seen_tags USING btree (upper(patient_id)) WHERE patient_id <> ''::text;
+CREATE INDEX seen_tags_study ON seen_tags USING btree (dicom_study_id);
+
+CREATE TABLE image_differences (
+  orthanc_id text NOT NULL,
+  fields text[] NOT NULL,
+  noted_at timestamp with time zone NOT NULL,
+  seen_by text,
+  seen_at timestamp with time zone,
+  CONSTRAINT image_differences_pkey PRIMARY KEY (orthanc_id),
+  CONSTRAINT image_differences_orthanc_id_fkey FOREIGN KEY (orthanc_id) REFERENCES images(orthanc_id) ON DELETE CASCADE,
+  CONSTRAINT image_differences_check CHECK ((seen_by IS NULL) = (seen_at IS NULL))
+);
+CREATE INDEX image_differences_unseen ON image_differences USING btree (noted_at) WHERE seen_at IS NULL;

@@ -121,6 +121,7 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
         batchSize: config.FEED_BATCH_SIZE,
         waitMs: config.POLL_INTERVAL_MS,
         sweepIntervalMs: config.SWEEP_INTERVAL_MS,
+        labelCheckMs: config.LABEL_CHECK_INTERVAL_MS,
         retain: config,
         onFailed,
         onBehind: (isBehind) => {
@@ -167,7 +168,7 @@ function startWeb(ground: Ground, readiness: () => Promise<PartReadiness[]>): Pr
       maxFiles: MAX_UPLOAD_FILES,
       maxConcurrent: MAX_UPLOADS_AT_ONCE,
       stallTimeoutMs: UPLOAD_STALL_TIMEOUT_MS,
-      accept: metrics.upload((file, signal) => acceptUpload({ store: orthanc.store }, file, signal)),
+      accept: metrics.upload((file, signal) => acceptUpload(orthanc, file, signal)),
       onEnd: async (end) => audit.note(...(await uploadEntries(orthanc, end, now()))),
       log,
     },

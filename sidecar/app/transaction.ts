@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import { auditStatements } from '../audit/io/rows.ts';
 import { deletionStatements } from '../images/io/deleted-rows.ts';
 import { feedStatements } from '../images/io/feed-rows.ts';
+import { saidStatements } from '../images/io/said-rows.ts';
 import { labelStatements } from '../linking/io/label-rows.ts';
 import { linkStatements } from '../linking/io/link-rows.ts';
 import { messageStatements } from '../ris/io/message-rows.ts';
@@ -27,6 +28,7 @@ const statements = (trx: Knex.Transaction) => ({
   ...previewStatements(trx),
   ...resolveStatements(trx),
   ...risStatements(trx),
+  ...saidStatements(trx),
   ...smsPlanStatements(trx),
   ...viewStatements(trx),
   ...withdrawStatements(trx),

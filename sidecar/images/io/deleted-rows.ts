@@ -31,6 +31,16 @@ WITH gone AS (
 )
 SELECT DISTINCT dicom_study_id AS id FROM gone`;
 
+// Of images in review, or that a person took away. Served by index dicom_studies_pkey.
+export const KEEP_CLAIMS = `
+WITH touched AS MATERIALIZED (
+  SELECT id, status, rule, candidate_ids FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[]))
+)
+UPDATE dicom_studies d SET kept_claims = ARRAY(SELECT DISTINCT unnest(d.kept_claims || t.candidate_ids) ORDER BY 1)
+FROM touched t
+WHERE d.id = t.id AND (t.status = 'review' OR (t.status = 'provisional' AND t.rule = 'person'))
+  AND NOT d.kept_claims @> t.candidate_ids`;
+
 export const ADD_BLOB_JOBS = `
 WITH jobs AS MATERIALIZED (
   SELECT array_agg(ROW('${REMOVE_BLOBS}', json_build_object('orthancId', id), NULL, NULL, NULL, '${REMOVE_BLOBS}:' || id, 0,
@@ -49,6 +59,21 @@ export const REMOVE_EMPTY_TAGS = `
 DELETE FROM dicom_study_tags t
 WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[]))
   AND NOT EXISTS (SELECT 1 FROM series s WHERE s.orthanc_study_id = t.orthanc_id)`;
+
+// What only images said that are gone. Served by indexes seen_tags_study, series_orthanc_study, images_series.
+export const REMOVE_UNSAID = `
+DELETE FROM seen_tags t
+WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[])) AND t.said_key <> '' AND NOT EXISTS (
+  SELECT 1 FROM series s JOIN images i ON i.series_id = s.id
+  WHERE s.orthanc_study_id = t.orthanc_id AND i.said_key = t.said_key)
+RETURNING t.dicom_study_id AS id`;
+
+// Served by indexes dicom_study_tags_study, series_orthanc_study, images_unsaid.
+const TELL_ALL_SAID = `
+UPDATE dicom_study_tags t SET said = true
+WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[])) AND NOT t.said AND NOT EXISTS (
+  SELECT 1 FROM (SELECT id FROM series WHERE orthanc_study_id = t.orthanc_id OFFSET 0) s
+  CROSS JOIN LATERAL (SELECT 1 FROM images WHERE series_id = s.id AND said_key IS NULL LIMIT 1) i)`;
 
 export const KEEP_MODALITIES = `
 UPDATE dicom_studies d SET modalities = ARRAY(
@@ -108,11 +133,13 @@ export function deletionStatements(trx: Knex.Transaction) {
       if (sources.length > 0) await execute(trx, ADD_LOOKS, { sources: list(sources), at });
     },
 
-    /** Takes these images' rows out; gives the ids of the DICOM studies that had them. */
+    /** Takes these images' rows out; gives the ids of the DICOM studies that had them. Frees nothing that these claimed. */
     async moveDeletedImages(orthancIds: readonly string[], withBlobs: boolean, now: Date): Promise<string[]> {
       const moved = await query(trx, MOVE_DELETED_IMAGES, { orthancIds: list(orthancIds), now }, ID_ROW);
+      const dicomStudyIds = moved.map(({ id }) => id);
+      await execute(trx, KEEP_CLAIMS, { ids: list(dicomStudyIds) });
       if (withBlobs) await execute(trx, ADD_BLOB_JOBS, { orthancIds: list(orthancIds) });
-      return moved.map(({ id }) => id);
+      return dicomStudyIds;
     },
 
     /**
@@ -121,7 +148,8 @@ export function deletionStatements(trx: Knex.Transaction) {
      */
     async removeEmptied(dicomStudyIds: readonly string[], now: Date): Promise<{ left: string[]; studyIds: string[] }> {
       const ids = list(dicomStudyIds);
-      for (const sql of [REMOVE_EMPTY_SERIES, REMOVE_EMPTY_TAGS, KEEP_MODALITIES]) await execute(trx, sql, { ids });
+      const steps = [REMOVE_EMPTY_SERIES, REMOVE_EMPTY_TAGS, REMOVE_UNSAID, TELL_ALL_SAID, KEEP_MODALITIES];
+      for (const sql of steps) await execute(trx, sql, { ids });
       const emptied = await query(trx, MARK_DELETED, { ids, now }, EMPTIED_ROW);
       const gone = new Set(emptied.map(({ id }) => id));
       await execute(trx, REMOVE_OWN_STUDIES, { ids: list([...gone]) });

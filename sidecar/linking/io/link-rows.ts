@@ -18,18 +18,24 @@ SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'fo
        set_config('enable_mergejoin', 'off', true), set_config('enable_material', 'off', true),
        set_config('jit', 'off', true)`;
 
-// Served by indexes dicom_studies_pkey, dicom_study_tags_study.
+// Of the numbers that one image names by itself, parted by a backslash, there is a row each.
+// Served by indexes dicom_studies_pkey, seen_tags_study, dicom_study_tags_pkey.
 export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
        d.shown, d.contested, ARRAY(
          SELECT l.study_id FROM dicom_study_links l WHERE l.dicom_study_id = d.id AND l.study_id <> d.study_id ORDER BY 1
        ) AS also_study_ids,
        jsonb_agg(jsonb_build_object(
-         'accessionNumbers', t.requested_keys || t.accession_key, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
+         'accessionNumbers', t.accession_numbers, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
          'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'sex', t.patient_sex, 'studyDate', t.study_date,
-         'callingAeTitles', t.calling_ae_titles)
-         ORDER BY t.orthanc_id) AS tags
-FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+         'callingAeTitles', (SELECT calling_ae_titles FROM dicom_study_tags WHERE orthanc_id = t.orthanc_id))
+         ORDER BY t.orthanc_id, t.said_key) AS tags
+FROM dicom_studies d CROSS JOIN LATERAL (
+  SELECT orthanc_id, said_key, ARRAY[string_agg(accession_number, chr(92) ORDER BY accession_key)] AS accession_numbers,
+         patient_id, issuer, patient_name, patient_birth_date, patient_sex, study_date
+  FROM seen_tags WHERE dicom_study_id = d.id
+  GROUP BY orthanc_id, said_key, patient_id, issuer, patient_name, patient_birth_date, patient_sex, study_date
+) t
 WHERE d.id = ANY (CAST(:ids AS bigint[]))
 GROUP BY d.id ORDER BY d.id`;
 
@@ -80,11 +86,11 @@ const WITHDRAWN = `(
 export const LOAD_RIS_STUDIES = `
 WITH tags AS MATERIALIZED (
   SELECT d.study_instance_uid, t.*
-  FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+  FROM dicom_studies d JOIN seen_tags t ON t.dicom_study_id = d.id
   WHERE d.id = ANY (CAST(:ids AS bigint[]))
 ), found AS (
   SELECT t.dicom_study_id, s.id
-  FROM tags t CROSS JOIN LATERAL unnest(t.accession_keys) AS key JOIN studies s ON s.accession_key = key
+  FROM tags t JOIN studies s ON s.accession_key = t.accession_key
   UNION
   SELECT t.dicom_study_id, s.id
   FROM tags t JOIN studies s ON s.study_instance_uid = t.study_instance_uid AND s.source = 'ris'
@@ -160,13 +166,13 @@ const RIS_ROW = z.object({
 });
 
 // A study of its own, with a patient of its own, for each DICOM study that is not linked and has none yet.
-// Served by indexes dicom_studies_pkey, dicom_study_tags_study, studies_dicom_own.
+// Served by indexes dicom_studies_pkey, seen_tags_study, studies_dicom_own.
 export const MAKE_OWN_STUDIES = `
 WITH wanted AS MATERIALIZED (
   SELECT nextval(pg_get_serial_sequence('patients', 'id')) AS new_patient_id, d.study_instance_uid, d.modalities, t.*
   FROM dicom_studies d
   JOIN LATERAL (
-    SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1
+    SELECT * FROM seen_tags WHERE dicom_study_id = d.id ORDER BY patient_name = '', orthanc_id, said_key, accession_key LIMIT 1
   ) t ON true
   WHERE d.id = ANY (CAST(:ids AS bigint[]))
     AND NOT EXISTS (SELECT 1 FROM studies s WHERE s.source = 'dicom' AND s.study_instance_uid = d.study_instance_uid)
@@ -189,7 +195,7 @@ WITH told AS MATERIALIZED (
   CROSS JOIN LATERAL (
     SELECT id, patient_id FROM studies WHERE source = 'dicom' AND study_instance_uid = d.study_instance_uid OFFSET 0
   ) s
-  CROSS JOIN LATERAL (SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1) t
+  CROSS JOIN LATERAL (SELECT * FROM seen_tags WHERE dicom_study_id = d.id ORDER BY patient_name = '', orthanc_id, said_key, accession_key LIMIT 1) t
 ), patients_told AS (
   UPDATE patients p
   SET external_id = nullif(t.patient_id, ''), issuer = nullif(t.issuer, ''), name = nullif(t.patient_name, ''),
@@ -204,7 +210,7 @@ FROM told t
 WHERE s.id = t.id AND (s.modality, s.procedure_description, s.study_date) IS DISTINCT FROM
   (t.modalities[1], nullif(t.study_description, ''), t.study_date)`;
 
-// Served by indexes dicom_studies_pkey, studies_dicom_own, dicom_study_tags_study.
+// Served by indexes dicom_studies_pkey, studies_dicom_own, seen_tags_study.
 export const SAVE_DECISIONS = `
 WITH made AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:decisions AS jsonb))
@@ -222,8 +228,8 @@ WITH made AS MATERIALIZED (
 )
 INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
 SELECT s.id, s.study_id, s.status, s.rule, s.reason, s.candidate_ids,
-       (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id)
-        FROM dicom_study_tags t WHERE t.dicom_study_id = s.id),
+       (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id, t.said_key, t.accession_key)
+        FROM seen_tags t WHERE t.dicom_study_id = s.id),
        s.decided_by, s.decided_at
 FROM saved s ORDER BY s.id`;
 
@@ -244,8 +250,8 @@ WITH marked AS (
 )
 INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
 SELECT m.id, m.study_id, m.status, CASE WHEN m.contested IS NULL THEN 'no-longer-contested' ELSE 'contested' END, m.contested,
-       m.candidate_ids, (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id)
-                         FROM dicom_study_tags t WHERE t.dicom_study_id = m.id), 'rules', :now
+       m.candidate_ids, (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id, t.said_key, t.accession_key)
+                         FROM seen_tags t WHERE t.dicom_study_id = m.id), 'rules', :now
 FROM marked m ORDER BY m.id`;
 
 const SAVE_SHOWN = 'UPDATE dicom_studies SET shown = CAST(:shown AS jsonb) WHERE id = :id';
@@ -267,8 +273,8 @@ DELETE FROM patients WHERE id = ANY (ARRAY(SELECT patient_id FROM gone)) AND sou
 
 // The DICOM studies whose decision may rest on these RIS studies, as they are now or as they were when decided: each an
 // index look-up, for which OFFSET 0 keeps the planner from beginning at the other end.
-// Served by indexes dicom_studies_candidates, dicom_study_links_study, dicom_study_tags_accessions,
-// dicom_studies_study_instance_uid_key, dicom_study_tags_patient, dicom_study_tags_birth_date, patients_merged_into.
+// Served by indexes dicom_studies_candidates, dicom_study_links_study, seen_tags_accession,
+// dicom_studies_study_instance_uid_key, seen_tags_patient, seen_tags_birth_date, patients_merged_into.
 export const STUDIES_RESTING_ON = `
 WITH ris AS MATERIALIZED (
   SELECT s.patient_id, s.accession_key, s.study_instance_uid, s.study_date,
@@ -284,16 +290,17 @@ SELECT id FROM dicom_studies WHERE candidate_ids && CAST(:ids AS bigint[])
 UNION
 SELECT dicom_study_id FROM dicom_study_links WHERE study_id = ANY (CAST(:ids AS bigint[]))
 UNION
-SELECT dicom_study_id FROM dicom_study_tags WHERE accession_keys && ARRAY(SELECT accession_key FROM ris)
+SELECT dicom_study_id FROM seen_tags
+WHERE accession_key = ANY (ARRAY(SELECT accession_key FROM ris)) AND accession_key <> ''
 UNION
 SELECT id FROM dicom_studies WHERE study_instance_uid = ANY (ARRAY(SELECT study_instance_uid FROM ris))
 UNION
 SELECT t.dicom_study_id FROM numbers n CROSS JOIN LATERAL (
-  SELECT dicom_study_id FROM dicom_study_tags
+  SELECT dicom_study_id FROM seen_tags
   WHERE upper(patient_id) = n.number AND study_date = n.study_date AND patient_id <> '' OFFSET 0) t
 UNION
 SELECT t.dicom_study_id FROM ris r CROSS JOIN LATERAL (
-  SELECT dicom_study_id FROM dicom_study_tags
+  SELECT dicom_study_id FROM seen_tags
   WHERE patient_birth_date = r.birth_date AND study_date BETWEEN r.study_date - 2 AND r.study_date + 2 OFFSET 0) t`;
 
 /** What counts of what the RIS said before: placeholders, and identifiers that were merged since. */

@@ -4,9 +4,9 @@ import { against, AGAINST, sideOf, type Against, type Policy } from './against.t
 import type { Shown } from './contested.ts';
 import { byNameBirthDateAndModality, byPatientIdAndDate, preferLive } from './candidates.ts';
 
-/** What one Orthanc study says of itself. `''` and `null`: not said. Dates are `YYYY-MM-DD`. */
+/** What images of one Orthanc study say, each set once. `''` and `null`: not said. Dates are `YYYY-MM-DD`. */
 export interface SeenTags {
-  /** What the study and each of its series name. Several of one tag are parted by a backslash. */
+  /** What one image names by itself. Several are parted by a backslash. */
   readonly accessionNumbers: readonly string[];
   readonly patientId: PatientIdentifier;
   readonly patientName: string;

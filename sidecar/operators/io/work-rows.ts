@@ -10,8 +10,8 @@ const MAX_LISTED = 500;
 export const LIST_WORK = `
 WITH open_studies AS (
   SELECT d.status, d.study_instance_uid, d.reason, d.first_seen_at,
-         (SELECT nullif(t.patient_name, '') FROM dicom_study_tags t WHERE t.dicom_study_id = d.id ORDER BY t.orthanc_id LIMIT 1) AS patient,
-         (SELECT nullif(t.accession_number, '') FROM dicom_study_tags t WHERE t.dicom_study_id = d.id ORDER BY t.orthanc_id LIMIT 1) AS accession
+         (SELECT nullif(t.patient_name, '') FROM seen_tags t WHERE t.dicom_study_id = d.id ORDER BY t.patient_name = '', t.orthanc_id, t.said_key LIMIT 1) AS patient,
+         (SELECT nullif(t.accession_number, '') FROM seen_tags t WHERE t.dicom_study_id = d.id ORDER BY t.accession_key = '', t.orthanc_id, t.said_key LIMIT 1) AS accession
   FROM dicom_studies d
   WHERE d.status = 'review' OR (d.status = 'provisional' AND d.first_seen_at <= :provisionalBefore AND d.decided_by = 'rules')
 ), told AS (
@@ -27,6 +27,21 @@ WITH open_studies AS (
           d.contested_at, count(*) OVER ()
    FROM dicom_studies d JOIN studies s ON s.id = d.study_id JOIN patients p ON p.id = s.patient_id
    WHERE d.contested IS NOT NULL ORDER BY d.contested_at DESC LIMIT :limit)
+  UNION ALL
+  (SELECT 'images-deleted', d.study_instance_uid, p.name, s.accession_number, d.status, d.decided_at
+   FROM dicom_studies d JOIN studies s ON s.id = ANY (d.kept_claims) JOIN patients p ON p.id = s.patient_id
+   WHERE d.kept_claims <> '{}' AND NOT EXISTS (SELECT 1 FROM dicom_studies o WHERE o.study_id = s.id)
+   ORDER BY d.decided_at LIMIT :limit)
+  UNION ALL
+  (SELECT 'image-differs', d.study_instance_uid, p.name, s.accession_number,
+          (SELECT string_agg(DISTINCT field, ', ' ORDER BY field) FROM image_differences o JOIN images oi USING (orthanc_id)
+           JOIN series oe ON oe.id = oi.series_id CROSS JOIN LATERAL unnest(o.fields) AS field
+           WHERE oe.dicom_study_id = d.id AND o.seen_at IS NULL)
+          || CASE count(*) WHEN 1 THEN ' (' ELSE ' (' || count(*) || ' images, such as ' END || min(i.sop_instance_uid) || ')',
+          min(f.noted_at)
+   FROM image_differences f JOIN images i USING (orthanc_id) JOIN series e ON e.id = i.series_id
+   JOIN dicom_studies d ON d.id = e.dicom_study_id JOIN studies s ON s.id = e.study_id JOIN patients p ON p.id = s.patient_id
+   WHERE f.seen_at IS NULL GROUP BY d.id, s.id, p.id ORDER BY min(f.noted_at) LIMIT :limit)
   UNION ALL
   (SELECT 'image-failed', d.study_instance_uid, p.name, s.accession_number,
           i.mirror_reason || CASE count(*) WHEN 1 THEN ' (' ELSE ' (' || count(*) || ' images, such as ' END
@@ -92,8 +107,8 @@ SELECT d.study_instance_uid AS "studyInstanceUid", d.status, d.rule, d.reason, d
   CASE WHEN p.id IS NOT NULL THEN ${PATIENT_JSON} END AS patient,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('orthancId', t.orthanc_id, 'accessionNumber', t.accession_number,
       'patientId', t.patient_id, 'patientName', t.patient_name, 'birthDate', t.patient_birth_date,
-      'studyDate', t.study_date, 'description', t.study_description) ORDER BY t.orthanc_id), '[]')
-   FROM dicom_study_tags t WHERE t.dicom_study_id = d.id) AS tags,
+      'studyDate', t.study_date, 'description', t.study_description) ORDER BY t.orthanc_id, t.said_key, t.accession_key), '[]')
+   FROM seen_tags t WHERE t.dicom_study_id = d.id) AS tags,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('accessionNumber', c.accession_number, 'patient', (
       SELECT ${PATIENT_JSON} FROM patients p WHERE p.id = c.patient_id), 'modality', c.modality,
       'studyDate', c.study_date, 'procedure', c.procedure_description, 'orderStatus', c.order_status) ORDER BY c.id), '[]')

@@ -21,6 +21,8 @@ export const WORK_KINDS = [
   'review',
   'contested',
   'provisional',
+  'images-deleted',
+  'image-differs',
   'image-failed',
   'text-held',
   'text-failed',

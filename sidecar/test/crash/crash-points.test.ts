@@ -19,6 +19,10 @@ const FLOWS: Readonly<Record<string, readonly [scenario: string, step: RegExp]>>
   'texts/plan': ['a final report', /^postgres: INSERT INTO sms_messages$/],
   'ris/receive': ['an order for images that are there', /^hl7: ACK$/],
   'ris/keep': ['a final report', /^postgres: INSERT INTO reports$/],
+  'linking/check-labels': [
+    'a sweep that finds an image too many, one too few and a label gone',
+    /^postgres: add job label-study$/,
+  ],
   'images/sweep': ['a sweep that finds an image too many, one too few and a label gone', /^orthanc: GET \/instances$/],
   'texts/record-opt-choice': ['a patient’s STOP', /^postgres: INSERT INTO sms_opt_outs$/],
   'images/remove-blobs': ['a patient corrected in Orthanc', /^blob: DELETE thumbnails$/],

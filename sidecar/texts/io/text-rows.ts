@@ -7,16 +7,20 @@ import { optedOut } from './receipt-rows.ts';
 // By their candidates, for which OFFSET 0 keeps the planner from reading all that is open.
 const CLAIMING =
   '(SELECT status, rule, contested IS NOT NULL AND shown IS NOT NULL AS contested FROM dicom_studies WHERE candidate_ids @> ARRAY[s.id] OFFSET 0)';
+const CLAIMED_BEFORE =
+  "(SELECT id FROM dicom_studies WHERE kept_claims @> ARRAY[s.id] AND kept_claims <> '{}' OFFSET 0)";
 
 // Studies with a final report whose text is not begun. Images in review, or contested, that claim the study hold its text too: whose
 // images were read is then not known.
-// Served by indexes studies_pkey, patients_pkey, dicom_studies_candidates, sms_messages_study_id_kind_key.
+// Served by indexes studies_pkey, patients_pkey, dicom_studies_candidates, dicom_studies_kept_claims, sms_messages_study_id_kind_key.
 export const LOAD_SMS_SUBJECTS = `
 SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_number, p.phone_problem, f.first_final_at,
        current.status AS report_status, current.withheld, ${optedOut('p.phone_number')} AS opted_out,
        EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status = 'review' OR d.contested) AS in_review,
        EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status IN ('provisional', 'linked') AND d.rule = 'person')
-         AND NOT EXISTS (SELECT 1 FROM dicom_study_links l WHERE l.study_id = s.id) AS images_taken
+         AND NOT EXISTS (SELECT 1 FROM dicom_study_links l WHERE l.study_id = s.id) AS images_taken,
+       EXISTS (SELECT 1 FROM ${CLAIMED_BEFORE} d)
+         AND NOT EXISTS (SELECT 1 FROM dicom_study_links l WHERE l.study_id = s.id) AS images_deleted
 FROM studies s
 JOIN patients p ON p.id = s.patient_id
 JOIN LATERAL (
@@ -41,6 +45,7 @@ const SUBJECT_ROW = z.object({
   withheld: z.string().nullable(),
   in_review: z.boolean(),
   images_taken: z.boolean(),
+  images_deleted: z.boolean(),
 });
 
 // Served by index sms_messages_study_id_kind_key.
@@ -89,6 +94,7 @@ export function smsPlanStatements(trx: Knex.Transaction) {
           withheld: row.withheld,
           inReview: row.in_review,
           imagesTaken: row.images_taken,
+          imagesDeleted: row.images_deleted,
         },
       }));
     },

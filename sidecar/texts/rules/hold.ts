@@ -16,6 +16,8 @@ export interface SmsFacts {
   readonly inReview: boolean;
   /** A person took the images away that the rules had given it, and it has got no others. */
   readonly imagesTaken: boolean;
+  /** Images were deleted or changed while they claimed it in review or were taken away, and it has got no others. */
+  readonly imagesDeleted: boolean;
 }
 
 export interface SmsSubject {
@@ -45,11 +47,13 @@ export function decideSms(facts: SmsFacts, now: Date): SmsPlan {
         ? 'study-in-review'
         : facts.imagesTaken
           ? 'images-taken-away'
-          : facts.phoneNumber === null
-            ? (facts.phoneProblem ?? 'no-number')
-            : facts.optedOut
-              ? 'opted-out'
-              : null;
+          : facts.imagesDeleted
+            ? 'images-deleted'
+            : facts.phoneNumber === null
+              ? (facts.phoneProblem ?? 'no-number')
+              : facts.optedOut
+                ? 'opted-out'
+                : null;
   if (reason === null && facts.phoneNumber !== null) {
     return now.getTime() - facts.firstFinalAt.getTime() > MAX_HOLD_MS
       ? { state: 'failed', reason: 'held-too-long' }

@@ -12,6 +12,7 @@ const facts = (changed: Partial<SmsFacts> = {}): SmsFacts => ({
   withheld: null,
   inReview: false,
   imagesTaken: false,
+  imagesDeleted: false,
   ...changed,
 });
 const plan = (changed: Partial<SmsFacts>) => decideSms(facts(changed), NOW);
@@ -31,6 +32,7 @@ describe('planning a text', () => {
   it('holds it while whose images were read is not known', () => {
     expect(plan({ inReview: true })).to.deep.equal({ state: 'held', reason: 'study-in-review' });
     expect(plan({ imagesTaken: true })).to.deep.equal({ state: 'held', reason: 'images-taken-away' });
+    expect(plan({ imagesDeleted: true })).to.deep.equal({ state: 'held', reason: 'images-deleted' });
   });
 
   it('holds it without a number that takes a text, saying why', () => {
@@ -62,6 +64,7 @@ describe('planning a text', () => {
       withheld: fc.constantFrom(null, 'patient-differs'),
       inReview: fc.boolean(),
       imagesTaken: fc.boolean(),
+      imagesDeleted: fc.boolean(),
     });
     fc.assert(
       fc.property(any, (given) => {
@@ -70,6 +73,7 @@ describe('planning a text', () => {
           given.withheld === null &&
           !given.inReview &&
           !given.imagesTaken &&
+          !given.imagesDeleted &&
           given.phoneNumber !== null &&
           !given.optedOut &&
           NOW.getTime() - given.firstFinalAt.getTime() <= MAX_HOLD_MS;

@@ -1,0 +1,63 @@
+-- What matching sees of a DICOM study: what its instances say of themselves. Orthanc keeps a study's tags as its first instance
+-- had them, so that these alone depend on the order in which instances came.
+CREATE TABLE seen_tags (
+  orthanc_id          text NOT NULL REFERENCES dicom_study_tags (orthanc_id) ON DELETE CASCADE,
+  said_key            text NOT NULL,                     -- a hash of all that is said: images.said_key; '' as Orthanc keeps it
+  accession_key       text NOT NULL,                     -- a row for each accession number that is said, '' for none
+  accession_number    text NOT NULL,
+  dicom_study_id      bigint NOT NULL REFERENCES dicom_studies (id),
+  patient_id          text NOT NULL,
+  issuer              text NOT NULL,
+  patient_name        text NOT NULL,
+  patient_birth_date  date,
+  patient_sex         text NOT NULL,
+  study_date          date,
+  study_description   text NOT NULL,
+  PRIMARY KEY (orthanc_id, said_key, accession_key)
+);
+CREATE INDEX seen_tags_study ON seen_tags (dicom_study_id);
+CREATE INDEX seen_tags_accession ON seen_tags (accession_key) WHERE accession_key <> '';
+CREATE INDEX seen_tags_patient ON seen_tags (upper(patient_id)) WHERE patient_id <> '';
+CREATE INDEX seen_tags_birth_date ON seen_tags (patient_birth_date, study_date);
+
+-- All its images say it themselves: what Orthanc keeps of the first counts for nothing.
+ALTER TABLE dicom_study_tags ADD COLUMN said boolean NOT NULL DEFAULT false;
+
+-- What Orthanc keeps is seen for as long as it counts, whichever version of the program writes it.
+CREATE FUNCTION see_unsaid_tags() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    DELETE FROM seen_tags WHERE orthanc_id = NEW.orthanc_id AND said_key = '';
+  END IF;
+  IF NOT NEW.said THEN
+    INSERT INTO seen_tags (orthanc_id, said_key, accession_key, accession_number, dicom_study_id, patient_id, issuer,
+                           patient_name, patient_birth_date, patient_sex, study_date, study_description)
+    VALUES (NEW.orthanc_id, '', NEW.accession_key, NEW.accession_number, NEW.dicom_study_id, NEW.patient_id, NEW.issuer,
+            NEW.patient_name, NEW.patient_birth_date, NEW.patient_sex, NEW.study_date, NEW.study_description);
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER dicom_study_tags_seen AFTER INSERT OR UPDATE ON dicom_study_tags
+  FOR EACH ROW EXECUTE FUNCTION see_unsaid_tags();
+INSERT INTO seen_tags (orthanc_id, said_key, accession_key, accession_number, dicom_study_id, patient_id, issuer,
+                       patient_name, patient_birth_date, patient_sex, study_date, study_description)
+SELECT orthanc_id, '', accession_key, accession_number, dicom_study_id, patient_id, issuer, patient_name,
+       patient_birth_date, patient_sex, study_date, study_description
+FROM dicom_study_tags;
+
+ALTER TABLE images
+  ADD COLUMN file_uuid  text,                            -- Orthanc's name of the file: another one was stored anew
+  ADD COLUMN said_key   text,                            -- null: not known what it says itself
+  ADD COLUMN resent_key text;                            -- a hash of what Orthanc was told of files that came again
+CREATE INDEX images_unsaid ON images (series_id) WHERE said_key IS NULL;
+
+-- Files that came again under the identifiers of an image and were not the same.
+CREATE TABLE image_differences (
+  orthanc_id text PRIMARY KEY REFERENCES images (orthanc_id) ON DELETE CASCADE,
+  fields     text[] NOT NULL,                            -- in what: DICOM keywords, or 'file'
+  noted_at   timestamptz NOT NULL,
+  seen_by    text,                                       -- a person who decided about the study since
+  seen_at    timestamptz,
+  CHECK ((seen_by IS NULL) = (seen_at IS NULL))
+);
+CREATE INDEX image_differences_unseen ON image_differences (noted_at) WHERE seen_at IS NULL;
