@@ -6,7 +6,7 @@ import {
   REMOVE_ABANDONED_STUDIES,
   SAVE_DECISIONS,
   SAVE_MORE_LINKS,
-} from '../../linking/io/link-rows.ts';
+} from '../../linking/io/decision-rows.ts';
 import { execute, ID_ROW, query } from '../../platform/postgres/query.ts';
 import type { By } from '../../audit/rules/who.ts';
 

@@ -4,6 +4,7 @@ import * as said from '../../images/io/said-rows.ts';
 import { BEGIN, ENDED_ONE, MARK_MIRRORED } from '../../images/io/image-rows.ts';
 import { DICOM_STUDIES_AFTER, IMAGES_AFTER, UNKNOWN_INSTANCES } from '../../images/io/sweep-rows.ts';
 import { ADD_LABEL_JOBS, LOAD_LABEL_FACTS } from '../../linking/io/label-rows.ts';
+import * as decisions from '../../linking/io/decision-rows.ts';
 import * as links from '../../linking/io/link-rows.ts';
 import { LOOK_UP } from '../../ris/io/known-rows.ts';
 import { LET_TEXT_STAND, LOAD_REPORT_PATIENTS, SAVE_REPORT } from '../../ris/io/report-rows.ts';
@@ -36,10 +37,10 @@ export const HOT: Readonly<Record<string, readonly [sql: string, ...indexes: rea
     'patient_facts_patient',
     /study_facts_(withdrawn|accession)/,
   ],
-  'a study of its own is made': [links.MAKE_OWN_STUDIES, STUDY_BY_ID, 'seen_tags_study', 'studies_dicom_own'],
-  'it is kept up to date': [links.REFRESH_OWN_STUDIES, STUDY_BY_ID, 'studies_dicom_own'],
-  'decisions are kept': [links.SAVE_DECISIONS, STUDY_BY_ID, 'studies_dicom_own', 'seen_tags_study'],
-  'what an adopted study leaves is removed': [links.REMOVE_ABANDONED_STUDIES, STUDY_BY_ID, 'studies_dicom_own'],
+  'a study of its own is made': [decisions.MAKE_OWN_STUDIES, STUDY_BY_ID, 'seen_tags_study', 'studies_dicom_own'],
+  'it is kept up to date': [decisions.REFRESH_OWN_STUDIES, STUDY_BY_ID, 'studies_dicom_own'],
+  'decisions are kept': [decisions.SAVE_DECISIONS, STUDY_BY_ID, 'studies_dicom_own', 'seen_tags_study'],
+  'what an adopted study leaves is removed': [decisions.REMOVE_ABANDONED_STUDIES, STUDY_BY_ID, 'studies_dicom_own'],
   'what rests on an order is found': [
     links.STUDIES_RESTING_ON,
     'dicom_studies_candidates',
