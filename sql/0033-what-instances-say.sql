@@ -23,6 +23,13 @@ CREATE INDEX seen_tags_birth_date ON seen_tags (patient_birth_date, study_date);
 -- All its images say it themselves: what Orthanc keeps of the first counts for nothing.
 ALTER TABLE dicom_study_tags ADD COLUMN said boolean NOT NULL DEFAULT false;
 
+-- The accession numbers that Orthanc keeps of a study, '' for none; of several that are parted by a backslash each.
+CREATE FUNCTION unsaid_accessions(t dicom_study_tags, OUT accession_key text, OUT accession_number text) RETURNS SETOF record
+LANGUAGE sql STABLE AS $$
+  SELECT key, CASE WHEN key = t.accession_key THEN t.accession_number ELSE key END
+  FROM unnest(CASE t.accession_keys WHEN '{}' THEN '{""}' ELSE t.accession_keys END) AS key
+$$;
+
 -- What Orthanc keeps is seen for as long as it counts, whichever version of the program writes it.
 CREATE FUNCTION see_unsaid_tags() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -32,8 +39,9 @@ BEGIN
   IF NOT NEW.said THEN
     INSERT INTO seen_tags (orthanc_id, said_key, accession_key, accession_number, dicom_study_id, patient_id, issuer,
                            patient_name, patient_birth_date, patient_sex, study_date, study_description)
-    VALUES (NEW.orthanc_id, '', NEW.accession_key, NEW.accession_number, NEW.dicom_study_id, NEW.patient_id, NEW.issuer,
-            NEW.patient_name, NEW.patient_birth_date, NEW.patient_sex, NEW.study_date, NEW.study_description);
+    SELECT NEW.orthanc_id, '', n.accession_key, n.accession_number, NEW.dicom_study_id, NEW.patient_id, NEW.issuer,
+           NEW.patient_name, NEW.patient_birth_date, NEW.patient_sex, NEW.study_date, NEW.study_description
+    FROM unsaid_accessions(NEW) AS n;
   END IF;
   RETURN NULL;
 END $$;
@@ -41,9 +49,9 @@ CREATE TRIGGER dicom_study_tags_seen AFTER INSERT OR UPDATE ON dicom_study_tags
   FOR EACH ROW EXECUTE FUNCTION see_unsaid_tags();
 INSERT INTO seen_tags (orthanc_id, said_key, accession_key, accession_number, dicom_study_id, patient_id, issuer,
                        patient_name, patient_birth_date, patient_sex, study_date, study_description)
-SELECT orthanc_id, '', accession_key, accession_number, dicom_study_id, patient_id, issuer, patient_name,
-       patient_birth_date, patient_sex, study_date, study_description
-FROM dicom_study_tags;
+SELECT t.orthanc_id, '', n.accession_key, n.accession_number, t.dicom_study_id, t.patient_id, t.issuer, t.patient_name,
+       t.patient_birth_date, t.patient_sex, t.study_date, t.study_description
+FROM dicom_study_tags t CROSS JOIN LATERAL unsaid_accessions(t) AS n;
 
 ALTER TABLE images
   ADD COLUMN file_uuid  text,                            -- Orthanc's name of the file: another one was stored anew

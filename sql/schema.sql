@@ -142,11 +142,21 @@ BEGIN
   IF NOT NEW.said THEN
     INSERT INTO seen_tags (orthanc_id, said_key, accession_key, accession_number, dicom_study_id, patient_id, issuer,
                            patient_name, patient_birth_date, patient_sex, study_date, study_description)
-    VALUES (NEW.orthanc_id, '', NEW.accession_key, NEW.accession_number, NEW.dicom_study_id, NEW.patient_id, NEW.issuer,
-            NEW.patient_name, NEW.patient_birth_date, NEW.patient_sex, NEW.study_date, NEW.study_description);
+    SELECT NEW.orthanc_id, '', n.accession_key, n.accession_number, NEW.dicom_study_id, NEW.patient_id, NEW.issuer,
+           NEW.patient_name, NEW.patient_birth_date, NEW.patient_sex, NEW.study_date, NEW.study_description
+    FROM unsaid_accessions(NEW) AS n;
   END IF;
   RETURN NULL;
 END $function$;
+
+CREATE OR REPLACE FUNCTION public.unsaid_accessions(t dicom_study_tags, OUT accession_key text, OUT accession_number text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT key, CASE WHEN key = t.accession_key THEN t.accession_number ELSE key END
+  FROM unnest(CASE t.accession_keys WHEN '{}' THEN '{""}' ELSE t.accession_keys END) AS key
+$function$;
 
 CREATE TABLE patients (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -220,6 +230,7 @@ CREATE TABLE dicom_studies (
   contested text,
   contested_at timestamp with time zone,
   kept_claims bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+  kept_decision jsonb,
   CONSTRAINT dicom_studies_pkey PRIMARY KEY (id),
   CONSTRAINT dicom_studies_id_study_id_key UNIQUE (id, study_id),
   CONSTRAINT dicom_studies_study_instance_uid_key UNIQUE (study_instance_uid),

@@ -31,15 +31,19 @@ WITH gone AS (
 )
 SELECT DISTINCT dicom_study_id AS id FROM gone`;
 
-// Of images in review, or that a person took away. Served by index dicom_studies_pkey.
+// Of images in review or contested, and those that a person took away from. What else a person linked it to has its images.
+// Served by indexes dicom_studies_pkey, dicom_study_links_pkey.
 export const KEEP_CLAIMS = `
 WITH touched AS MATERIALIZED (
-  SELECT id, status, rule, candidate_ids FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[]))
+  SELECT id, CASE WHEN status = 'linked' AND (contested IS NULL OR shown IS NULL) THEN ARRAY(
+           SELECT unnest(candidate_ids) EXCEPT SELECT study_id FROM dicom_study_links l WHERE l.dicom_study_id = d.id)
+         ELSE candidate_ids END AS claims
+  FROM dicom_studies d
+  WHERE id = ANY (CAST(:ids AS bigint[])) AND (status = 'review' OR (status IN ('provisional', 'linked') AND rule = 'person'))
 )
-UPDATE dicom_studies d SET kept_claims = ARRAY(SELECT DISTINCT unnest(d.kept_claims || t.candidate_ids) ORDER BY 1)
+UPDATE dicom_studies d SET kept_claims = ARRAY(SELECT DISTINCT unnest(d.kept_claims || t.claims) ORDER BY 1)
 FROM touched t
-WHERE d.id = t.id AND (t.status = 'review' OR (t.status = 'provisional' AND t.rule = 'person'))
-  AND NOT d.kept_claims @> t.candidate_ids`;
+WHERE d.id = t.id AND NOT d.kept_claims @> t.claims`;
 
 export const ADD_BLOB_JOBS = `
 WITH jobs AS MATERIALIZED (
@@ -80,7 +84,7 @@ UPDATE dicom_studies d SET modalities = ARRAY(
   SELECT DISTINCT s.modality FROM series s WHERE s.dicom_study_id = d.id AND s.modality <> '' ORDER BY 1)
 WHERE d.id = ANY (CAST(:ids AS bigint[]))`;
 
-// Served by indexes dicom_studies_pkey, dicom_study_tags_study.
+// Served by indexes dicom_studies_pkey, dicom_study_tags_study, dicom_study_links_pkey.
 export const MARK_DELETED = `
 WITH emptied AS MATERIALIZED (
   SELECT d.id, array_remove(d.candidate_ids || d.study_id, NULL) AS studies
@@ -90,7 +94,12 @@ WITH emptied AS MATERIALIZED (
 ), marked AS (
   UPDATE dicom_studies d
   SET study_id = NULL, status = 'deleted', rule = 'not-in-orthanc', reason = NULL, candidate_ids = '{}',
-      decided_by = 'rules', decided_at = :now, shown = NULL, contested = NULL, contested_at = NULL
+      decided_by = 'rules', decided_at = :now, shown = NULL, contested = NULL, contested_at = NULL,
+      kept_decision = CASE WHEN d.decided_by <> 'rules' AND d.rule = 'person' THEN jsonb_build_object(
+        'status', d.status, 'studyId', CAST(d.study_id AS text), 'reason', d.reason, 'shown', d.shown,
+        'candidateIds', CAST(d.candidate_ids AS text[]), 'decidedBy', d.decided_by, 'decidedAt', d.decided_at,
+        'alsoStudyIds', ARRAY(SELECT CAST(l.study_id AS text) FROM dicom_study_links l
+                              WHERE l.dicom_study_id = d.id AND l.study_id <> d.study_id ORDER BY l.study_id)) END
   FROM emptied WHERE d.id = emptied.id
 ), history AS (
   INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)

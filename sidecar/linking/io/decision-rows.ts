@@ -56,7 +56,7 @@ WITH made AS MATERIALIZED (
 ), saved AS (
   UPDATE dicom_studies d
   SET study_id = coalesce(m.study_id, own.id), status = m.status, rule = m.rule, reason = m.reason,
-      candidate_ids = m.candidate_ids, decided_by = :decidedBy, decided_at = :now, shown = NULL, contested = NULL,
+      candidate_ids = m.candidate_ids, decided_by = :decidedBy, decided_at = :now, shown = NULL, kept_decision = NULL, contested = NULL,
       contested_at = NULL
   FROM made m
   JOIN dicom_studies was ON was.id = m.id

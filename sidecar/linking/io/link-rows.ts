@@ -22,7 +22,7 @@ SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'fo
 // Served by indexes dicom_studies_pkey, seen_tags_study, dicom_study_tags_pkey.
 export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
-       d.shown, d.contested, ARRAY(
+       d.shown, d.contested, CASE d.status WHEN 'deleted' THEN d.kept_decision END AS kept, ARRAY(
          SELECT l.study_id FROM dicom_study_links l WHERE l.dicom_study_id = d.id AND l.study_id <> d.study_id ORDER BY 1
        ) AS also_study_ids,
        jsonb_agg(jsonb_build_object(
@@ -47,6 +47,26 @@ const SIDE = z.object({
 });
 const SHOWN = z.object({ images: z.array(SIDE), orders: z.array(SIDE), accessions: z.array(z.string()) });
 
+// What a person had decided of a study before its images were deleted, as ../../images/io/deleted-rows.ts keeps it.
+const KEPT = z
+  .object({
+    status: z.enum(['linked', 'provisional']),
+    studyId: z.string(),
+    alsoStudyIds: z.array(z.string()),
+    reason: z.string(),
+    candidateIds: z.array(z.string()),
+    decidedBy: z.string(),
+    decidedAt: z.coerce.date(),
+    shown: SHOWN.nullable(),
+  })
+  .transform(({ status, studyId, alsoStudyIds, reason, candidateIds, ...kept }) => ({
+    ...kept,
+    decision: {
+      ...{ rule: 'person' as const, reason, candidateIds },
+      ...(status === 'linked' ? { status, studyId, alsoStudyIds } : { status }),
+    },
+  }));
+
 const STUDY_ROW = z.object({
   id: z.string(),
   study_instance_uid: z.string(),
@@ -60,6 +80,7 @@ const STUDY_ROW = z.object({
   also_study_ids: z.array(z.string()),
   shown: SHOWN.nullable(),
   contested: z.string().nullable(),
+  kept: KEPT.nullable(),
   tags: z.array(
     z.object({
       accessionNumbers: z.array(z.string()),
@@ -239,6 +260,7 @@ export function linkStatements(trx: Knex.Transaction) {
         const decided = studyId !== null && status !== null && rule !== null && decidedBy !== null;
         return {
           id: row.id,
+          kept: row.kept,
           seen: { studyInstanceUid: row.study_instance_uid, modalities: row.modalities, tags: row.tags },
           standing: decided
             ? {

@@ -12,7 +12,7 @@ import type { By } from '../../audit/rules/who.ts';
 
 export const LOAD_STANDING = `
 SELECT id AS "dicomStudyId", status, study_id AS "studyId", candidate_ids AS "candidateIds", decided_by AS "decidedBy",
-  kept_claims AS "keptClaims",
+  kept_claims AS "keptClaims", kept_decision IS NOT NULL AS "isKept",
   ARRAY(SELECT l.study_id FROM dicom_study_links l WHERE l.dicom_study_id = d.id AND l.study_id <> d.study_id ORDER BY 1)
     AS "alsoStudyIds"
 FROM dicom_studies d WHERE study_instance_uid = :uid`;
@@ -25,10 +25,11 @@ const STANDING = z.object({
   candidateIds: z.array(z.string()),
   decidedBy: z.string().nullable(),
   keptClaims: z.array(z.string()),
+  isKept: z.boolean(),
 });
 
 export const FIND_RIS_STUDY = 'SELECT id FROM studies WHERE accession_key = :key';
-const DROP_CLAIMS = `UPDATE dicom_studies SET kept_claims = '{}' WHERE id = :id AND kept_claims <> '{}'`;
+const DROP_CLAIMS = `UPDATE dicom_studies SET kept_claims = '{}', kept_decision = NULL WHERE id = :id`;
 const NOTE_RELEASED = `
 INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
 VALUES (:id, NULL, 'deleted', 'released', :why, CAST(:claims AS bigint[]), '[]', :who, :now)`;

@@ -23,25 +23,25 @@ WITH open_studies AS (
    FROM open_studies WHERE status = 'provisional' ORDER BY first_seen_at DESC LIMIT :limit)
   UNION ALL
   (SELECT 'contested', d.study_instance_uid, p.name, s.accession_number,
-          d.contested || CASE WHEN d.shown IS NULL THEN ' (linked without seeing both sides; not hidden)' ELSE '' END,
+          d.contested || CASE WHEN d.status = 'provisional' THEN ' (a person took its images away)' WHEN d.shown IS NULL THEN ' (linked without seeing both sides; not hidden)' ELSE '' END,
           d.contested_at, count(*) OVER ()
    FROM dicom_studies d JOIN studies s ON s.id = d.study_id JOIN patients p ON p.id = s.patient_id
    WHERE d.contested IS NOT NULL ORDER BY d.contested_at DESC LIMIT :limit)
   UNION ALL
-  (SELECT 'images-deleted', d.study_instance_uid, p.name, s.accession_number, d.status, d.decided_at
+  (SELECT 'images-deleted', d.study_instance_uid, p.name, s.accession_number, d.status, d.decided_at, count(*) OVER ()
    FROM dicom_studies d JOIN studies s ON s.id = ANY (d.kept_claims) JOIN patients p ON p.id = s.patient_id
-   WHERE d.kept_claims <> '{}' AND NOT EXISTS (SELECT 1 FROM dicom_studies o WHERE o.study_id = s.id)
-   ORDER BY d.decided_at LIMIT :limit)
+   WHERE d.kept_claims <> '{}' AND NOT EXISTS (SELECT 1 FROM dicom_study_links o WHERE o.study_id = s.id)
+   ORDER BY d.decided_at DESC LIMIT :limit)
   UNION ALL
   (SELECT 'image-differs', d.study_instance_uid, p.name, s.accession_number,
           (SELECT string_agg(DISTINCT field, ', ' ORDER BY field) FROM image_differences o JOIN images oi USING (orthanc_id)
            JOIN series oe ON oe.id = oi.series_id CROSS JOIN LATERAL unnest(o.fields) AS field
            WHERE oe.dicom_study_id = d.id AND o.seen_at IS NULL)
           || CASE count(*) WHEN 1 THEN ' (' ELSE ' (' || count(*) || ' images, such as ' END || min(i.sop_instance_uid) || ')',
-          min(f.noted_at)
+          min(f.noted_at), count(*) OVER ()
    FROM image_differences f JOIN images i USING (orthanc_id) JOIN series e ON e.id = i.series_id
    JOIN dicom_studies d ON d.id = e.dicom_study_id JOIN studies s ON s.id = e.study_id JOIN patients p ON p.id = s.patient_id
-   WHERE f.seen_at IS NULL GROUP BY d.id, s.id, p.id ORDER BY min(f.noted_at) LIMIT :limit)
+   WHERE f.seen_at IS NULL GROUP BY d.id, s.id, p.id ORDER BY min(f.noted_at) DESC LIMIT :limit)
   UNION ALL
   (SELECT 'image-failed', d.study_instance_uid, p.name, s.accession_number,
           i.mirror_reason || CASE count(*) WHEN 1 THEN ' (' ELSE ' (' || count(*) || ' images, such as ' END

@@ -115,7 +115,7 @@ export const HOT: Readonly<Record<string, readonly [sql: string, ...indexes: rea
   'its series goes with its last image': [deletions.REMOVE_EMPTY_SERIES, 'series_dicom_study', 'images_series'],
   'its tags go': [deletions.REMOVE_EMPTY_TAGS, 'dicom_study_tags_study', 'series_orthanc_study'],
   'what only it said goes': [deletions.REMOVE_UNSAID, 'seen_tags_study', 'series_orthanc_study', 'images_series'],
-  'what its study claimed is kept': [deletions.KEEP_CLAIMS, STUDY_BY_ID],
-  'its study is marked': [deletions.MARK_DELETED, STUDY_BY_ID, 'dicom_study_tags_study'],
+  'what its study claimed is kept': [deletions.KEEP_CLAIMS, STUDY_BY_ID, 'dicom_study_links_pkey'],
+  'its study is marked': [deletions.MARK_DELETED, STUDY_BY_ID, 'dicom_study_tags_study', 'dicom_study_links_pkey'],
   'a study of its own goes too': [deletions.REMOVE_OWN_STUDIES, STUDY_BY_ID, 'studies_dicom_own', 'patients_pkey'],
 };

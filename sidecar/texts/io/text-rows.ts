@@ -6,7 +6,7 @@ import { optedOut } from './receipt-rows.ts';
 
 // By their candidates, for which OFFSET 0 keeps the planner from reading all that is open.
 const CLAIMING =
-  '(SELECT status, rule, contested IS NOT NULL AND shown IS NOT NULL AS contested FROM dicom_studies WHERE candidate_ids @> ARRAY[s.id] OFFSET 0)';
+  "(SELECT status, rule, status = 'linked' AND contested IS NOT NULL AND shown IS NOT NULL AS contested FROM dicom_studies WHERE candidate_ids @> ARRAY[s.id] OFFSET 0)";
 const CLAIMED_BEFORE =
   "(SELECT id FROM dicom_studies WHERE kept_claims @> ARRAY[s.id] AND kept_claims <> '{}' OFFSET 0)";
 
