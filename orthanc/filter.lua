@@ -80,6 +80,7 @@ local function said(tags)
   return one
 end
 
+-- By which, with its SOP Instance UID, Orthanc knows an image.
 local function isSame(one, other)
   for _, name in ipairs({ 'PatientID', 'StudyInstanceUID', 'SeriesInstanceUID' }) do
     if text(one[name]) ~= text(other[name]) then return false end
@@ -122,17 +123,48 @@ local function tell(path, one)
   if RestApiPut(path .. RESENT, DumpJson(list, true)) == nil then error('what came again could not be told: ' .. path) end
 end
 
+-- Tells in what it differs from the one that is there; whether there is one.
+local function isThere(uid, dicom)
+  local found = false
+  for _, one in ipairs(ParseJson(RestApiPost('/tools/lookup', uid))) do
+    local file = one.Type == 'Instance' and RestApiGet(one.Path .. '/simplified-tags') or nil
+    if file ~= nil then
+      local there = ParseJson(file)
+      if isSame(dicom, there) then
+        found = true
+        tell(one.Path, difference(dicom, there))
+      end
+    elseif one.Type == 'Instance' and RestApiGet(one.Path) ~= nil then
+      -- Its file cannot be read.
+      tell(one.Path, difference(dicom, nil))
+    end
+  end
+  return found
+end
+
+-- Two files of one image can come at the same moment: the second is let in only when the first, which was let in just now, is
+-- there. Filters wait for each other, but not for what was let in.
+local LONGEST_S = 2
+local letIn, swept = {}, 0
+
+local function remember(uid)
+  local now = os.time()
+  if now ~= swept then
+    for other, since in pairs(letIn) do
+      if now - since > LONGEST_S then letIn[other] = nil end
+    end
+    swept = now
+  end
+  letIn[uid] = now
+end
+
 function ReceivedInstanceFilter(dicom, origin, info)
   local uid = text(dicom.SOPInstanceUID)
   if uid == '' then return true end
-  for _, found in ipairs(ParseJson(RestApiPost('/tools/lookup', uid))) do
-    local file = found.Type == 'Instance' and RestApiGet(found.Path .. '/simplified-tags') or nil
-    if file ~= nil then
-      local there = ParseJson(file)
-      if isSame(dicom, there) then tell(found.Path, difference(dicom, there)) end
-    elseif found.Type == 'Instance' and RestApiGet(found.Path) ~= nil then
-      -- Its file cannot be read.
-      tell(found.Path, difference(dicom, nil))
+  while not isThere(uid, dicom) do
+    if letIn[uid] == nil or os.time() - letIn[uid] > LONGEST_S then
+      remember(uid)
+      break
     end
   end
   return true

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { crImage, ctSeries, type StudyTags } from '../../dev/phantoms.ts';
 import { orm, oru } from '../../dev/ris-messages.ts';
-import { orthancRest } from '../support/orthanc-rest.ts';
+import { orthancRest, storeByRest } from '../support/orthanc-rest.ts';
 import { orderOf, person, reportOf, tagsOf } from '../support/people.ts';
 import { eventually, startRig, type Rig } from '../support/rig.ts';
 
@@ -148,6 +148,22 @@ describe('what instances say themselves, in a real Orthanc', () => {
     await rig.store(crImage({ ...tags, ContentTime: '102000', ImageComments: 'turned' }, '2.25.9107.1', 'WRIST'));
     await eventually('the difference', async () => (await differences('2.25.9107')).length === 1);
     expect((await differences('2.25.9107'))[0]?.fields).to.include.members(['ContentTime', 'BodyPartExamined']);
+  });
+
+  it('of two files of one image that come at the same moment neither is lost unseen', async () => {
+    const who = person('RS12');
+    const pairs = Array.from({ length: 60 }, (_, index) => {
+      const uid = `2.25.9113.${index}`;
+      const file = (accession: string): Buffer => crImage(tagsOf(who, uid, accession), `${uid}.1`);
+      return [file('RS12A'), file('RS12B')];
+    });
+    await Promise.all(pairs.flat().map((file) => storeByRest(rig.orthanc, [file])));
+    await rig.settled();
+    await eventually('all differences', async () => {
+      const sql = `SELECT count(*)::int AS told FROM image_differences f JOIN images i USING (orthanc_id)
+        WHERE i.sop_instance_uid LIKE '2.25.9113.%' AND f.fields = '{AccessionNumber}'`;
+      return (await rig.rows(sql, z.object({ told: z.number() })))[0]?.told === pairs.length;
+    });
   });
 
   it('what is deleted and sent again under the same identifiers is decided, labelled and drawn anew', async () => {

@@ -37,6 +37,7 @@ const IMAGES: Episode = {
       patient,
       tags: { AccessionNumber: accession },
       requested: [],
+      unsaid: false,
     },
   })),
   expected: [],

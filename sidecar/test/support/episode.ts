@@ -44,6 +44,8 @@ const IMAGES = z.strictObject({
   patient: z.string().optional(),
   /** The AE title of the program that sends them. */
   from: z.string().optional(),
+  /** Only what Orthanc keeps of the study is known, not what each image says. */
+  unsaid: z.boolean().default(false),
   /** Over what the patient gives. */
   tags: z.record(z.string(), z.string()).default({}),
   /** Accession numbers of its Request Attributes Sequence. */
@@ -181,15 +183,17 @@ function batchOf(
         callingAeTitle: images.from ?? '',
         modifiedFrom: null,
         fileUuid: how === 'storedAnew' ? `file ${place}` : 'first file',
-        said: {
-          accessionNumbers: saidAccessions(tag('AccessionNumber'), images.requested),
-          patientId: tag('PatientID'),
-          issuerOfPatientId: tag('IssuerOfPatientID'),
-          patientName: tag('PatientName'),
-          patientBirthDate: tag('PatientBirthDate'),
-          patientSex: tag('PatientSex'),
-          studyDate: tag('StudyDate'),
-        },
+        said: images.unsaid
+          ? null
+          : {
+              accessionNumbers: saidAccessions(tag('AccessionNumber'), images.requested),
+              patientId: tag('PatientID'),
+              issuerOfPatientId: tag('IssuerOfPatientID'),
+              patientName: tag('PatientName'),
+              patientBirthDate: tag('PatientBirthDate'),
+              patientSex: tag('PatientSex'),
+              studyDate: tag('StudyDate'),
+            },
         resent: how === 'resent' ? { key: `resent ${place}`, fields: ['AccessionNumber'] } : null,
       };
     }),
