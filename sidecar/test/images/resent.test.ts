@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { crImage, ctSeries, type StudyTags } from '../../dev/phantoms.ts';
@@ -6,6 +9,8 @@ import { orthancRest, storeByRest } from '../support/orthanc-rest.ts';
 import { orderOf, person, reportOf, tagsOf } from '../support/people.ts';
 import { eventually, startRig, type Rig } from '../support/rig.ts';
 
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const WORK = z.array(z.object({ kind: z.string(), subject: z.string(), reason: z.string().nullable() }));
 const IDS = z.array(z.string());
 const STANDING = z.object({ status: z.string(), reason: z.string().nullable(), accession: z.string().nullable() });
 const DIFFERENCE = z.object({ sop: z.string(), fields: z.array(z.string()), seen: z.boolean() });
@@ -45,6 +50,13 @@ describe('what instances say themselves, in a real Orthanc', () => {
       DIFFERENCE,
       [uid],
     );
+  const worked = async (kind: string) => {
+    const env = { ...rig.environment, PATH: process.env['PATH'], HOME: process.env['HOME'] };
+    const { stdout } = await promisify(execFile)(process.execPath, ['sidecar/cli.ts', 'list', '--json'], {
+      ...{ cwd: ROOT, env },
+    });
+    return WORK.parse(JSON.parse(stdout)).filter((item) => item.kind === kind);
+  };
   const isMirrored = (uid: string, images: number) =>
     eventually(`${images} images of ${uid} to be mirrored`, async () => {
       const sql = `SELECT i.image_url AS url, i.mirror_status AS status FROM images i JOIN series e ON e.id = i.series_id
@@ -148,6 +160,8 @@ describe('what instances say themselves, in a real Orthanc', () => {
     await rig.store(crImage({ ...tags, ContentTime: '102000', ImageComments: 'turned' }, '2.25.9107.1', 'WRIST'));
     await eventually('the difference', async () => (await differences('2.25.9107')).length === 1);
     expect((await differences('2.25.9107'))[0]?.fields).to.include.members(['ContentTime', 'BodyPartExamined']);
+    const listed = (await worked('image-differs')).find(({ subject }) => subject === '2.25.9107');
+    expect(listed?.reason).to.match(/BodyPartExamined, ContentTime.* \(2\.25\.9107\.1\.1\)$/);
   });
 
   it('of two files of one image that come at the same moment neither is lost unseen', async () => {
@@ -212,9 +226,14 @@ describe('what instances say themselves, in a real Orthanc', () => {
       await becomes(uid, 'deleted');
       expect(await textOf(accession)).to.deep.equal({ state: 'held', reason: 'images-deleted' });
     }
+    expect((await worked('images-deleted')).map(({ subject }) => subject).sort()).to.deep.equal([
+      '2.25.9109',
+      '2.25.9110',
+    ]);
     await rig.store(...ctSeries(tagsOf(who, '2.25.9111', 'RS9A'), '2.25.9111.1', 1));
     await becomes('2.25.9111', 'linked', 'RS9A');
     await eventually('the text', async () => (await textOf('RS9A'))?.state === 'sent');
+    expect((await worked('images-deleted')).map(({ subject }) => subject)).to.deep.equal(['2.25.9110']);
   });
 
   it('labels that somebody took away are back', async () => {
