@@ -171,6 +171,7 @@ CREATE TABLE patients (
   merged_into bigint,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  reported_number text,
   CONSTRAINT patients_pkey PRIMARY KEY (id),
   CONSTRAINT patients_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES patients(id),
   CONSTRAINT patients_check CHECK (source = 'dicom'::text OR external_id IS NOT NULL),

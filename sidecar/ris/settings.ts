@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_IGNORED_TYPES, parseIgnoredTypes, type IgnoredTypes } from './rules/ignored-types.ts';
+import { isPhoneRegion } from './rules/phone.ts';
 import { isTakenType } from './rules/message-kind.ts';
 
 const ignoredTypes = z.string().transform((text, context): IgnoredTypes => {
@@ -11,7 +12,7 @@ const ignoredTypes = z.string().transform((text, context): IgnoredTypes => {
 export const RIS_SETTINGS = z.object({
   PHONE_REGION: z
     .string()
-    .regex(/^[A-Z]{2}$/, 'must be a country code such as AU')
+    .refine(isPhoneRegion, 'must be a country code such as AU')
     .default('AU'),
   HL7_IGNORED_TYPES: ignoredTypes.prefault(DEFAULT_IGNORED_TYPES),
 });

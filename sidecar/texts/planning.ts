@@ -8,10 +8,10 @@ export type PlanTexts = (tx: PlanSmsTx, studyIds: readonly string[], at: Date) =
 
 /** Plans texts in the words that the settings give. */
 export function createPlanTexts(
-  settings: Pick<TextsSettings, 'SMS_TEMPLATE'> & { readonly PORTAL_URL?: string | undefined },
+  settings: Pick<TextsSettings, 'SMS_TEMPLATE' | 'PRACTICE_NAME'> & { readonly PORTAL_URL?: string | undefined },
 ): PlanTexts {
-  const { SMS_TEMPLATE: template, PORTAL_URL: portalUrl } = settings;
+  const { SMS_TEMPLATE: template, PORTAL_URL: portalUrl, PRACTICE_NAME: practice } = settings;
   const body = ({ modality, accessionNumber }: SmsSubject): string =>
-    portalUrl === undefined ? '' : smsText({ template, portalUrl, modality, accessionNumber });
+    portalUrl === undefined ? '' : smsText({ template, portalUrl, practice, modality, accessionNumber });
   return (tx, studyIds, at) => planSms({ body }, tx, studyIds, at);
 }

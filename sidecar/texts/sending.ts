@@ -7,7 +7,7 @@ import type { TextsSettings } from './settings.ts';
 
 /** What a text is sent by: the rows of the database, and whatever vendor the gateway speaks to. */
 export function sendingBy(
-  settings: Pick<TextsSettings, 'SMS_HOURS' | 'PUBLIC_URL' | 'SMS_TEMPLATE' | 'PORTAL_URL'> & {
+  settings: Pick<TextsSettings, 'SMS_HOURS' | 'PUBLIC_URL' | 'SMS_TEMPLATE' | 'PORTAL_URL' | 'PRACTICE_NAME'> & {
     readonly timeZone: string;
   },
   parts: {
@@ -20,7 +20,12 @@ export function sendingBy(
   const { db, gateway, now, random } = parts;
   return {
     ...smsStatements(db, (study) =>
-      smsText({ ...study, template: settings.SMS_TEMPLATE, portalUrl: settings.PORTAL_URL }),
+      smsText({
+        ...study,
+        template: settings.SMS_TEMPLATE,
+        portalUrl: settings.PORTAL_URL,
+        practice: settings.PRACTICE_NAME,
+      }),
     ),
     ...{ send: gateway.send, find: gateway.find, now, random },
     hours: settings.SMS_HOURS,

@@ -30,10 +30,12 @@ export interface StoringParts {
   readonly client: AxiosInstance;
   readonly ask: <T>(what: string, request: AxiosRequestConfig, schema: z.ZodType<T>) => Promise<T>;
   readonly timeoutMs: number;
+  /** A connection that nothing else uses, closed after it. */
+  readonly ownConnection: () => Pick<AxiosRequestConfig, 'httpAgent' | 'httpsAgent'>;
 }
 
 /** How a file gets into Orthanc, and what became of one whose identifiers were there. */
-export function storing({ client, ask, timeoutMs }: StoringParts) {
+export function storing({ client, ask, timeoutMs, ownConnection }: StoringParts) {
   return {
     /**
      * Streams one file into Orthanc, chunked, so that it is never whole in memory here. Idempotent: a file sent twice is
@@ -45,7 +47,8 @@ export function storing({ client, ask, timeoutMs }: StoringParts) {
         const { stream, digest } = digesting();
         const data = pipeline(body, stream, () => undefined);
         const request = { method: 'POST', url: '/instances', data, headers, signal, maxBodyLength: Infinity };
-        const answer = await client.request<unknown>({ ...request, timeout: 0 });
+        // A file is streamed once, so that it cannot go out again where an idle connection was just closed.
+        const answer = await client.request<unknown>({ ...ownConnection(), ...request, timeout: 0 });
         const { ID, ParentStudy, Status } = STORED.parse(answer.data);
         const ids = { orthancId: ID, orthancStudyId: ParentStudy };
         return Status === 'Success'

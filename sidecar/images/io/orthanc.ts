@@ -51,6 +51,9 @@ export interface OrthancOptions {
 
 export type Orthanc = ReturnType<typeof createOrthanc>;
 
+/** A connection that nothing else uses, closed after it. */
+const ownConnection = () => ({ httpAgent: new Agent(), httpsAgent: new SecureAgent() });
+
 /** Orthanc's REST API, as far as it is needed. Every call throws a classified {@link Failure}. */
 export function createOrthanc(options: OrthancOptions) {
   const { url, username, password, timeoutMs, maxFileBytes } = options;
@@ -78,8 +81,7 @@ export function createOrthanc(options: OrthancOptions) {
   // Once, and on a connection of its own: `orthanc-went-away` then means that Orthanc ended while it was at it.
   const drawn = (what: string, url: string, more: AxiosRequestConfig = {}): Promise<Buffer> => {
     const limits = { timeout: timeoutMs * 10, maxContentLength: maxFileBytes };
-    const own = { httpAgent: new Agent(), httpsAgent: new SecureAgent() };
-    const request: AxiosRequestConfig = { ...more, ...limits, ...own, url, responseType: 'arraybuffer' };
+    const request: AxiosRequestConfig = { ...more, ...limits, ...ownConnection(), url, responseType: 'arraybuffer' };
     return send(what, request, z.instanceof(Buffer), (once) => once());
   };
   let portion = FIRST_PORTION;
@@ -187,7 +189,7 @@ export function createOrthanc(options: OrthancOptions) {
     removeLabel: (orthancId: string, label: string) => changeLabel('DELETE', orthancId, label),
 
     ...reading({ ask, bulk }),
-    ...storing({ client, ask, timeoutMs }),
+    ...storing({ client, ask, timeoutMs, ownConnection }),
 
     /** Closes idle connections. */
     close(): void {

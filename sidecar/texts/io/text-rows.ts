@@ -14,7 +14,7 @@ const CLAIMED_BEFORE =
 // images were read is then not known.
 // Served by indexes studies_pkey, patients_pkey, dicom_studies_candidates, dicom_studies_kept_claims, sms_messages_study_id_kind_key.
 export const LOAD_SMS_SUBJECTS = `
-SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_number, p.phone_problem, f.first_final_at,
+SELECT s.id, s.accession_number, coalesce(s.modality, '') AS modality, p.phone_number, p.phone_problem, p.reported_number IS NOT NULL AS number_differs, f.first_final_at,
        current.status AS report_status, current.withheld, ${optedOut('p.phone_number')} AS opted_out,
        EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status = 'review' OR d.contested) AS in_review,
        EXISTS (SELECT 1 FROM ${CLAIMING} d WHERE d.status IN ('provisional', 'linked') AND d.rule = 'person')
@@ -39,6 +39,7 @@ const SUBJECT_ROW = z.object({
   modality: z.string(),
   phone_number: z.string().nullable(),
   phone_problem: z.string().nullable(),
+  number_differs: z.boolean(),
   opted_out: z.boolean(),
   first_final_at: z.date(),
   report_status: z.enum(['preliminary', 'final', 'corrected', 'cancelled']),
@@ -90,6 +91,7 @@ export function smsPlanStatements(trx: Knex.Transaction) {
           firstFinalAt: row.first_final_at,
           phoneNumber: row.phone_number,
           phoneProblem: row.phone_problem,
+          numberDiffers: row.number_differs,
           optedOut: row.opted_out,
           withheld: row.withheld,
           inReview: row.in_review,

@@ -10,6 +10,8 @@ export interface SmsFacts {
   readonly firstFinalAt: Date;
   readonly phoneNumber: string | null;
   readonly phoneProblem: string | null;
+  /** A report named another mobile, after the known one was said. */
+  readonly numberDiffers: boolean;
   /** The number's last word was STOP. */
   readonly optedOut: boolean;
   /** A DICOM study that claims this study is in review: whose images were read is not known. */
@@ -51,9 +53,11 @@ export function decideSms(facts: SmsFacts, now: Date): SmsPlan {
             ? 'images-deleted'
             : facts.phoneNumber === null
               ? (facts.phoneProblem ?? 'no-number')
-              : facts.optedOut
-                ? 'opted-out'
-                : null;
+              : facts.numberDiffers
+                ? 'number-differs'
+                : facts.optedOut
+                  ? 'opted-out'
+                  : null;
   if (reason === null && facts.phoneNumber !== null) {
     return now.getTime() - facts.firstFinalAt.getTime() > MAX_HOLD_MS
       ? { state: 'failed', reason: 'held-too-long' }

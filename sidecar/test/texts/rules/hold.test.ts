@@ -8,6 +8,7 @@ const facts = (changed: Partial<SmsFacts> = {}): SmsFacts => ({
   firstFinalAt: new Date('2026-04-07T23:00:00Z'),
   phoneNumber: '+61412345678',
   phoneProblem: null,
+  numberDiffers: false,
   optedOut: false,
   withheld: null,
   inReview: false,
@@ -43,6 +44,11 @@ describe('planning a text', () => {
     });
   });
 
+  it('holds it while a report names another number, after the known one', () => {
+    expect(plan({ numberDiffers: true })).to.deep.equal({ state: 'held', reason: 'number-differs' });
+    expect(plan({ numberDiffers: true, phoneNumber: null })).to.deep.equal({ state: 'held', reason: 'no-number' });
+  });
+
   it('holds it for a number that said STOP, unless it has none', () => {
     expect(plan({ optedOut: true })).to.deep.equal({ state: 'held', reason: 'opted-out' });
     expect(plan({ optedOut: true, phoneNumber: null })).to.deep.equal({ state: 'held', reason: 'no-number' });
@@ -60,6 +66,7 @@ describe('planning a text', () => {
       firstFinalAt: fc.date({ min: new Date('2026-03-20'), max: NOW, noInvalidDate: true }),
       phoneNumber: fc.constantFrom(null, '+61412345678'),
       phoneProblem: fc.constantFrom(null, 'no-mobile'),
+      numberDiffers: fc.boolean(),
       optedOut: fc.boolean(),
       withheld: fc.constantFrom(null, 'patient-differs'),
       inReview: fc.boolean(),
@@ -75,6 +82,7 @@ describe('planning a text', () => {
           !given.imagesTaken &&
           !given.imagesDeleted &&
           given.phoneNumber !== null &&
+          !given.numberDiffers &&
           !given.optedOut &&
           NOW.getTime() - given.firstFinalAt.getTime() <= MAX_HOLD_MS;
         expect(decideSms(given, NOW).state === 'queued').to.equal(fit);
