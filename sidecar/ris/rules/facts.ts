@@ -252,15 +252,24 @@ export interface FoldedStudy {
   readonly studyDate: string | null;
 }
 
+/** Whose a study is: the last order's that is no cancellation, else the first report's, else the first cancellation's. */
+function ownerOf(orders: Sequence<SaidOfStudy>, reports: Sequence<SaidOfStudy>): string | null {
+  const standing = orders.findLast(({ status }) => status !== 'cancelled');
+  return (standing ?? reports[0] ?? orders[0])?.patientId ?? null;
+}
+
 /**
  * A RIS study as the facts leave it: of each value the orders' last word, and what no order spoke of from the reports.
- * The patient is the last order's. Where there is no order it is the first report's: a stray report takes no study. `null` without any facts.
+ * A stray report takes no study, and neither does a cancellation: one that names another patient at most cancels the
+ * order, and says nothing else. `null` without any facts.
  */
 export function foldStudy(said: Sequence<SaidOfStudy>): FoldedStudy | null {
-  const orders = said.filter(({ kind }) => kind === 'order');
-  const reports = said.filter(({ kind }) => kind === 'report');
+  const ofKind = (wanted: SaidOfStudy['kind']): SaidOfStudy[] => said.filter(({ kind }) => kind === wanted);
+  const [all, reports] = [ofKind('order'), ofKind('report')];
+  const owner = ownerOf(all, reports);
+  const orders = all.filter(({ status, patientId }) => status !== 'cancelled' || patientId === owner);
   const decisive = orders.at(-1) ?? reports.at(-1);
-  if (decisive === undefined) return null;
+  if (decisive === undefined || owner === null) return null;
   const [ordered, reported] = [orders.map(({ facts }) => facts), reports.map(({ facts }) => facts)];
   const word = <K extends keyof StoredStudyFacts>(key: K): StoredStudyFacts[K] | null => {
     const byOrder = lastSaid(ordered, key);
@@ -270,8 +279,8 @@ export function foldStudy(said: Sequence<SaidOfStudy>): FoldedStudy | null {
   const [placerOrderNumber, fillerOrderNumber] = [word('placerOrderNumber'), word('fillerOrderNumber')];
   return {
     accessionNumber: decisive.facts.accessionNumber,
-    patientId: (orders.at(-1) ?? reports[0] ?? decisive).patientId,
-    orderStatus: orders.at(-1)?.status ?? 'none',
+    patientId: owner,
+    orderStatus: (orders.length > 0 ? all.at(-1)?.status : null) ?? 'none',
     externalId: fillerOrderNumber ?? placerOrderNumber ?? null,
     placerOrderNumber: placerOrderNumber ?? null,
     fillerOrderNumber: fillerOrderNumber ?? null,

@@ -236,13 +236,13 @@ describe('what is said of a study', () => {
 
   it('is deleted by an order’s null, whatever a report says, until an order says it again', () => {
     const report = said('report', { modality: 'MR', scheduled: time });
-    const nulls = said('order', { modality: null, scheduled: null }, { status: 'cancelled', patientId: 'c' });
+    const nulls = said('order', { modality: null, scheduled: null }, { status: 'cancelled' });
     expect(foldStudy([said('order', { modality: 'CT' }), nulls, report])).to.deep.include({
       modality: null,
       scheduledAt: null,
       studyDate: null,
       orderStatus: 'cancelled',
-      patientId: 'c',
+      patientId: 'a',
     });
     expect(foldStudy([nulls, said('order', { modality: 'US' }), report])).to.deep.include({
       modality: 'US',
@@ -251,6 +251,33 @@ describe('what is said of a study', () => {
     expect(foldStudy([said('report', { modality: 'MR' }), said('report', { modality: null })])).to.include({
       modality: null,
     });
+  });
+
+  it('is not moved or told of by a cancellation that names another patient', () => {
+    const order = said('order', { modality: 'CT' });
+    const cancelled = said(
+      'order',
+      { modality: 'US', accessionNumber: 'acc1' },
+      { status: 'cancelled', patientId: 'b' },
+    );
+    const owned = { patientId: 'a', modality: 'CT', accessionNumber: 'ACC1' };
+    expect(foldStudy([order, cancelled])).to.include({ ...owned, orderStatus: 'cancelled' });
+    expect(foldStudy([cancelled, order])).to.include({ ...owned, orderStatus: 'active' });
+    expect(foldStudy([order, said('order', {}, { patientId: 'b' })])).to.include({ patientId: 'b' });
+  });
+
+  it('is not claimed by a cancellation where a report spoke of it, but by one alone', () => {
+    const report = said('report', { modality: 'CT' });
+    const cancelled = said('order', { modality: 'US' }, { status: 'cancelled', patientId: 'b' });
+    for (const all of [
+      [report, cancelled],
+      [cancelled, report],
+    ]) {
+      expect(foldStudy(all)).to.include({ patientId: 'a', modality: 'CT', orderStatus: 'none' });
+    }
+    const other = said('order', {}, { status: 'cancelled', patientId: 'c' });
+    expect(foldStudy([cancelled, other])).to.include({ patientId: 'b', modality: 'US', orderStatus: 'cancelled' });
+    expect(foldStudy([report, { ...cancelled, patientId: 'a' }])).to.include({ orderStatus: 'cancelled' });
   });
 
   it('has the filler’s number for its external one, else the placer’s', () => {
