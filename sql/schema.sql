@@ -451,7 +451,13 @@ CREATE TABLE patient_merges (
   prior_id bigint NOT NULL,
   survivor_id bigint NOT NULL,
   said_at timestamp with time zone NOT NULL,
+  of_identifiers boolean DEFAULT false NOT NULL,
+  apart_from_id bigint,
+  withdrawn_at timestamp with time zone,
+  withdrawn_by text,
+  withdraw_reason text,
   CONSTRAINT patient_merges_pkey PRIMARY KEY (hl7_message_id, ordinal),
+  CONSTRAINT patient_merges_apart_from_id_fkey FOREIGN KEY (apart_from_id) REFERENCES patients(id),
   CONSTRAINT patient_merges_hl7_message_id_fkey FOREIGN KEY (hl7_message_id) REFERENCES hl7_messages(id),
   CONSTRAINT patient_merges_prior_id_fkey FOREIGN KEY (prior_id) REFERENCES patients(id),
   CONSTRAINT patient_merges_survivor_id_fkey FOREIGN KEY (survivor_id) REFERENCES patients(id)

@@ -7,6 +7,7 @@ import { replayMessage, type ReplayTx } from './flows/replay.ts';
 import type { Policy } from '../linking/rules/against.ts';
 import { resolveReview, type ResolveTx } from './flows/resolve.ts';
 import { retryImages, type RetryTx } from './flows/retry-images.ts';
+import { withdrawMerge, type WithdrawMergeTx } from './flows/withdraw-merge.ts';
 import { withdrawOrder, type WithdrawTx } from './flows/withdraw-order.ts';
 import type { InboundMessage } from '../ris/flows/receive.ts';
 import type { MessageFacts } from '../ris/rules/facts.ts';
@@ -47,6 +48,7 @@ export type ActsTx = AuditTx &
   ReplayTx &
   ResolveTx &
   RetryTx &
+  WithdrawMergeTx &
   WithdrawTx & {
     /** A study of the RIS as it is inside the transaction. */
     viewOrder(key: string): Promise<OrderView | null>;
@@ -85,6 +87,7 @@ export interface Acts {
   readonly showMessage: (hl7MessageId: string, viewer: Viewer) => Promise<MessageView | null>;
   /** What would come of these messages, one after the other. Nothing is kept. */
   readonly tryMessages: (raws: readonly Buffer[], viewer: Viewer) => Promise<readonly Trial[]>;
+  readonly withdrawMerge: (prior: string, survivor: string, by: By) => Promise<void>;
   readonly withdrawOrder: (accessionNumber: string, by: By) => Promise<void>;
   readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
   /** What `resolve` would lead to. Changes nothing. @throws what `resolve` throws. */
@@ -132,6 +135,22 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
           return ends.map(({ acknowledgment, seen }) => ({ ...answerOf(acknowledgment), ...seen }));
         },
         (trials) => ({ messages: trials.length }),
+      ),
+    withdrawMerge: (prior, survivor, by) =>
+      trail.act(by, { event: 'operator-act', what: 'merge-withdraw' }, (audit) =>
+        withdrawMerge(
+          {
+            transaction,
+            decided: async (tx, dicomStudyIds, studyIds, patientIds, at) => {
+              await link(tx, dicomStudyIds, studyIds, at);
+              await audit(tx, { patientIds });
+            },
+            now,
+          },
+          prior,
+          survivor,
+          by,
+        ),
       ),
     withdrawOrder: (accessionNumber, by) =>
       trail.act(by, { event: 'operator-act', what: 'order-withdraw', accessionNumber }, (audit) =>

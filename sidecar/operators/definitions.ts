@@ -174,6 +174,23 @@ export const ACTS: readonly Act[] = [
     },
   }),
   define({
+    name: 'withdrawMerge',
+    command: ['merge', 'withdraw'],
+    route: '/merges/withdraw',
+    subject: null,
+    summary: 'Take back that two numbers are one patient. A merge that comes later stands again.',
+    input: z.object({
+      prior: said("The number that was merged, with '@' and its authority where it has one"),
+      survivor: said('The number that it was merged into, likewise'),
+    }),
+    refusals: { 'merge-unknown': 409 },
+    answer: { description: 'It is taken back.', schema: z.object({ withdrawn: z.literal(true) }) },
+    perform: async (acts, _subject, { prior, survivor }, by) => {
+      await acts.withdrawMerge(prior, survivor, by);
+      return { json: { withdrawn: true }, text: 'the merge is withdrawn\n' };
+    },
+  }),
+  define({
     name: 'retryImage',
     command: ['retry', 'image'],
     route: '/images/{id}/retry',

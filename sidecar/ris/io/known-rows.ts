@@ -68,7 +68,10 @@ SELECT json_build_object('kind', 'patient', 'id', CAST(p.id AS text), 'externalI
 FROM patients p WHERE p.id = ANY (ARRAY(SELECT id FROM related))
 UNION ALL
 SELECT json_build_object('kind', 'merge', 'messageId', CAST(hl7_message_id AS text), 'ordinal', ordinal,
-                         'saidAt', said_at, 'priorId', CAST(prior_id AS text), 'survivorId', CAST(survivor_id AS text))
+                         'saidAt', said_at, 'priorId', CAST(prior_id AS text),
+                         'survivorId', CAST(coalesce(apart_from_id, survivor_id) AS text),
+                         'how', CASE WHEN withdrawn_at IS NOT NULL THEN 'parted' WHEN apart_from_id IS NOT NULL THEN 'apart'
+                                     WHEN of_identifiers THEN 'same' ELSE 'merge' END)
 FROM patient_merges WHERE prior_id = ANY (ARRAY(SELECT id FROM related))
 UNION ALL
 SELECT json_build_object('kind', 'patient-fact', 'messageId', CAST(hl7_message_id AS text), 'ordinal', ordinal,
@@ -121,7 +124,13 @@ const PATIENT = z.object({
   reportedPhone: nullable.transform((number) => number ?? undefined),
   mergedInto: nullable,
 });
-const MERGE = z.object({ kind: z.literal('merge'), ...told, priorId: z.string(), survivorId: z.string() });
+const MERGE = z.object({
+  kind: z.literal('merge'),
+  ...told,
+  priorId: z.string(),
+  survivorId: z.string(),
+  how: z.enum(['merge', 'same', 'apart', 'parted']),
+});
 const MOBILES = z.object({
   number: nullable,
   rank: z.number(),
@@ -250,7 +259,7 @@ export async function lookUp(
   const known = {
     ids: idsOf(identities, named),
     patients: things.filter((thing) => thing.kind === 'patient').map(({ kind: _, ...row }) => row),
-    merges: things.filter((thing) => thing.kind === 'merge'),
+    merges: things.filter((thing) => thing.kind === 'merge').map(({ how, ...merge }) => ({ ...merge, kind: how })),
     patientFacts: things.filter((thing) => thing.kind === 'patient-fact'),
     studies: things.filter((thing) => thing.kind === 'study'),
     studyFacts: things.filter((thing) => thing.kind === 'study-fact').map(({ of, ...fact }) => ({ ...fact, kind: of })),

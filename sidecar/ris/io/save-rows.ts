@@ -42,10 +42,11 @@ WITH kept AS (
   FROM jsonb_to_recordset(CAST(:patientFacts AS jsonb))
     AS r(message_id bigint, ordinal integer, patient_id bigint, said_at timestamptz, of_report boolean, facts jsonb)
 ), merges_kept AS (
-  INSERT INTO patient_merges (hl7_message_id, ordinal, prior_id, survivor_id, said_at)
-  SELECT message_id, ordinal, prior_id, survivor_id, said_at
+  INSERT INTO patient_merges (hl7_message_id, ordinal, prior_id, survivor_id, said_at, of_identifiers, apart_from_id)
+  SELECT message_id, ordinal, prior_id, survivor_id, said_at, of_identifiers, apart_from_id
   FROM jsonb_to_recordset(CAST(:merges AS jsonb))
-    AS r(message_id bigint, ordinal integer, prior_id bigint, survivor_id bigint, said_at timestamptz)
+    AS r(message_id bigint, ordinal integer, prior_id bigint, survivor_id bigint, said_at timestamptz,
+         of_identifiers boolean, apart_from_id bigint)
 ), study_facts_kept AS (
   INSERT INTO study_facts (hl7_message_id, ordinal, accession_key, said_key, patient_id, said_at, kind, order_status, facts)
   SELECT message_id, ordinal, accession_key, said_key, patient_id, said_at, kind, order_status, facts
@@ -108,8 +109,10 @@ function factRows({ patients, patientFacts, merges, studyFacts, studies }: FactC
       message_id: merge.messageId,
       ordinal: merge.ordinal,
       prior_id: merge.priorId,
-      survivor_id: merge.survivorId,
+      survivor_id: merge.kind === 'apart' ? merge.priorId : merge.survivorId,
       said_at: merge.saidAt,
+      of_identifiers: merge.kind === 'same',
+      apart_from_id: merge.kind === 'apart' ? merge.survivorId : null,
     })),
     studyFacts: studyFacts.map((fact) => ({
       message_id: fact.messageId,

@@ -4,7 +4,7 @@ import { latestMeant, type PracticeTime } from '../../hl7/rules/time.ts';
 import { phoneOf, type Phone, type SaidPhones } from './patient-phones.ts';
 import type { OrderStatus, StudyFacts } from './order.ts';
 import type { Report } from './report.ts';
-import { isPlaceIssuer } from './patient-number.ts';
+import { whoIsWho, type KnownIdentity, type Merge } from './merges.ts';
 import type { Warning } from './warning.ts';
 import { patientsContradict } from './same-patient.ts';
 
@@ -16,8 +16,12 @@ export interface PatientIdentity {
 /** All that one message says. The patients of orders, reports and merges are among `patients`, by position. */
 export interface MessageFacts {
   readonly saidAt: Date;
-  readonly patients: readonly (PatientIdentity & Partial<PatientFacts>)[];
-  readonly merges: readonly { readonly prior: number; readonly survivor: number }[];
+  readonly patients: readonly (PatientIdentity & Partial<Omit<PatientFacts, 'others'>>)[];
+  readonly merges: readonly {
+    readonly prior: number;
+    readonly survivor: number;
+    readonly kind?: Merge['kind'];
+  }[];
   readonly orders: readonly {
     readonly patient: number;
     readonly study: StudyFacts;
@@ -128,67 +132,6 @@ export function foldPatient(said: Sequence<SaidBySomeone>): FoldedPatient {
   return { name: word('name'), birthDate: word('birthDate'), sex: word('sex'), ...foldPhones(said) };
 }
 
-export interface KnownIdentity extends PatientIdentity {
-  readonly id: string;
-}
-
-export interface Merge {
-  readonly priorId: string;
-  readonly survivorId: string;
-}
-
-const fold = (text: string): string => text.trim().toUpperCase();
-
-type SamePerson = (id: string, otherId: string) => boolean;
-
-/** The identifier without an assigning authority is the one with, where only one authority's is known and agrees. */
-function withoutIssuer(identities: readonly KnownIdentity[], samePerson: SamePerson): Merge[] {
-  return [...Map.groupBy(identities, ({ externalId }) => fold(externalId)).values()].flatMap((same) => {
-    const bare = same.find(({ issuer }) => fold(issuer) === '');
-    // A number of a sender's own place merges nobody, and keeps nobody from being merged.
-    const [only, another] = same.filter(({ issuer }) => fold(issuer) !== '' && !isPlaceIssuer(issuer));
-    return bare !== undefined && only !== undefined && another === undefined && samePerson(bare.id, only.id)
-      ? [{ priorId: bare.id, survivorId: only.id }]
-      : [];
-  });
-}
-
-/**
- * Whom each of these identifiers stands for, after all merges (HL7 v2.5.1 chapter 3.3.40), the earliest first: of
- * several merges of one the last holds, chains are followed to their end, and of a circle the earliest merge gives way
- * (merged one way and then back). Holds every identity given; independent of their order.
- */
-export function canonicalPatients(
-  identities: readonly KnownIdentity[],
-  merges: Sequence<Merge>,
-  samePerson: SamePerson = () => true,
-): ReadonlyMap<string, string> {
-  const edges = [...withoutIssuer(identities, samePerson), ...merges];
-  const age = new Map<string, number>();
-  const parent = new Map<string, string>();
-  for (const [index, { priorId, survivorId }] of edges.entries()) {
-    if (priorId === survivorId) continue;
-    parent.set(priorId, survivorId);
-    age.set(priorId, index);
-  }
-  const end = (start: string): string => {
-    const way = [start];
-    for (;;) {
-      const next = parent.get(way.at(-1) ?? start);
-      if (next === undefined) return way.at(-1) ?? start;
-      if (!way.includes(next)) {
-        way.push(next);
-        continue;
-      }
-      const circle = way.slice(way.indexOf(next));
-      const earliest = circle.reduce((a, b) => ((age.get(a) ?? 0) < (age.get(b) ?? 0) ? a : b));
-      parent.delete(earliest);
-      way.splice(1);
-    }
-  };
-  return new Map(identities.map(({ id }) => [id, end(id)]));
-}
-
 export interface FoldedIdentity extends FoldedPatient {
   readonly id: string;
   /** Whose the studies of this identifier are, where that is another one. */
@@ -197,8 +140,8 @@ export interface FoldedIdentity extends FoldedPatient {
 
 /**
  * The rows of these identifiers; merges and facts the earliest first. What is said under the same identifier with and
- * without its assigning authority is said of one patient, unless name and birth date tell two; what is said under a
- * merged identifier stays its own.
+ * without its assigning authority, or under several numbers of one PID-3, is said of one patient, unless name and birth
+ * date tell two; what is said under a merged identifier stays its own.
  */
 export function foldPatients(
   identities: readonly KnownIdentity[],
@@ -207,12 +150,16 @@ export function foldPatients(
 ): FoldedIdentity[] {
   const byIdentity = Map.groupBy(facts, ({ identityId }) => identityId);
   const alone = (id: string): FoldedPatient => foldPatient(believed(byIdentity.get(id) ?? []));
-  const canonical = canonicalPatients(identities, merges, (id, otherId) => !differ(alone(id), alone(otherId)));
-  const number = ({ id, externalId }: KnownIdentity): string => `${canonical.get(id) ?? id} ${fold(externalId)}`;
-  const byNumber = Map.groupBy(identities, number);
+  const who = whoIsWho(identities, merges, (id, otherId) => !differ(alone(id), alone(otherId)));
+  const { canonical } = who;
+  const number = ({ id, externalId }: KnownIdentity): string =>
+    `${canonical.get(id) ?? id} ${externalId.trim().toUpperCase()}`;
+  const patient = ({ id }: KnownIdentity): string => who.same.get(id) ?? id;
+  const [byNumber, byPatient] = [Map.groupBy(identities, number), Map.groupBy(identities, patient)];
   return identities.map((identity) => {
     const { id } = identity;
-    const same = new Set((byNumber.get(number(identity)) ?? []).map((other) => other.id));
+    const others = [...(byNumber.get(number(identity)) ?? []), ...(byPatient.get(patient(identity)) ?? [])];
+    const same = new Set(others.map((other) => other.id));
     const told = same.size > 1 ? facts.filter(({ identityId }) => same.has(identityId)) : (byIdentity.get(id) ?? []);
     const end = canonical.get(id) ?? id;
     return { id, mergedInto: end === id ? null : end, ...foldPatient(believed(told)) };

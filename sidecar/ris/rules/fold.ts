@@ -1,4 +1,5 @@
 import { accessionKey } from './accession.ts';
+import type { KnownIdentity, Merge } from './merges.ts';
 import { studyKeys } from './order-numbers.ts';
 import type { OrderStatus } from './order.ts';
 import type { Report } from './report.ts';
@@ -8,8 +9,6 @@ import {
   storedStudyFacts,
   type FoldedIdentity,
   type FoldedStudy,
-  type KnownIdentity,
-  type Merge,
   type MessageFacts,
   type PatientIdentity,
   type SaidOfPatient,
@@ -143,8 +142,8 @@ function rowsOf({ id: messageId, facts }: KeptMessage, ids: KnownFacts['ids']): 
   }));
   return {
     patientFacts: patientFacts.filter((row) => Object.values(row.facts).some((value) => value !== undefined)),
-    merges: facts.merges.map(({ prior, survivor }, ordinal) => ({
-      ...{ messageId, ordinal, saidAt, priorId: patientId(prior), survivorId: patientId(survivor) },
+    merges: facts.merges.map(({ prior, survivor, kind = 'merge' }, ordinal) => ({
+      ...{ messageId, ordinal, saidAt, kind, priorId: patientId(prior), survivorId: patientId(survivor) },
     })),
     studyFacts,
     reports: facts.reports.map(({ patient, report }, index) => ({

@@ -45,6 +45,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'backup/restore': 'backup/backups.test.ts',
   'doctor/try-phantom': 'doctor/doctor.test.ts',
   'audit/verify': 'audit/io/rows.test.ts',
+  'operators/withdraw-merge': 'operators/merges.test.ts',
   'operators/withdraw-order': 'operators/hl7.test.ts',
 };
 

@@ -24,6 +24,7 @@ export function serve(guard: Partial<HttpGuard> = {}, upload: Partial<UploadOpti
     showOrder: none,
     showMessage: none,
     tryMessages: none,
+    withdrawMerge: none,
     withdrawOrder: none,
     resolve: none,
     preview: none,

@@ -33,6 +33,7 @@ export function serveHttp(changed: Partial<HttpOptions>): Promise<HttpServer> {
       showOrder: never,
       showMessage: never,
       tryMessages: never,
+      withdrawMerge: never,
       withdrawOrder: never,
       resolve: never,
       preview: never,
