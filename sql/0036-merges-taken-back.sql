@@ -6,3 +6,4 @@ ALTER TABLE patient_merges
   ADD COLUMN withdrawn_at timestamptz,                         -- a person took it back
   ADD COLUMN withdrawn_by text,
   ADD COLUMN withdraw_reason text;
+CREATE INDEX patient_merges_apart ON patient_merges (apart_from_id) WHERE apart_from_id IS NOT NULL;

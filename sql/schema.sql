@@ -462,6 +462,7 @@ CREATE TABLE patient_merges (
   CONSTRAINT patient_merges_prior_id_fkey FOREIGN KEY (prior_id) REFERENCES patients(id),
   CONSTRAINT patient_merges_survivor_id_fkey FOREIGN KEY (survivor_id) REFERENCES patients(id)
 );
+CREATE INDEX patient_merges_apart ON patient_merges USING btree (apart_from_id) WHERE apart_from_id IS NOT NULL;
 CREATE INDEX patient_merges_prior ON patient_merges USING btree (prior_id);
 CREATE INDEX patient_merges_survivor ON patient_merges USING btree (survivor_id);
 
