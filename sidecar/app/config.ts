@@ -6,6 +6,7 @@ import { HL7_SETTINGS } from '../hl7/settings.ts';
 import { IMAGES_SETTINGS } from '../images/settings.ts';
 import { MONITORING_SETTINGS } from '../monitoring/settings.ts';
 import { ConfigError, count, PLATFORM_SETTINGS, withSecretFiles } from '../platform/settings.ts';
+import { RELEASE_SETTINGS } from '../release/settings.ts';
 import { RIS_SETTINGS } from '../ris/settings.ts';
 import { TEXTS_SETTINGS } from '../texts/settings.ts';
 
@@ -15,6 +16,7 @@ const SETTINGS = z.object({
   ...ACCESS_SETTINGS.shape,
   ...HL7_SETTINGS.shape,
   ...RIS_SETTINGS.shape,
+  ...RELEASE_SETTINGS.shape,
   ...TEXTS_SETTINGS.shape,
   ...IMAGES_SETTINGS.shape,
   ...RETENTION_SETTINGS.shape,
@@ -27,12 +29,14 @@ const SETTINGS = z.object({
 const OPERATIONS_SETTINGS = z.object({
   ...PLATFORM_SETTINGS.shape,
   ...RIS_SETTINGS.shape,
+  ...RELEASE_SETTINGS.shape,
   HL7_ACCESSION_FIELDS: HL7_SETTINGS.shape.HL7_ACCESSION_FIELDS,
   HL7_MODALITY_FIELDS: HL7_SETTINGS.shape.HL7_MODALITY_FIELDS,
   HL7_PATIENT_ID_TYPES: HL7_SETTINGS.shape.HL7_PATIENT_ID_TYPES,
   HL7_SENDERS: HL7_SETTINGS.shape.HL7_SENDERS,
   PORTAL_URL: TEXTS_SETTINGS.shape.PORTAL_URL.optional(),
   SMS_TEMPLATE: TEXTS_SETTINGS.shape.SMS_TEMPLATE,
+  TEXT_WITHOUT_ORDER: TEXTS_SETTINGS.shape.TEXT_WITHOUT_ORDER,
   REMOVE_BLOBS_OF_DELETED: IMAGES_SETTINGS.shape.REMOVE_BLOBS_OF_DELETED,
 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl } from '../platform/settings.ts';
+import { httpUrl, yesOrNo } from '../platform/settings.ts';
 import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './rules/wording.ts';
 
 // What Twilio posts to, and signs: a path may follow, so no query.
@@ -31,6 +31,7 @@ export const TEXTS_SETTINGS = z.object({
   TWILIO_MESSAGING_SERVICE_SID: z.string().optional(),
   TWILIO_API_URL: httpUrl.optional(),
   SMS_HOURS: smsHours.prefault('08:00-20:00'),
+  TEXT_WITHOUT_ORDER: yesOrNo.prefault('false'),
   SMS_TEMPLATE: smsTemplate.prefault(DEFAULT_TEMPLATE),
 });
 

@@ -27,6 +27,8 @@ export interface PatientFacts {
   /** E.164. `null` with a `phoneProblem` where no number given takes a text. */
   readonly phoneNumber: Said<string>;
   readonly phoneProblem: Said<string>;
+  /** Whether the patient has died (PID-30, else a time of death in PID-29); not there where nothing is said. */
+  readonly deceased?: boolean | undefined;
 }
 
 export interface PatientMerge {
@@ -84,6 +86,15 @@ function readPhone(pid: Hl7Segment, region: string): Pick<PatientFacts, 'phoneNu
   return { phoneNumber: null, phoneProblem: chosen.reason };
 }
 
+/** PID-30 (table 0136), else PID-29: a time of death is one, whatever its form. */
+function readDeath(pid: Hl7Segment): Pick<PatientFacts, 'deceased'> {
+  const [indicator, time] = [component(pid, 30).trim().toUpperCase(), component(pid, 29).trim()];
+  if (indicator === 'Y') return { deceased: true };
+  if (indicator === 'N' || indicator === HL7_NULL) return { deceased: false };
+  if (time !== '') return { deceased: time !== HL7_NULL };
+  return {};
+}
+
 function factsOf(message: Hl7Message, pid: Hl7Segment, settings: Hl7Settings): PatientFacts {
   const [identifier] = patientIdentifiers(pid, 3, settings.patientIdTypes);
   if (identifier === undefined) {
@@ -98,6 +109,7 @@ function factsOf(message: Hl7Message, pid: Hl7Segment, settings: Hl7Settings): P
     birthDate: said(component(pid, 7), (text) => parseDate(/^\s*\d{8}/.exec(text)?.[0] ?? text)),
     sex: said(component(pid, 8), (text) => text.trim().slice(0, 1).toUpperCase()),
     ...readPhone(pid, settings.phoneRegion),
+    ...readDeath(pid),
   };
 }
 

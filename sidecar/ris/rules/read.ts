@@ -1,5 +1,6 @@
 import type { Hl7Settings } from '../../hl7/rules/field-settings.ts';
-import type { Hl7Message } from '../../hl7/rules/message.ts';
+import { component, segment, type Hl7Message } from '../../hl7/rules/message.ts';
+import { parseHl7Time } from '../../hl7/rules/time.ts';
 import { saidAt, type MessageFacts } from './facts.ts';
 import { readOrderMessage } from './order.ts';
 import { readPatientMessage } from './patient-update.ts';
@@ -29,12 +30,16 @@ export function readOrder(message: Hl7Message, settings: Hl7Settings, receivedAt
  */
 export function readReport(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
   const { patient, reports } = readReportMessage(message, settings);
+  const untimed = parseHl7Time(component(segment(message, 'MSH'), 7), settings.timeZone) === null;
   return {
     saidAt: saidAt(message, receivedAt, settings.timeZone),
     patients: [patient],
     merges: [],
     orders: [],
-    reports: reports.map((report) => ({ patient: 0, report })),
+    reports: reports.map((report) => ({
+      patient: 0,
+      report: { ...report, undated: untimed && report.reportedAt === null },
+    })),
   };
 }
 
