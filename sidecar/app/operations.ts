@@ -41,7 +41,7 @@ export function createOperations(parts: {
   });
   return {
     ...createTaking<Tx>({ transaction, link, removeBlobs: config.REMOVE_BLOBS_OF_DELETED, now }),
-    ...createActs<Tx>({ db, transaction, link, applyAgain, newControlId, now }),
+    ...createActs<Tx>({ db, transaction, link, planTexts, applyAgain, newControlId, now }),
     recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
     receiveTogether,
     receive,

@@ -9,6 +9,8 @@ import { postgresFailure } from '../platform/postgres/query.ts';
 import { resolveStatements } from '../operators/io/resolve-rows.ts';
 import { risStatements } from '../ris/io/rows.ts';
 import { smsPlanStatements } from '../texts/io/text-rows.ts';
+import { holdStatements } from '../release/io/hold-rows.ts';
+import { textDecisionStatements } from '../texts/io/decision-rows.ts';
 import { optChoiceStatements } from '../texts/io/receipt-rows.ts';
 import { imageRetryStatements } from '../operators/io/retry-rows.ts';
 
@@ -16,6 +18,7 @@ const statements = (trx: Knex.Transaction) => ({
   ...auditStatements(trx),
   ...deletionStatements(trx),
   ...feedStatements(trx),
+  ...holdStatements(trx),
   ...imageRetryStatements(trx),
   ...labelStatements(trx),
   ...linkStatements(trx),
@@ -24,6 +27,7 @@ const statements = (trx: Knex.Transaction) => ({
   ...resolveStatements(trx),
   ...risStatements(trx),
   ...smsPlanStatements(trx),
+  ...textDecisionStatements(trx),
 });
 
 /** Everything that can be done inside one transaction. */

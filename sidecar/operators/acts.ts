@@ -7,19 +7,35 @@ import { replayMessage, type ReplayTx } from './flows/replay.ts';
 import { resolveReview, type ResolveTx } from './flows/resolve.ts';
 import { retryImages, type RetryTx } from './flows/retry-images.ts';
 import { listWork, showStudy } from './io/work-rows.ts';
-import { showMessage, showOrder } from './io/show-rows.ts';
+import { showMessage, showOrder, showText } from './io/show-rows.ts';
 import { accessionKey } from '../ris/rules/accession.ts';
-import type { Act, FailedImages, MessageView, OrderView, StudyView, WorkItem } from './rules/work.ts';
+import { decideText, type DecideTextTx } from './flows/decide-text.ts';
+import { holdOrLetGo, type HoldTx } from './flows/hold.ts';
+import type {
+  Act,
+  FailedImages,
+  HeldThing,
+  MessageView,
+  OrderView,
+  StudyView,
+  TextAct,
+  TextView,
+  WorkItem,
+} from './rules/work.ts';
 
 const DAY_MS = 86_400_000;
+/** An order may come that much later than its report before a person is asked. */
+const WITHOUT_ORDER_MS = 3_600_000;
 
-export type ActsTx = AuditTx & ReplayTx & ResolveTx & RetryTx;
+export type ActsTx = AuditTx & DecideTextTx & HoldTx & ReplayTx & ResolveTx & RetryTx;
 
 export interface ActsParts<Tx> {
   readonly db: Knex;
   readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
   /** Decides DICOM studies, then the texts and labels of all that this or the caller touched. */
   readonly link: (tx: Tx, dicomStudyIds: readonly string[], alsoTouched: readonly string[], at: Date) => Promise<void>;
+  /** Decides anew whether the texts of these studies may go out. */
+  readonly planTexts: (tx: Tx, studyIds: readonly string[], at: Date) => Promise<void>;
   /** Applies a kept message again, as one that came at `receivedAt`. @throws Hl7Rejection where it cannot be. */
   readonly applyAgain: (tx: Tx, message: Hl7Message, messageId: string, receivedAt: Date) => Promise<void>;
   readonly newControlId: () => string;
@@ -33,6 +49,9 @@ export interface Acts {
   readonly show: (studyInstanceUid: string, viewer: Viewer | null) => Promise<StudyView | null>;
   readonly showOrder: (accessionNumber: string, viewer: Viewer) => Promise<OrderView | null>;
   readonly showMessage: (hl7MessageId: string, viewer: Viewer) => Promise<MessageView | null>;
+  readonly showText: (accessionNumber: string, viewer: Viewer | null) => Promise<TextView | null>;
+  readonly hold: (act: 'hold' | 'unhold', thing: HeldThing, by: By) => Promise<void>;
+  readonly decideText: (accessionNumber: string, act: TextAct, by: By) => Promise<void>;
   readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
   readonly replay: (hl7MessageId: string, by: By) => Promise<void>;
   /** Gives how many images it has tried again. */
@@ -41,14 +60,19 @@ export interface Acts {
 
 /** What a person may see and do; nothing of it without its row in the audit log. */
 export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
-  const { db, transaction, link, applyAgain, newControlId, now } = parts;
+  const { db, transaction, link, planTexts, applyAgain, newControlId, now } = parts;
   const trail = operatorAudit(db, now);
   return {
     work: (provisionalDays: number, viewer: Viewer) =>
       trail.view(
         viewer,
         { what: 'work' },
-        () => listWork(db, new Date(now().getTime() - provisionalDays * DAY_MS)),
+        () =>
+          listWork(
+            db,
+            new Date(now().getTime() - provisionalDays * DAY_MS),
+            new Date(now().getTime() - WITHOUT_ORDER_MS),
+          ),
         (items) => ({ items: items.length }),
       ),
     show: (studyInstanceUid: string, viewer: Viewer | null) =>
@@ -57,6 +81,22 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
       trail.view(viewer, { what: 'order', accessionNumber }, () => showOrder(db, accessionKey(accessionNumber))),
     showMessage: (hl7MessageId, viewer) =>
       trail.view(viewer, { what: 'message', hl7MessageId }, () => showMessage(db, hl7MessageId)),
+    showText: (accessionNumber, viewer) =>
+      trail.view(viewer, { what: 'text', accessionNumber }, () => showText(db, accessionKey(accessionNumber))),
+    hold: (act, thing, by) => {
+      const accessionNumber = thing.kind === 'study' ? thing.accessionNumber : null;
+      return trail.act(by, { event: 'operator-act', what: `${act}-${thing.kind}`, accessionNumber }, (audit) => {
+        const decided = async (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> => {
+          await planTexts(tx, studyIds, at);
+          await audit(tx, { studies: studyIds.length });
+        };
+        return holdOrLetGo({ transaction, decided, now }, act, thing, by);
+      });
+    },
+    decideText: (accessionNumber, act, by) =>
+      trail.act(by, { event: 'operator-act', what: `text-${act.kind}`, accessionNumber }, (audit) =>
+        decideText({ transaction, planTexts, decided: audit, now }, accessionNumber, act, by),
+      ),
     resolve: (studyInstanceUid: string, act: Act, by: By): Promise<void> => {
       const accessionNumber = act.kind === 'link' ? act.accessionNumber : null;
       const subject = { event: 'operator-act', what: act.kind, studyInstanceUid, accessionNumber } as const;

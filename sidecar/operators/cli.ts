@@ -6,7 +6,7 @@ import { checked, type CommandLine } from '../platform/command-line.ts';
 import { Failure } from '../platform/rules/failure.ts';
 import type { Acts } from './acts.ts';
 import { ACTS, type Act, type Done } from './definitions.ts';
-import { messageText, orderText, studyText, workText } from './text.ts';
+import { messageText, orderText, studyText, textText, workText } from './text.ts';
 
 /** Opens what acts need, and closes it when the work is done. */
 export type WithActs = (work: (acts: Acts) => Promise<void>) => Promise<void>;
@@ -117,6 +117,21 @@ export function operatorCommands(line: CommandLine, withActs: WithActs): void {
         await withActs(async (acts) => {
           const { json, text } = await found(acts, what, kinds, cliViewer(options.who));
           terminal.out(options.json === true ? jsonText(json) : text);
+        });
+        return 0;
+      }),
+    );
+  commandOf(program, ['text', 'show'])
+    .description('the text of a study: whether it went, and what it waits for')
+    .argument('<ACCESSION>', 'Accession number')
+    .option('--who <NAME>', 'who looks', '')
+    .option('--json', 'print JSON')
+    .action(
+      action(async (accession: string, options: { who: string; json?: true }) => {
+        await withActs(async (acts) => {
+          const text = await acts.showText(accession, cliViewer(options.who));
+          if (text === null) throw new Failure('permanent', 'text-unknown', 'no text tells of that accession number');
+          terminal.out(options.json === true ? jsonText(text) : textText(text));
         });
         return 0;
       }),

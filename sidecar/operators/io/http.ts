@@ -91,6 +91,11 @@ export function operatorRouter(options: OperatorOptions, letIn: LetIn, rate: Han
     if (study === null) response.status(404).json(UNKNOWN_STUDY);
     else response.json(study);
   });
+  operator.get('/texts/:accession', async (request, response) => {
+    const text = await options.showText(request.params.accession, viewerOf(request));
+    if (text === null) response.status(404).json({ error: 'text-unknown', detail: 'no text tells of that number' });
+    else response.json(text);
+  });
   for (const act of ACTS) operator.post(act.route.replace(/\{(\w+)\}/g, ':$1'), serve(act));
   const onError: ErrorRequestHandler = (error, _request, response, next) => {
     if (response.headersSent) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ACTS, BY, type Act, type Subject } from '../definitions.ts';
+import { TEXT_VIEW } from './show-rows.ts';
 import { STUDY, WORK_ITEM } from './work-rows.ts';
 
 export const DAYS = z.object({
@@ -70,6 +71,14 @@ export function openApi(): object {
           summary: 'One DICOM study: its tags, candidates, history and images.',
           parameters: [inPath({ name: 'uid', what: 'Study Instance UID (0020,000D)' })],
           responses: { 200: json('The study.', reference('Study')), ...errors(404) },
+        },
+      },
+      '/api/operator/texts/{accession}': {
+        get: {
+          operationId: 'showText',
+          summary: 'The text of one study: whether it went, what it waits for, and what can be done about it.',
+          parameters: [inPath({ name: 'accession', what: 'Accession number' })],
+          responses: { 200: json('The text.', schemaOf(TEXT_VIEW)), ...errors(404) },
         },
       },
       ...Object.fromEntries(ACTS.map((act) => [`/api/operator${act.route}`, described(act)])),

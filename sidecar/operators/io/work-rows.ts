@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { WORK_KINDS, type StudyView, type WorkItem } from '../rules/work.ts';
+import { nextStep } from '../../texts/rules/next-step.ts';
 import { query } from '../../platform/postgres/query.ts';
 
 /** Of each kind at most so many are listed, the oldest first. */
@@ -29,12 +30,23 @@ WITH open_studies AS (
   UNION ALL
   (SELECT 'text-' || m.state, s.accession_number, p.name, s.accession_number, m.reason, m.updated_at
    FROM sms_messages m JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
-   WHERE m.state IN ('held', 'failed') ORDER BY m.updated_at LIMIT :limit)
+   WHERE m.state IN ('held', 'failed') AND m.done_at IS NULL
+     AND (m.reason IS DISTINCT FROM 'no-order' OR m.updated_at <= :orderlessBefore)
+   ORDER BY m.updated_at LIMIT :limit)
   UNION ALL
   (SELECT 'text-undelivered', s.accession_number, p.name, s.accession_number, r.status || coalesce(': twilio-' || r.error_code, ''), r.received_at
    FROM sms_receipts r JOIN sms_messages m ON m.twilio_sid = r.twilio_sid
    JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
-   WHERE r.status IN ('canceled', 'undelivered', 'failed') ORDER BY r.received_at LIMIT :limit)
+   WHERE r.status IN ('canceled', 'undelivered', 'failed') AND (m.done_at IS NULL OR m.done_at < r.received_at)
+   ORDER BY r.received_at LIMIT :limit)
+  UNION ALL
+  (SELECT 'text-seen-to', s.accession_number, p.name, s.accession_number, m.attention, m.attention_since
+   FROM sms_messages m JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
+   WHERE m.attention IS NOT NULL ORDER BY m.attention_since LIMIT :limit)
+  UNION ALL
+  (SELECT 'held', coalesce(s.accession_number, p.external_id), p.name, s.accession_number, h.reason, h.held_at
+   FROM release_holds h LEFT JOIN studies s ON s.id = h.study_id JOIN patients p ON p.id = coalesce(h.patient_id, s.patient_id)
+   ORDER BY h.held_at LIMIT :limit)
   UNION ALL
   (SELECT 'message-refused', CAST(h.id AS text), NULL, NULL, h.message_type || ': ' || h.reason, h.received_at
    FROM hl7_messages h WHERE h.answer = 'AR' ORDER BY h.received_at LIMIT :limit)
@@ -55,8 +67,10 @@ export const WORK_ITEM = z.object({
   patient: z.string().nullable(),
   accessionNumber: z.string().nullable(),
   reason: z.string().nullable(),
+  next: z.string().nullable().describe('What can be done about it, in words'),
   since: z.string(),
 });
+const LISTED = WORK_ITEM.omit({ next: true });
 
 const PATIENT_JSON = `jsonb_build_object('id', p.external_id, 'name', p.name, 'birthDate', p.birth_date)`;
 
@@ -144,9 +158,14 @@ export const STUDY = z.object({
   ),
 });
 
-/** All that needs a person, the oldest of each kind first; of provisional studies those first seen until then. */
-export function listWork(db: Knex, provisionalBefore: Date): Promise<WorkItem[]> {
-  return query(db, LIST_WORK, { provisionalBefore, limit: MAX_LISTED, kinds: `{${WORK_KINDS.join(',')}}` }, WORK_ITEM);
+/**
+ * All that needs a person, the oldest of each kind first; of provisional studies those first seen until then, of texts
+ * without an order those held until then.
+ */
+export async function listWork(db: Knex, provisionalBefore: Date, orderlessBefore: Date): Promise<WorkItem[]> {
+  const kinds = `{${WORK_KINDS.join(',')}}`;
+  const rows = await query(db, LIST_WORK, { provisionalBefore, orderlessBefore, limit: MAX_LISTED, kinds }, LISTED);
+  return rows.map((row) => ({ ...row, next: row.kind.startsWith('text-') ? nextStep(row.reason) : null }));
 }
 
 /** One DICOM study by its Study Instance UID; `null` for one that was never seen. */

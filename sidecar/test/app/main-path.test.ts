@@ -27,7 +27,7 @@ const report = (accessionNumber: string, status: string, modality = 'CT') => ({
   procedure: `${modality} EXAM`,
   status,
   lines: ['All is well.', 'Nothing further.'],
-  reported: `${DAY}1200`,
+  reported: '',
 });
 const tags = (who: RisPatient, uid: string, accession?: string) => ({
   StudyInstanceUID: uid,

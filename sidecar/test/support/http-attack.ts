@@ -19,7 +19,17 @@ const swallow: UploadOptions['accept'] = async ({ name, stream }) => {
 
 export function serve(guard: Partial<HttpGuard> = {}, upload: Partial<UploadOptions> = {}): Promise<HttpServer> {
   const none = () => Promise.reject(new Error('not here'));
-  const acts = { show: none, showOrder: none, showMessage: none, resolve: none, replay: none, retryImages: none };
+  const acts = {
+    show: none,
+    showOrder: none,
+    showMessage: none,
+    resolve: none,
+    replay: none,
+    retryImages: none,
+    showText: none,
+    hold: none,
+    decideText: none,
+  };
   return serveHttp({
     operator: { work: () => Promise.resolve([]), ...acts, log },
     upload: {
