@@ -6,6 +6,7 @@ import type { ReceiveDeps } from '../ris/flows/receive.ts';
 import { createReceiving, newControlId } from '../ris/receiving.ts';
 import { recordOptChoice } from '../texts/flows/record-opt-choice.ts';
 import { createPlanTexts } from '../texts/planning.ts';
+import { settlingBy } from '../texts/sending.ts';
 import type { OptChoice } from '../texts/rules/opt-out.ts';
 import type { OperationsConfig } from './config.ts';
 import { inTransaction, type Tx } from './transaction.ts';
@@ -42,6 +43,7 @@ export function createOperations(parts: {
   return {
     ...createTaking<Tx>({ transaction, link, removeBlobs: config.REMOVE_BLOBS_OF_DELETED, now }),
     ...createActs<Tx>({ db, transaction, link, planTexts, applyAgain, newControlId, now }),
+    settling: settlingBy<Tx>({ transaction, planTexts }),
     recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
     receiveTogether,
     receive,

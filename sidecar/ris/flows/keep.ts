@@ -70,4 +70,11 @@ export async function keepAgain<Tx extends KeepAgainTx>(
     facts.reports.map(({ report }) => accessionKey(report.study.accessionNumber)),
   );
   await keepMessages(deps, tx, [], known, [{ id: messageId, facts }], now);
+  // What it reported before may have no report now: its text is taken back.
+  const reported = known.studies.filter(({ hasReports }) => hasReports);
+  await deps.planTexts(
+    tx,
+    reported.map(({ id }) => id),
+    now,
+  );
 }

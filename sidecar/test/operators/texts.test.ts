@@ -149,3 +149,31 @@ describe('texts that persons decide about', () => {
     expect(await desk.texts()).to.deep.equal(['A1: queued to +61412100021']);
   });
 });
+
+describe('texts that are on their way', () => {
+  it('are planned anew when they come back, from what became known meanwhile', async () => {
+    await using desk = await startTextDesk();
+    const pid = (phone: string) => pidOf('p1', 'ALDER^ANNA', phone);
+    const begin = async () => {
+      await desk.db.raw(
+        `UPDATE sms_messages SET state = 'sending', sending_since = '2026-12-01T00:00:00Z', attempts = 1`,
+      );
+    };
+    const back = () =>
+      desk.operations.settling.requeue(
+        '1',
+        { since: new Date('2026-12-01T00:00:00Z'), reason: 'not-taken', notBefore: desk.now, isCounted: true },
+        desk.now,
+      );
+    await desk.hear('ORM^O01', '20261201010000', pid(MOBILE), ...orderFor('A1'));
+    await desk.hear('ORU^R01', '20261201011000', pid(''), ...reportFor('A1'));
+    await begin();
+    await desk.hear('ADT^A08', '20261201020000', pid('0412100003'));
+    await back();
+    expect(await desk.texts()).to.deep.equal(['A1: queued to +61412100003 not-taken']);
+    await begin();
+    await desk.hear('ORU^R01', '20261201030000', pid(''), ...reportFor('A1', 'X'));
+    await back();
+    expect(await desk.texts()).to.deep.equal(['A1: held report-cancelled']);
+  });
+});

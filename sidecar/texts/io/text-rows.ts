@@ -77,21 +77,23 @@ const SUBJECT_ROW = z.object({
     .nullable(),
 });
 
-// The job of a text that waits for a delay is due when that is over; one that was tried keeps its pause.
+// A text that was refused for now keeps its reason and its pause.
+const WAS_TRIED = `m.state = 'queued' AND EXCLUDED.state = 'queued' AND m.reason IS NOT NULL`;
+const STAYING_REASON = `CASE WHEN ${WAS_TRIED} THEN m.reason ELSE EXCLUDED.reason END`;
+const STAYING_PAUSE = `CASE WHEN ${WAS_TRIED} THEN greatest(m.not_before, EXCLUDED.not_before) ELSE EXCLUDED.not_before END`;
+
 export const SAVE_SMS_PLAN = `
 INSERT INTO sms_messages AS m (study_id, state, reason, to_number, body, not_before, patient_id, report_id, shown_at,
                                created_at, updated_at)
 VALUES (:studyId, :state, :reason, :to, :body, CAST(:from AS timestamptz), :patientId, :reportId, :shownAt, :now, :now)
 ON CONFLICT (study_id, kind) DO UPDATE
-  SET state = EXCLUDED.state, reason = EXCLUDED.reason, to_number = EXCLUDED.to_number, body = EXCLUDED.body,
-      not_before = CASE WHEN m.attempts = 0 OR EXCLUDED.not_before > m.not_before THEN EXCLUDED.not_before ELSE m.not_before END,
-      patient_id = EXCLUDED.patient_id, report_id = coalesce(EXCLUDED.report_id, m.report_id),
+  SET state = EXCLUDED.state, reason = ${STAYING_REASON}, to_number = EXCLUDED.to_number, body = EXCLUDED.body,
+      not_before = ${STAYING_PAUSE}, patient_id = EXCLUDED.patient_id, report_id = coalesce(EXCLUDED.report_id, m.report_id),
       shown_at = coalesce(EXCLUDED.shown_at, m.shown_at), updated_at = EXCLUDED.updated_at
   WHERE m.state IN ('held', 'queued')
-    AND (m.state, m.reason, m.to_number, m.body, m.patient_id, m.report_id, m.shown_at, CASE WHEN m.attempts = 0 THEN m.not_before END)
-      IS DISTINCT FROM (EXCLUDED.state, EXCLUDED.reason, EXCLUDED.to_number, EXCLUDED.body, EXCLUDED.patient_id,
-        coalesce(EXCLUDED.report_id, m.report_id), coalesce(EXCLUDED.shown_at, m.shown_at),
-        CASE WHEN m.attempts = 0 THEN EXCLUDED.not_before END)
+    AND (m.state, m.reason, m.to_number, m.body, m.patient_id, m.report_id, m.shown_at, m.not_before)
+      IS DISTINCT FROM (EXCLUDED.state, ${STAYING_REASON}, EXCLUDED.to_number, EXCLUDED.body, EXCLUDED.patient_id,
+        coalesce(EXCLUDED.report_id, m.report_id), coalesce(EXCLUDED.shown_at, m.shown_at), ${STAYING_PAUSE})
 RETURNING id, state`;
 
 // The waiting texts of the others give way, and this one tells of them all and of no other. One that was begun stays.
@@ -162,6 +164,16 @@ SELECT count(graphile_worker.add_job('${SEND_SMS}', json_build_object('smsId', C
 FROM sms_messages WHERE state IN ('queued', 'sending') AND NOT EXISTS (
   SELECT 1 FROM graphile_worker.jobs j WHERE j.key = '${SEND_SMS}:' || sms_messages.id AND j.locked_at IS NOT NULL)`;
 
+export interface Requeued {
+  readonly since: Date;
+  readonly reason: string;
+  readonly notBefore: Date;
+  readonly isCounted: boolean;
+}
+
+const studiesOf = async (trx: Knex, smsId: string): Promise<string[]> =>
+  (await query(trx, STUDIES_OF_TEXT, { smsId }, ID_ROW)).map(({ id }) => id);
+
 /** The statements that plan texts, inside one transaction. */
 export function smsPlanStatements(trx: Knex.Transaction) {
   return {
@@ -217,6 +229,19 @@ export function smsPlanStatements(trx: Knex.Transaction) {
     takeBackTexts: (studyIds: readonly string[], now: Date) =>
       execute(trx, TAKE_BACK, { ids: `{${studyIds.join(',')}}`, now }),
 
+    /** It waits again, if it still says `sending` since `since`; then gives the studies that it tells of. */
+    async requeueText(smsId: string, again: Requeued, now: Date): Promise<string[]> {
+      const { since, reason, notBefore, isCounted } = again;
+      const rows = await query(trx, REQUEUE, { smsId, since, reason, notBefore, isCounted, now }, ID_ROW);
+      return rows.length === 0 ? [] : studiesOf(trx, smsId);
+    },
+
+    /** Marks it as sent, and gives the studies that it tells of. */
+    async markTextSent(smsId: string, since: Date, vendorId: string, now: Date): Promise<string[]> {
+      await execute(trx, MARK_SENT, { smsId, since, vendorId, now });
+      return studiesOf(trx, smsId);
+    },
+
     markAttention: (studyIds: readonly string[], now: Date) =>
       execute(trx, MARK_ATTENTION, { ids: `{${studyIds.join(',')}}`, now }),
   };
@@ -229,10 +254,11 @@ const SMS_ROW = z.object({
   attempts: z.number(),
   notBefore: z.date().nullable(),
   since: z.date().nullable(),
+  except: z.array(z.string()),
 });
 
 export const LOCK_SMS = `
-SELECT state, to_number AS "to", body, attempts, not_before AS "notBefore", sending_since AS since
+SELECT state, to_number AS "to", body, attempts, not_before AS "notBefore", sending_since AS since, former_sids AS except
 FROM sms_messages WHERE id = :smsId FOR UPDATE`;
 
 // Whether the number said STOP since the text was planned is asked in the very statement that begins.
@@ -261,12 +287,25 @@ SELECT 'refused text ' || id, to_number, true, CAST(:since AS timestamptz) FROM 
 ON CONFLICT (source) DO NOTHING`;
 
 const REQUEUE = `
-UPDATE sms_messages SET state = 'queued', reason = :reason, not_before = :notBefore, updated_at = :now
-WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
+UPDATE sms_messages SET state = 'queued', reason = :reason, not_before = :notBefore, updated_at = :now,
+    attempts = CASE WHEN :isCounted THEN attempts ELSE greatest(attempts - 1, 0) END
+WHERE id = :smsId AND state = 'sending' AND sending_since = :since RETURNING id`;
+
+const IS_SENDING = `
+SELECT id FROM sms_messages WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
+const STUDIES_OF_TEXT = 'SELECT study_id AS id FROM sms_studies WHERE sms_id = :smsId';
 
 type Claim =
-  | { state: 'send'; to: string; body: string; since: Date; attempt: number; lookFrom: Date | null }
-  | { state: 'settle'; to: string; body: string; since: Date }
+  | {
+      state: 'send';
+      to: string;
+      body: string;
+      since: Date;
+      attempt: number;
+      lookFrom: Date | null;
+      except: readonly string[];
+    }
+  | { state: 'settle'; to: string; body: string; since: Date; except: readonly string[] }
   | { state: 'later'; at: Date }
   | { state: 'done' };
 
@@ -277,8 +316,9 @@ export function smsStatements(db: Knex) {
       db.transaction(async (trx): Promise<Claim> => {
         const [row] = await query(trx, LOCK_SMS, { smsId }, SMS_ROW);
         if (row === undefined || row.to === null) return { state: 'done' };
-        const { to, body } = row;
-        if (row.state === 'sending' && row.since !== null) return { state: 'settle', to, body, since: row.since };
+        const { to, body, except } = row;
+        if (row.state === 'sending' && row.since !== null)
+          return { state: 'settle', to, body, since: row.since, except };
         if (row.state !== 'queued') return { state: 'done' };
         const due = row.notBefore !== null && row.notBefore > mayBegin ? row.notBefore : mayBegin;
         if (due > now) return { state: 'later', at: due };
@@ -287,7 +327,7 @@ export function smsStatements(db: Knex) {
           await execute(trx, HOLD_OPTED_OUT, { smsId, now });
           return { state: 'done' };
         }
-        return { state: 'send', to, body, since: now, attempt: row.attempts + 1, lookFrom: begun.lookFrom };
+        return { state: 'send', to, body, since: now, attempt: row.attempts + 1, lookFrom: begun.lookFrom, except };
       }),
     markSent: (smsId: string, since: Date, vendorId: string, now: Date) =>
       execute(db, MARK_SENT, { smsId, since, vendorId, now }),
@@ -295,7 +335,9 @@ export function smsStatements(db: Knex) {
       execute(db, MARK_FAILED, { smsId, since, reason, now }),
     markOptedOut: (smsId: string, since: Date, reason: string, now: Date) =>
       execute(db, MARK_OPTED_OUT, { smsId, since, reason, now }),
-    requeue: (smsId: string, since: Date, reason: string, notBefore: Date, now: Date) =>
-      execute(db, REQUEUE, { smsId, since, reason, notBefore, now }),
+    requeue: (smsId: string, since: Date, reason: string, notBefore: Date, now: Date, isCounted: boolean) =>
+      execute(db, REQUEUE, { smsId, since, reason, notBefore, isCounted, now }),
+    isSending: async (smsId: string, since: Date): Promise<boolean> =>
+      (await query(db, IS_SENDING, { smsId, since }, ID_ROW)).length > 0,
   };
 }
