@@ -54,7 +54,9 @@ class Desk {
       Promise.resolve(this.row.state === 'sending' && this.row.since?.getTime() === since.getTime()),
     gates: {
       waits: (to) => this.gates.waits(to),
-      begins: (to) => void this.gates.begins(to),
+      begins: (to) => {
+        this.gates.begins(to);
+      },
       ended: (to, failure) => this.gates.ended(to, failure),
     },
     send: () => this.send(),
