@@ -123,6 +123,21 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.follow_text_study()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF NEW.study_id = OLD.study_id THEN RETURN NULL; END IF;
+    DELETE FROM sms_studies WHERE study_id = OLD.study_id AND sms_id = NEW.id;
+  END IF;
+  INSERT INTO sms_studies AS t (study_id, sms_id) VALUES (NEW.study_id, NEW.id)
+  ON CONFLICT (study_id) DO UPDATE SET sms_id = EXCLUDED.sms_id
+    WHERE EXISTS (SELECT FROM sms_messages m WHERE m.id = t.sms_id AND m.state IN ('held', 'queued'));
+  RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -144,10 +159,13 @@ CREATE TABLE patients (
   merged_into bigint,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  deceased boolean,
+  reported_number text,
   CONSTRAINT patients_pkey PRIMARY KEY (id),
   CONSTRAINT patients_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES patients(id),
   CONSTRAINT patients_check CHECK (source = 'dicom'::text OR external_id IS NOT NULL),
   CONSTRAINT patients_phone_number_check CHECK (phone_number ~~ '+%'::text),
+  CONSTRAINT patients_reported_number_check CHECK (reported_number ~~ '+%'::text),
   CONSTRAINT patients_source_check CHECK (source = ANY (ARRAY['ris'::text, 'dicom'::text]))
 );
 CREATE INDEX patients_birth_date ON patients USING btree (birth_date) WHERE source = 'ris'::text AND birth_date IS NOT NULL;
@@ -255,6 +273,7 @@ CREATE TABLE link_decisions (
   CONSTRAINT link_decisions_dicom_study_id_fkey FOREIGN KEY (dicom_study_id) REFERENCES dicom_studies(id),
   CONSTRAINT link_decisions_study_check CHECK ((status = 'deleted'::text) = (study_id IS NULL))
 );
+CREATE INDEX link_decisions_reviewed ON link_decisions USING gin (candidate_ids) WHERE status = 'review'::text;
 CREATE INDEX link_decisions_study ON link_decisions USING btree (dicom_study_id, id);
 CREATE TRIGGER link_decisions_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON link_decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
@@ -365,6 +384,7 @@ CREATE TABLE reports (
   withheld text,
   text_stands boolean DEFAULT false NOT NULL,
   sections jsonb,
+  undated boolean DEFAULT false NOT NULL,
   CONSTRAINT reports_pkey PRIMARY KEY (id),
   CONSTRAINT reports_study_id_hl7_message_id_key UNIQUE (study_id, hl7_message_id),
   CONSTRAINT reports_study_id_version_key UNIQUE (study_id, version),
@@ -403,20 +423,36 @@ CREATE TABLE sms_messages (
   twilio_sid text,
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
+  patient_id bigint,
+  report_id bigint,
+  shown_at timestamp with time zone,
+  approved_report_id bigint,
+  approved_by text,
+  former_sids text[] DEFAULT '{}'::text[] NOT NULL,
+  attention text,
+  attention_since timestamp with time zone,
+  done_at timestamp with time zone,
+  done_by text,
+  done_why text,
+  done_patient_id bigint,
   CONSTRAINT sms_messages_pkey PRIMARY KEY (id),
   CONSTRAINT sms_messages_study_id_kind_key UNIQUE (study_id, kind),
   CONSTRAINT sms_messages_twilio_sid_key UNIQUE (twilio_sid),
   CONSTRAINT sms_messages_study_id_fkey FOREIGN KEY (study_id) REFERENCES studies(id),
+  CONSTRAINT sms_messages_attention_check CHECK ((attention IS NULL) = (attention_since IS NULL)),
   CONSTRAINT sms_messages_check CHECK ((state = ANY (ARRAY['held'::text, 'failed'::text])) OR to_number IS NOT NULL),
   CONSTRAINT sms_messages_check1 CHECK ((state <> ALL (ARRAY['held'::text, 'failed'::text])) OR reason IS NOT NULL),
   CONSTRAINT sms_messages_check2 CHECK (state <> 'sending'::text OR sending_since IS NOT NULL),
+  CONSTRAINT sms_messages_done_check CHECK ((done_at IS NULL) = (done_by IS NULL) AND (done_at IS NULL) = (done_why IS NULL)),
   CONSTRAINT sms_messages_kind_check CHECK (kind = 'final-report'::text),
   CONSTRAINT sms_messages_state_check CHECK (state = ANY (ARRAY['held'::text, 'queued'::text, 'sending'::text, 'sent'::text, 'failed'::text]))
 );
+CREATE INDEX sms_messages_attention ON sms_messages USING btree (attention_since) WHERE attention IS NOT NULL;
 CREATE INDEX sms_messages_open ON sms_messages USING btree (state, id) WHERE state <> 'sent'::text;
 CREATE TRIGGER sms_messages_audit AFTER UPDATE OF state ON sms_messages FOR EACH ROW WHEN (old.state <> new.state AND (new.state = ANY (ARRAY['sent'::text, 'failed'::text]))) EXECUTE FUNCTION audit_text_ended();
 CREATE CONSTRAINT TRIGGER sms_messages_audit_held AFTER UPDATE ON sms_messages DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.state = 'held'::text AND (old.state IS DISTINCT FROM new.state OR old.reason IS DISTINCT FROM new.reason)) EXECUTE FUNCTION audit_text_held();
 CREATE CONSTRAINT TRIGGER sms_messages_audit_made AFTER INSERT ON sms_messages DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.state = ANY (ARRAY['held'::text, 'failed'::text])) EXECUTE FUNCTION audit_text_held();
+CREATE TRIGGER sms_messages_study_follows AFTER INSERT OR UPDATE OF study_id ON sms_messages FOR EACH ROW EXECUTE FUNCTION follow_text_study();
 
 CREATE TABLE failures (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -612,3 +648,27 @@ CREATE TABLE dicom_study_links (
   CONSTRAINT dicom_study_links_study_id_fkey FOREIGN KEY (study_id) REFERENCES studies(id)
 );
 CREATE INDEX dicom_study_links_study ON dicom_study_links USING btree (study_id);
+
+CREATE TABLE release_holds (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  study_id bigint,
+  patient_id bigint,
+  held_by text NOT NULL,
+  reason text NOT NULL,
+  held_at timestamp with time zone NOT NULL,
+  CONSTRAINT release_holds_pkey PRIMARY KEY (id),
+  CONSTRAINT release_holds_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES patients(id) ON DELETE CASCADE,
+  CONSTRAINT release_holds_study_id_fkey FOREIGN KEY (study_id) REFERENCES studies(id) ON DELETE CASCADE,
+  CONSTRAINT release_holds_check CHECK (num_nonnulls(study_id, patient_id) = 1)
+);
+CREATE UNIQUE INDEX release_holds_patient ON release_holds USING btree (patient_id) WHERE patient_id IS NOT NULL;
+CREATE UNIQUE INDEX release_holds_study ON release_holds USING btree (study_id) WHERE study_id IS NOT NULL;
+
+CREATE TABLE sms_studies (
+  study_id bigint NOT NULL,
+  sms_id bigint NOT NULL,
+  CONSTRAINT sms_studies_pkey PRIMARY KEY (study_id),
+  CONSTRAINT sms_studies_sms_id_fkey FOREIGN KEY (sms_id) REFERENCES sms_messages(id) ON DELETE CASCADE,
+  CONSTRAINT sms_studies_study_id_fkey FOREIGN KEY (study_id) REFERENCES studies(id) ON DELETE CASCADE
+);
+CREATE INDEX sms_studies_sms ON sms_studies USING btree (sms_id);

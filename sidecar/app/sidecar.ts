@@ -104,7 +104,10 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
     drawnAtOnce: config.JOB_CONCURRENCY,
   });
   const removal = { ...operations.removal, present: orthanc.present };
-  const jobs = allJobs({ config, db, orthanc, gateway, mirroring, removal, now, random });
+  const jobs = allJobs({
+    ...{ config, db, orthanc, gateway, mirroring, removal, now, random, log },
+    settling: operations.settling,
+  });
   const requeueUnfinished = (): Promise<number> =>
     requeue(
       db,

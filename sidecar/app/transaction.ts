@@ -10,6 +10,8 @@ import { resolveStatements } from '../operators/io/resolve-rows.ts';
 import { previewStatements } from '../operators/io/preview-rows.ts';
 import { risStatements } from '../ris/io/rows.ts';
 import { smsPlanStatements } from '../texts/io/text-rows.ts';
+import { holdStatements } from '../release/io/hold-rows.ts';
+import { textDecisionStatements } from '../texts/io/decision-rows.ts';
 import { optChoiceStatements } from '../texts/io/receipt-rows.ts';
 import { viewStatements } from '../operators/io/show-rows.ts';
 import { withdrawStatements } from '../operators/io/withdraw-rows.ts';
@@ -19,6 +21,7 @@ const statements = (trx: Knex.Transaction) => ({
   ...auditStatements(trx),
   ...deletionStatements(trx),
   ...feedStatements(trx),
+  ...holdStatements(trx),
   ...imageRetryStatements(trx),
   ...labelStatements(trx),
   ...linkStatements(trx),
@@ -28,6 +31,7 @@ const statements = (trx: Knex.Transaction) => ({
   ...resolveStatements(trx),
   ...risStatements(trx),
   ...smsPlanStatements(trx),
+  ...textDecisionStatements(trx),
   ...viewStatements(trx),
   ...withdrawStatements(trx),
 });

@@ -9,7 +9,7 @@ import { Failure } from '../platform/rules/failure.ts';
 import type { Acts } from './acts.ts';
 import { ACTS, type Act, type Done } from './definitions.ts';
 import { PatientDiffers } from './rules/patient-differs.ts';
-import { comparedText, messageText, orderText, studyText, trialText, workText } from './text.ts';
+import { comparedText, messageText, orderText, studyText, textText, trialText, workText } from './text.ts';
 
 /** Opens what acts need, and closes it when the work is done. */
 export type WithActs = (
@@ -187,5 +187,20 @@ export function operatorCommands(line: CommandLine, withActs: WithActs): void {
       }),
     );
   hl7Commands(line, withActs);
+  commandOf(program, ['text', 'show'])
+    .description('the text of a study: whether it went, and what it waits for')
+    .argument('<ACCESSION>', 'Accession number')
+    .option('--who <NAME>', 'who looks', '')
+    .option('--json', 'print JSON')
+    .action(
+      action(async (accession: string, options: { who: string; json?: true }) => {
+        await withActs(async (acts) => {
+          const text = await acts.showText(accession, cliViewer(options.who));
+          if (text === null) throw new Failure('permanent', 'text-unknown', 'no text tells of that accession number');
+          terminal.out(options.json === true ? jsonText(text) : textText(text));
+        });
+        return 0;
+      }),
+    );
   for (const act of ACTS) addAct(line, withActs, act);
 }

@@ -5,6 +5,7 @@ import type {
   Preview,
   ReadingView,
   StudyView,
+  TextView,
   Trial,
   WorkItem,
 } from './rules/work.ts';
@@ -20,14 +21,15 @@ const patientText = (patient: PatientView | null): string =>
 export function workText(items: readonly WorkItem[]): string {
   if (items.length === 0) return 'nothing needs a person\n';
   return table(
-    ['what', 'subject', 'accession', 'patient', 'why', 'since (UTC)'],
-    items.map(({ kind, subject, accessionNumber, patient, reason, since }) => [
+    ['what', 'subject', 'accession', 'patient', 'why', 'since (UTC)', 'next'],
+    items.map(({ kind, subject, accessionNumber, patient, reason, since, next }) => [
       kind,
       subject === '' ? '…' : subject,
       accessionNumber,
       patient,
       reason,
       minute(since),
+      next,
     ]),
   );
 }
@@ -162,6 +164,28 @@ function readingText(reading: ReadingView | null): string {
     ),
     ...(odd.length === 0 ? [] : [table(['warning', 'field', 'what'], odd)]),
   ].join('\n');
+}
+
+const lastDigits = (digits: string | null): string | null => digits && `…${digits}`;
+
+/** The text of a study, as an operator reads it. */
+export function textText(text: TextView): string {
+  return table(
+    ['text', text.accessionNumber],
+    [
+      ['state', [text.state, text.reason].filter((part) => part !== null).join(', ')],
+      ['next', text.next],
+      ['tells of', text.tellsOf.join(' ')],
+      ['to', lastDigits(text.to)],
+      ['known number', lastDigits(text.known)],
+      ['a report said', lastDigits(text.reported)],
+      ['not before (UTC)', minute(text.from)],
+      ['tries', String(text.attempts)],
+      ['sent (UTC)', minute(text.sentAt)],
+      ['delivery', text.delivery],
+      ['ended', [text.doneBy, minute(text.doneAt)].filter((part) => part !== null).join(', ')],
+    ],
+  );
 }
 
 /** A kept HL7 message, as an operator reads it. */

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { WORK_KINDS, type StudyView, type WorkItem } from '../rules/work.ts';
+import { nextStep } from '../../texts/rules/next-step.ts';
 import { query } from '../../platform/postgres/query.ts';
 import { NOBODY_TAKES } from '../../ris/rules/ignored-types.ts';
 
@@ -37,13 +38,24 @@ WITH open_studies AS (
   UNION ALL
   (SELECT 'text-' || m.state, s.accession_number, p.name, s.accession_number, m.reason, m.updated_at, count(*) OVER ()
    FROM sms_messages m JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
-   WHERE m.state IN ('held', 'failed') ORDER BY m.updated_at DESC LIMIT :limit)
+   WHERE m.state IN ('held', 'failed') AND m.done_at IS NULL
+     AND (m.reason IS DISTINCT FROM 'no-order' OR m.updated_at <= :orderlessBefore)
+   ORDER BY m.updated_at DESC LIMIT :limit)
   UNION ALL
   (SELECT 'text-undelivered', s.accession_number, p.name, s.accession_number, r.status || coalesce(': twilio-' || r.error_code, ''), r.received_at,
           count(*) OVER ()
    FROM sms_receipts r JOIN sms_messages m ON m.twilio_sid = r.twilio_sid
    JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
-   WHERE r.status IN ('canceled', 'undelivered', 'failed') ORDER BY r.received_at DESC LIMIT :limit)
+   WHERE r.status IN ('canceled', 'undelivered', 'failed') AND (m.done_at IS NULL OR m.done_at < r.received_at)
+   ORDER BY r.received_at DESC LIMIT :limit)
+  UNION ALL
+  (SELECT 'text-seen-to', s.accession_number, p.name, s.accession_number, m.attention, m.attention_since, count(*) OVER ()
+   FROM sms_messages m JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
+   WHERE m.attention IS NOT NULL ORDER BY m.attention_since DESC LIMIT :limit)
+  UNION ALL
+  (SELECT 'held', coalesce(s.accession_number, p.external_id), p.name, s.accession_number, h.reason, h.held_at, count(*) OVER ()
+   FROM release_holds h LEFT JOIN studies s ON s.id = h.study_id JOIN patients p ON p.id = coalesce(h.patient_id, s.patient_id)
+   ORDER BY h.held_at DESC LIMIT :limit)
   UNION ALL
   (SELECT 'message-refused', CAST(h.id AS text), NULL, NULL, h.message_type || ': ' || h.reason || h.more, h.received_at,
           count(*) OVER ()
@@ -78,8 +90,10 @@ export const WORK_ITEM = z.object({
   patient: z.string().nullable(),
   accessionNumber: z.string().nullable(),
   reason: z.string().nullable(),
+  next: z.string().nullable().describe('What can be done about it, in words'),
   since: z.string(),
 });
+const LISTED = WORK_ITEM.omit({ next: true });
 
 const PATIENT_JSON = `jsonb_build_object('id', p.external_id, 'name', p.name, 'birthDate', p.birth_date)`;
 
@@ -173,14 +187,20 @@ export const STUDY = z.object({
 });
 
 /**
- * All that needs a person, the newest of each kind first; of provisional studies those first seen until then. Messages of
- * a type that nobody takes are one item a type and sender, the newest its subject. Of a kind that has more than are listed
- * the last item, without a subject, says how many.
+ * All that needs a person, the newest of each kind first; of provisional studies those first seen until then, of texts
+ * without an order those held until then. Messages of a type that nobody takes are one item a type and sender, the newest
+ * its subject. Of a kind that has more than are listed the last item, without a subject, says how many.
  */
-export function listWork(db: Knex, provisionalBefore: Date, limit = MAX_LISTED): Promise<WorkItem[]> {
+export async function listWork(
+  db: Knex,
+  provisionalBefore: Date,
+  orderlessBefore: Date,
+  limit = MAX_LISTED,
+): Promise<WorkItem[]> {
   const kinds = `{${WORK_KINDS.join(',')}}`;
   const nobodyTakes = JSON.stringify(Object.values(NOBODY_TAKES)).replace('[', '{').replace(']', '}');
-  return query(db, LIST_WORK, { provisionalBefore, limit, kinds, nobodyTakes }, WORK_ITEM);
+  const rows = await query(db, LIST_WORK, { provisionalBefore, orderlessBefore, limit, kinds, nobodyTakes }, LISTED);
+  return rows.map((row) => ({ ...row, next: row.kind.startsWith('text-') ? nextStep(row.reason) : null }));
 }
 
 /** One DICOM study by its Study Instance UID; `null` for one that was never seen. */

@@ -63,7 +63,7 @@ UNION ALL
 SELECT json_build_object('kind', 'patient', 'id', CAST(p.id AS text), 'externalId', p.external_id,
                          'issuer', coalesce(p.issuer, ''), 'name', p.name, 'birthDate', p.birth_date, 'sex', p.sex,
                          'phoneNumber', p.phone_number, 'phoneProblem', p.phone_problem,
-                         'mergedInto', CAST(p.merged_into AS text))
+                         'deceased', p.deceased,                          'mergedInto', CAST(p.merged_into AS text))
 FROM patients p WHERE p.id = ANY (ARRAY(SELECT id FROM related))
 UNION ALL
 SELECT json_build_object('kind', 'merge', 'messageId', CAST(hl7_message_id AS text), 'ordinal', ordinal,
@@ -117,6 +117,7 @@ const PATIENT = z.object({
   sex: nullable,
   phoneNumber: nullable,
   phoneProblem: nullable,
+  deceased: z.boolean().nullable(),
   mergedInto: nullable,
 });
 const MERGE = z.object({ kind: z.literal('merge'), ...told, priorId: z.string(), survivorId: z.string() });
@@ -125,7 +126,14 @@ const PATIENT_FACT = z.object({
   ...told,
   identityId: z.string(),
   ofReport: z.boolean(),
-  facts: z.object({ name: unsaid, birthDate: unsaid, sex: unsaid, phoneNumber: unsaid, phoneProblem: unsaid }),
+  facts: z.object({
+    name: unsaid,
+    birthDate: unsaid,
+    sex: unsaid,
+    phoneNumber: unsaid,
+    phoneProblem: unsaid,
+    deceased: z.boolean().optional(),
+  }),
 });
 const STUDY = z.object({
   kind: z.literal('study'),
@@ -237,7 +245,9 @@ export async function lookUp(
   const frames = things.filter((thing) => thing.kind === 'message').sort((a, b) => a.position - b.position);
   const known = {
     ids: idsOf(identities, named),
-    patients: things.filter((thing) => thing.kind === 'patient').map(({ kind: _, ...row }) => row),
+    patients: things
+      .filter((thing) => thing.kind === 'patient')
+      .map(({ kind: _, deceased, ...row }) => ({ ...row, ...(deceased !== null && { deceased }) })),
     merges: things.filter((thing) => thing.kind === 'merge'),
     patientFacts: things.filter((thing) => thing.kind === 'patient-fact'),
     studies: things.filter((thing) => thing.kind === 'study'),

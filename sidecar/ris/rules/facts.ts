@@ -46,7 +46,9 @@ function lastSaid<T, K extends keyof T>(facts: Sequence<T>, key: K): T[K] | unde
   return facts.findLast((one) => one[key] !== undefined)?.[key];
 }
 
-export type SaidOfPatient = Partial<Pick<PatientFacts, 'name' | 'birthDate' | 'sex' | 'phoneNumber' | 'phoneProblem'>>;
+export type SaidOfPatient = Partial<
+  Pick<PatientFacts, 'name' | 'birthDate' | 'sex' | 'phoneNumber' | 'phoneProblem' | 'deceased'>
+>;
 
 export interface FoldedPatient {
   readonly name: string | null;
@@ -54,6 +56,8 @@ export interface FoldedPatient {
   readonly sex: string | null;
   readonly phoneNumber: string | null;
   readonly phoneProblem: string | null;
+  /** Not there where nobody spoke of it. */
+  readonly deceased?: boolean;
 }
 
 type NameAndBirthDate = Pick<SaidOfPatient, 'name' | 'birthDate'>;
@@ -83,12 +87,14 @@ function believed(said: Sequence<SaidOfIdentity>): SaidOfPatient[] {
 
 /** A patient as the facts leave one: of each value the last word. */
 export function foldPatient(facts: Sequence<SaidOfPatient>): FoldedPatient {
+  const deceased = lastSaid(facts, 'deceased');
   return {
     name: lastSaid(facts, 'name') ?? null,
     birthDate: lastSaid(facts, 'birthDate') ?? null,
     sex: lastSaid(facts, 'sex') ?? null,
     phoneNumber: lastSaid(facts, 'phoneNumber') ?? null,
     phoneProblem: lastSaid(facts, 'phoneProblem') ?? null,
+    ...(deceased !== undefined && { deceased }),
   };
 }
 

@@ -111,8 +111,8 @@ const inOrder = (a: Told, b: Told): number =>
 
 /** Two rows of the same columns. */
 function isSame<T extends object>(a: T, b: T | null | undefined): boolean {
-  const other = new Map<string, unknown>(Object.entries(b ?? {}));
-  return b != null && Object.entries(a).every(([column, value]) => other.get(column) === value);
+  const [one, other] = [a, b ?? {}].map((row) => new Map<string, unknown>(Object.entries(row)));
+  return b != null && [...(one?.keys() ?? []), ...(other?.keys() ?? [])].every((at) => one?.get(at) === other?.get(at));
 }
 
 type MessageRows = Pick<FactChanges, 'patientFacts' | 'merges' | 'studyFacts'> & {

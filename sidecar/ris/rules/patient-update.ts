@@ -32,6 +32,8 @@ export interface PatientFacts {
   /** E.164. `null` with a `phoneProblem` where no number given takes a text. */
   readonly phoneNumber: Said<string>;
   readonly phoneProblem: Said<string>;
+  /** Whether the patient has died (PID-30, else a time of death in PID-29); not there where nothing is said. */
+  readonly deceased?: boolean | undefined;
 }
 
 export interface PatientMerge {
@@ -67,6 +69,15 @@ function readPhone(pid: Hl7Segment, region: string, warn: Warn): Pick<PatientFac
   return { phoneNumber: null, phoneProblem: chosen.reason };
 }
 
+/** PID-30 (table 0136), else PID-29: a time of death is one, whatever its form. */
+function readDeath(pid: Hl7Segment): Pick<PatientFacts, 'deceased'> {
+  const [indicator, time] = [component(pid, 30).trim().toUpperCase(), component(pid, 29).trim()];
+  if (indicator === 'Y') return { deceased: true };
+  if (indicator === 'N' || indicator === HL7_NULL) return { deceased: false };
+  if (time !== '') return { deceased: time !== HL7_NULL };
+  return {};
+}
+
 function readBirthDate(pid: Hl7Segment, warn: Warn): Said<string> {
   const written = component(pid, 7);
   const birthDate = said(written, (text) => parseDate(/^\s*\d{8}/.exec(text)?.[0] ?? text));
@@ -85,6 +96,7 @@ function factsOf(pid: Hl7Segment, identifier: Identifier, region: string, warn: 
     birthDate: readBirthDate(pid, warn),
     sex: said(component(pid, 8), (text) => text.trim().slice(0, 1).toUpperCase()),
     ...readPhone(pid, region, warn),
+    ...readDeath(pid),
   };
 }
 

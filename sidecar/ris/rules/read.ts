@@ -62,12 +62,16 @@ export function readOrder(message: Hl7Message, settings: Hl7Settings, receivedAt
  */
 export function readReport(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
   const { patient, reports, warnings } = readReportMessage(message, settings);
+  const untimed = parseHl7Time(component(segment(message, 'MSH'), 7), settings.timeZone) === null;
   return {
     saidAt: saidAt(message, receivedAt, settings.timeZone),
     patients: [patient],
     merges: [],
     orders: [],
-    reports: reports.map((report) => ({ patient: 0, report })),
+    reports: reports.map((report) => ({
+      patient: 0,
+      report: { ...report, undated: untimed && report.reportedAt === null },
+    })),
     warnings: withTime(message, settings, receivedAt, warnings),
   };
 }

@@ -43,6 +43,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'audit/export': 'audit/flows/export.test.ts',
   'backup/forget-old': 'backup/io/retention-rows.test.ts',
   'backup/restore': 'backup/backups.test.ts',
+  'operators/hold': 'operators/texts.test.ts',
+  'operators/decide-text': 'operators/texts.test.ts',
   'doctor/try-phantom': 'doctor/doctor.test.ts',
   'audit/verify': 'audit/io/rows.test.ts',
   'operators/withdraw-order': 'operators/hl7.test.ts',

@@ -4,11 +4,19 @@ import { BEGIN, ENDED_ONE, MARK_MIRRORED } from '../../images/io/image-rows.ts';
 import { DICOM_STUDIES_AFTER, IMAGES_AFTER, UNKNOWN_INSTANCES } from '../../images/io/sweep-rows.ts';
 import { ADD_LABEL_JOBS, LOAD_LABEL_FACTS } from '../../linking/io/label-rows.ts';
 import * as links from '../../linking/io/link-rows.ts';
+import { LOAD_RELEASE_FACTS } from '../../release/io/release-rows.ts';
 import { LOOK_UP } from '../../ris/io/known-rows.ts';
 import { LET_TEXT_STAND, LOAD_REPORT_PATIENTS, SAVE_REPORT } from '../../ris/io/report-rows.ts';
 import { SAVE_FACTS } from '../../ris/io/save-rows.ts';
 import { STUDIES_TEXTING } from '../../texts/io/receipt-rows.ts';
-import { BEGIN_SENDING, LOAD_SMS_SUBJECTS, LOCK_SMS, MARK_SENT, SAVE_SMS_PLAN } from '../../texts/io/text-rows.ts';
+import {
+  BEGIN_SENDING,
+  LOAD_SMS_SUBJECTS,
+  LOCK_SMS,
+  MARK_ATTENTION,
+  MARK_SENT,
+  SAVE_SMS_PLAN,
+} from '../../texts/io/text-rows.ts';
 
 // Two indexes each, one as good as the other.
 const STUDY_BY_ID = /^dicom_studies_(pkey|id_study_id_key)$/;
@@ -86,8 +94,20 @@ export const HOT: Readonly<Record<string, readonly [sql: string, ...indexes: rea
     'studies_pkey',
     'patients_pkey',
     'dicom_studies_candidates',
-    'sms_messages_study_id_kind_key',
+    'reports_message',
+    'sms_studies_pkey',
+    'sms_messages_pkey',
+    'link_decisions_reviewed',
   ],
+  'what a patient may see is read': [
+    LOAD_RELEASE_FACTS,
+    'studies_pkey',
+    'patients_pkey',
+    'dicom_studies_candidates',
+    'dicom_study_links_study',
+    REPORTS_OF_STUDY,
+  ],
+  'what a sent text needs is marked': [MARK_ATTENTION, 'sms_studies_pkey', 'sms_messages_pkey', REPORTS_OF_STUDY],
   'a text is planned': [SAVE_SMS_PLAN, 'sms_messages_study_id_kind_key'],
   'a text is taken up': [LOCK_SMS, 'sms_messages_pkey'],
   'a text is begun': [BEGIN_SENDING, 'sms_messages_pkey', 'sms_opt_outs_number'],

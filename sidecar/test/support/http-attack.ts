@@ -29,6 +29,9 @@ export function serve(guard: Partial<HttpGuard> = {}, upload: Partial<UploadOpti
     preview: none,
     replay: none,
     retryImages: none,
+    showText: none,
+    hold: none,
+    decideText: none,
   };
   return serveHttp({
     operator: { work: () => Promise.resolve([]), ...acts, log },

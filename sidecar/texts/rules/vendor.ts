@@ -1,4 +1,5 @@
 import { Failure, type FailureKind } from '../../platform/rules/failure.ts';
+import type { FoundText, WantedText } from './same-text.ts';
 import type { InboundText } from './opt-out.ts';
 import type { Receipt } from './receipt.ts';
 
@@ -16,7 +17,7 @@ export type RefusalMeaning = 'this-number' | 'opted-out' | 'this-country' | 'thi
 const KINDS: Readonly<Record<RefusalMeaning, FailureKind>> = {
   'this-number': 'permanent',
   'opted-out': 'permanent',
-  'this-country': 'permanent',
+  'this-country': 'transient',
   'this-account': 'transient',
   later: 'transient',
   permanent: 'permanent',
@@ -44,10 +45,11 @@ export interface TextGateway {
    */
   readonly send: (text: { to: string; body: string }) => Promise<{ vendorId: string }>;
   /**
-   * A text to that number in those very words, taken at or after `since`: how an ambiguous end is settled.
+   * A text to that number, taken at or after `since`, with the same reference in its link: how an ambiguous end is
+   * settled. `unreadable` where the vendor keeps no bodies: then a person decides.
    * @throws Failure where the vendor's list cannot be read, which is never the same as `null`.
    */
-  readonly find: (text: { to: string; body: string; since: Date }) => Promise<{ vendorId: string } | null>;
+  readonly find: (text: WantedText) => Promise<FoundText>;
   /** Whether the account works, without sending. */
   readonly check: () => Promise<AccountState>;
   /** `null` where it cannot be known whether a callback is the vendor's own: then none is taken. */

@@ -94,9 +94,9 @@ describe('another vendor of texts, by one file and its registration', () => {
   it('puts a text off while the account is out of credit, and sends it once there is some', async () => {
     standIn.ends.push('INSUFFICIENT_CREDIT');
     const { send, stands } = await waiting();
-    expect(await send()).to.deep.equal({ again: new Date(START.getTime() + 7500) });
+    expect(await send()).to.deep.equal({ again: new Date(START.getTime() + 46_500) });
     expect(await stands()).to.deep.equal({ state: 'queued', reason: 'clicksend-INSUFFICIENT_CREDIT', id: null });
-    pass(7500);
+    pass(46_500);
     expect(await send()).to.equal(null);
     expect(standIn.taken).to.have.length(1);
     expect(await stands()).to.include({ state: 'sent', id: standIn.taken[0]?.message_id });

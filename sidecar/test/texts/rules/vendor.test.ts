@@ -6,7 +6,7 @@ describe('a refusal', () => {
   const KINDS: Readonly<Record<RefusalMeaning, Failure['kind']>> = {
     'this-number': 'permanent',
     'opted-out': 'permanent',
-    'this-country': 'permanent',
+    'this-country': 'transient',
     'this-account': 'transient',
     later: 'transient',
     permanent: 'permanent',
