@@ -19,9 +19,6 @@ ALTER TABLE sms_messages
 UPDATE sms_messages m SET patient_id = s.patient_id FROM studies s WHERE s.id = m.study_id;
 CREATE INDEX sms_messages_attention ON sms_messages (attention_since) WHERE attention IS NOT NULL;
 
--- A mobile that the newest report said, another one than orders and ADT messages know, and said after that.
-ALTER TABLE patients ADD COLUMN reported_number text CHECK (reported_number LIKE '+%');
-
 -- Which text tells of which studies: of a study one text at most tells.
 CREATE TABLE sms_studies (
   study_id bigint PRIMARY KEY REFERENCES studies (id) ON DELETE CASCADE,

@@ -165,7 +165,6 @@ CREATE TABLE patients (
   CONSTRAINT patients_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES patients(id),
   CONSTRAINT patients_check CHECK (source = 'dicom'::text OR external_id IS NOT NULL),
   CONSTRAINT patients_phone_number_check CHECK (phone_number ~~ '+%'::text),
-  CONSTRAINT patients_reported_number_check CHECK (reported_number ~~ '+%'::text),
   CONSTRAINT patients_source_check CHECK (source = ANY (ARRAY['ris'::text, 'dicom'::text]))
 );
 CREATE INDEX patients_birth_date ON patients USING btree (birth_date) WHERE source = 'ris'::text AND birth_date IS NOT NULL;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { isTimeZone } from './rules/time-zone.ts';
 import { parseAddresses } from './net/addresses.ts';
 
 export const count = (lowest: number, highest: number) => {
@@ -27,14 +28,6 @@ export const addressList = z.string().transform((text, context): readonly string
   for (const message of problems) context.addIssue({ code: 'custom', message });
   return addresses;
 });
-
-function isTimeZone(zone: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
 
 export const PLATFORM_SETTINGS = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }),

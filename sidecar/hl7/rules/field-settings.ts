@@ -1,4 +1,5 @@
 import { component, segment, type Hl7Message } from './message.ts';
+import { isTimeZone } from '../../platform/rules/time-zone.ts';
 
 /** A component of a field: `OBR-18`, `OBR-3.2`. */
 export interface FieldPlace {
@@ -23,6 +24,10 @@ export interface FieldSettings {
 export interface SenderSettings extends Partial<FieldSettings> {
   readonly application: string;
   readonly facility: string | null;
+  /** The zone of its MSH-7 where that has no offset; every other time of it is the practice's. */
+  readonly clockZone?: string;
+  /** Its reports have a say in phones as orders have. */
+  readonly reportsRulePhones?: boolean;
 }
 
 /** Where a practice's RIS puts things, and how its texts are read. */
@@ -30,6 +35,8 @@ export interface Hl7Settings extends FieldSettings {
   readonly senders: readonly SenderSettings[];
   readonly timeZone: string;
   readonly phoneRegion: string;
+  readonly clockZone?: string;
+  readonly reportsRulePhones?: boolean;
 }
 
 const fold = (text: string): string => text.trim().toUpperCase();
@@ -49,8 +56,11 @@ export function settingsFor(message: Hl7Message, settings: Hl7Settings): Hl7Sett
     modalityFields = settings.modalityFields,
     patientIdFields = settings.patientIdFields,
     patientIdTypes = settings.patientIdTypes,
+    clockZone = settings.timeZone,
+    reportsRulePhones = false,
   } = own;
-  return { ...settings, accessionFields, modalityFields, patientIdFields, patientIdTypes };
+  const fields = { accessionFields, modalityFields, patientIdFields, patientIdTypes };
+  return { ...settings, ...fields, clockZone, reportsRulePhones };
 }
 
 const PLACE = /^(PID|PV1|PV2|ORC|OBR|IPC|TQ1|Z[A-Z0-9]{2})-([1-9]\d?)(?:\.([1-9]\d?))?$/;
@@ -88,17 +98,28 @@ const EXAMPLE = {
   modality: 'a list of fields such as IPC-5,OBR-24',
   patient: 'a list of fields such as PID-3,PID-4',
   ids: 'a list of identifier types such as MR,PI',
+  clock: 'a time zone such as Etc/UTC',
+  phones: 'reports',
 } as const;
 
-function parseAssignment(text: string): { readonly own: Partial<FieldSettings> } | { readonly problem: string } {
+type Own = Omit<SenderSettings, 'application' | 'facility'>;
+
+function parseAssignment(text: string): { readonly own: Own } | { readonly problem: string } {
   const [name = '', value = '', ...more] = text.split('=');
   const wrong = (key: keyof typeof EXAMPLE) => ({ problem: `${key}= must be ${EXAMPLE[key]}` });
   if (more.length === 0 && name === 'ids') {
     const patientIdTypes = parseIdTypes(value);
     return patientIdTypes === null ? wrong(name) : { own: { patientIdTypes } };
   }
+  if (more.length === 0 && name === 'clock') return isTimeZone(value) ? { own: { clockZone: value } } : wrong(name);
+  if (more.length === 0 && name === 'phones') {
+    return value.toLowerCase() === 'reports' ? { own: { reportsRulePhones: true } } : wrong(name);
+  }
   if (more.length > 0 || (name !== 'accession' && name !== 'modality' && name !== 'patient')) {
-    return { problem: 'only accession=, modality=, patient= and ids= may follow the sender, parted by blanks' };
+    return {
+      problem:
+        'only accession=, modality=, patient=, ids=, clock= and phones= may follow the sender, separated by blanks',
+    };
   }
   const places = parseFieldPlaces(value);
   return places === null ? wrong(name) : { own: { [PLACES[name]]: places } };

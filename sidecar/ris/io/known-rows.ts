@@ -63,7 +63,8 @@ UNION ALL
 SELECT json_build_object('kind', 'patient', 'id', CAST(p.id AS text), 'externalId', p.external_id,
                          'issuer', coalesce(p.issuer, ''), 'name', p.name, 'birthDate', p.birth_date, 'sex', p.sex,
                          'phoneNumber', p.phone_number, 'phoneProblem', p.phone_problem,
-                         'deceased', p.deceased,                          'mergedInto', CAST(p.merged_into AS text))
+                         'reportedPhone', p.reported_number, 'deceased', p.deceased,
+                         'mergedInto', CAST(p.merged_into AS text))
 FROM patients p WHERE p.id = ANY (ARRAY(SELECT id FROM related))
 UNION ALL
 SELECT json_build_object('kind', 'merge', 'messageId', CAST(hl7_message_id AS text), 'ordinal', ordinal,
@@ -118,20 +119,25 @@ const PATIENT = z.object({
   phoneNumber: nullable,
   phoneProblem: nullable,
   deceased: z.boolean().nullable(),
+  reportedPhone: nullable.transform((number) => number ?? undefined),
   mergedInto: nullable,
 });
 const MERGE = z.object({ kind: z.literal('merge'), ...told, priorId: z.string(), survivorId: z.string() });
+const MOBILES = z.object({
+  number: nullable,
+  rank: z.number(),
+  problem: nullable,
+  barred: z.array(z.string()),
+});
 const PATIENT_FACT = z.object({
   kind: z.literal('patient-fact'),
   ...told,
   identityId: z.string(),
   ofReport: z.boolean(),
   facts: z.object({
-    name: unsaid,
-    birthDate: unsaid,
-    sex: unsaid,
-    phoneNumber: unsaid,
-    phoneProblem: unsaid,
+    ...{ name: unsaid, birthDate: unsaid, sex: unsaid, phoneNumber: unsaid, phoneProblem: unsaid },
+    phones: z.object({ 13: MOBILES, 14: MOBILES, 40: MOBILES }).partial().optional(),
+    rulesPhones: z.boolean().optional(),
     deceased: z.boolean().optional(),
   }),
 });

@@ -24,17 +24,18 @@ WITH kept AS (
   ON CONFLICT (sending_application, sending_facility, control_id, content_hash) DO NOTHING
   RETURNING id
 ), patients_saved AS (
-  INSERT INTO patients (id, source, external_id, issuer, name, birth_date, sex, phone_number, phone_problem, deceased,
-                        merged_into, created_at, updated_at)
+  INSERT INTO patients (id, source, external_id, issuer, name, birth_date, sex, phone_number, phone_problem,
+                        reported_number, deceased, merged_into, created_at, updated_at)
   OVERRIDING SYSTEM VALUE
-  SELECT id, 'ris', external_id, nullif(issuer, ''), name, birth_date, sex, phone_number, phone_problem, deceased,
-         merged_into, :now, :now
+  SELECT id, 'ris', external_id, nullif(issuer, ''), name, birth_date, sex, phone_number, phone_problem,
+         reported_number, deceased, merged_into, :now, :now
   FROM jsonb_to_recordset(CAST(:patients AS jsonb))
     AS r(id bigint, external_id text, issuer text, name text, birth_date date, sex text, phone_number text,
-         phone_problem text, deceased boolean, merged_into bigint)
+         phone_problem text, reported_number text, deceased boolean, merged_into bigint)
   ON CONFLICT (id) DO UPDATE SET
     name = EXCLUDED.name, birth_date = EXCLUDED.birth_date, sex = EXCLUDED.sex, phone_number = EXCLUDED.phone_number,
-    phone_problem = EXCLUDED.phone_problem, deceased = EXCLUDED.deceased, merged_into = EXCLUDED.merged_into, updated_at = EXCLUDED.updated_at
+    phone_problem = EXCLUDED.phone_problem, reported_number = EXCLUDED.reported_number, deceased = EXCLUDED.deceased,
+    merged_into = EXCLUDED.merged_into, updated_at = EXCLUDED.updated_at
 ), patient_facts_kept AS (
   INSERT INTO patient_facts (hl7_message_id, ordinal, patient_id, said_at, of_report, facts)
   SELECT message_id, ordinal, patient_id, said_at, of_report, facts
@@ -93,6 +94,7 @@ function factRows({ patients, patientFacts, merges, studyFacts, studies }: FactC
       phone_number: patient.phoneNumber,
       phone_problem: patient.phoneProblem,
       deceased: patient.deceased ?? null,
+      reported_number: patient.reportedPhone ?? null,
       merged_into: patient.mergedInto,
     })),
     patientFacts: patientFacts.map((fact) => ({

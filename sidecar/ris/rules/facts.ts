@@ -1,6 +1,7 @@
 import type { PatientFacts, Said } from './patient-update.ts';
 import { component, segment, type Hl7Message } from '../../hl7/rules/message.ts';
-import { parseHl7Time, type PracticeTime } from '../../hl7/rules/time.ts';
+import { latestMeant, type PracticeTime } from '../../hl7/rules/time.ts';
+import { phoneOf, type Phone, type SaidPhones } from './patient-phones.ts';
 import type { OrderStatus, StudyFacts } from './order.ts';
 import type { Report } from './report.ts';
 import { isPlaceIssuer } from './patient-number.ts';
@@ -30,12 +31,11 @@ export interface MessageFacts {
 }
 
 /**
- * When a message was said: MSH-7, but never later than it came, so that a sender whose clock is ahead cannot outlast
- * what is said afterwards.
+ * When a message was said: MSH-7 as precisely as it is, but never later than it came, so that a sender whose clock is
+ * ahead cannot outlast what is said afterwards. One that names a day only was said at its end, or when it came.
  */
 export function saidAt(message: Hl7Message, receivedAt: Date, timeZone: string): Date {
-  const time = parseHl7Time(component(segment(message, 'MSH'), 7), timeZone)?.instant;
-  return time === undefined || time > receivedAt ? receivedAt : time;
+  return latestMeant(component(segment(message, 'MSH'), 7), timeZone, receivedAt) ?? receivedAt;
 }
 
 /** Facts of one kind about one thing, the earliest first. */
@@ -47,7 +47,10 @@ function lastSaid<T, K extends keyof T>(facts: Sequence<T>, key: K): T[K] | unde
 }
 
 export type SaidOfPatient = Partial<
-  Pick<PatientFacts, 'name' | 'birthDate' | 'sex' | 'phoneNumber' | 'phoneProblem' | 'deceased'>
+  Pick<
+    PatientFacts,
+    'name' | 'birthDate' | 'sex' | 'phoneNumber' | 'phoneProblem' | 'phones' | 'rulesPhones' | 'deceased'
+  >
 >;
 
 export interface FoldedPatient {
@@ -56,6 +59,8 @@ export interface FoldedPatient {
   readonly sex: string | null;
   readonly phoneNumber: string | null;
   readonly phoneProblem: string | null;
+  /** Another mobile that a report named after orders and ADT messages named this one; not there without. */
+  readonly reportedPhone?: string | undefined;
   /** Not there where nobody spoke of it. */
   readonly deceased?: boolean;
 }
@@ -72,29 +77,73 @@ function differ(a: NameAndBirthDate, b: NameAndBirthDate): boolean {
   return patientsContradict(side(a), side(b), 1);
 }
 
-interface SaidOfIdentity {
-  readonly identityId: string;
+interface SaidBySomeone {
   /** Said with a report. */
   readonly ofReport?: boolean;
   readonly facts: SaidOfPatient;
 }
 
-/** Without what came with reports that name somebody else than orders and ADT messages do. */
-function believed(said: Sequence<SaidOfIdentity>): SaidOfPatient[] {
-  const known = foldPatient(said.filter(({ ofReport }) => ofReport !== true).map(({ facts }) => facts));
-  return said.filter(({ ofReport, facts }) => ofReport !== true || !differ(facts, known)).map(({ facts }) => facts);
+interface SaidOfIdentity extends SaidBySomeone {
+  readonly identityId: string;
 }
 
-/** A patient as the facts leave one: of each value the last word. */
-export function foldPatient(facts: Sequence<SaidOfPatient>): FoldedPatient {
+const ruling = <T extends SaidBySomeone>(said: Sequence<T>): T[] => said.filter(({ ofReport }) => ofReport !== true);
+
+/** Without what came with reports that name somebody else than orders and ADT messages do. */
+function believed<T extends SaidBySomeone>(said: Sequence<T>): T[] {
+  const known = foldPatient(ruling(said));
+  return said.filter(({ ofReport, facts }) => ofReport !== true || !differ(facts, known));
+}
+
+/** What one message says of phones. What was kept before each field was kept apart speaks for all of them. */
+function phonesOf({ phones, phoneNumber, phoneProblem }: SaidOfPatient): SaidPhones | null {
+  if (phones !== undefined) return phones;
+  if (phoneNumber === undefined) return null;
+  const nothing = { number: null, rank: 0, problem: null, barred: [] };
+  return { 13: { ...nothing, number: phoneNumber, rank: 1, problem: phoneProblem ?? null }, 14: nothing, 40: nothing };
+}
+
+/**
+ * Each field's last word in orders and ADT messages. Reports are heard where those say nothing of phones; another mobile
+ * in the last of them is told beside the one that is known.
+ */
+function foldPhones(said: Sequence<SaidBySomeone>): Phone & Pick<FoldedPatient, 'reportedPhone'> {
+  const spoken = said.flatMap(({ ofReport, facts }) => {
+    const phones = phonesOf(facts);
+    return phones === null ? [] : [{ phones, rules: ofReport !== true || facts.rulesPhones === true }];
+  });
+  const last = spoken.findLastIndex(({ rules }) => rules);
+  const heard = last < 0 ? spoken : spoken.filter(({ rules }) => rules);
+  const known = phoneOf(heard.reduce<SaidPhones>((all, { phones }) => ({ ...all, ...phones }), {}));
+  const { phones: reported = {} } = spoken.slice(last + 1).findLast(({ phones }) => phoneOf(phones).phoneNumber) ?? {};
+  const isKnown = Object.values(reported).some((field) => field?.number === known.phoneNumber);
+  const { phoneNumber: other } = phoneOf(reported);
+  return last < 0 || isKnown || known.phoneNumber === null || other === null
+    ? known
+    : { ...known, reportedPhone: other };
+}
+
+/** A report's word that somebody has died counts as any other's; that somebody lives overrules nothing. */
+function foldDeath(said: Sequence<SaidBySomeone>): Pick<FoldedPatient, 'deceased'> {
+  const heard = said.filter(({ ofReport, facts }) => ofReport !== true || facts.deceased === true);
+  const facts = heard.map((one) => one.facts);
   const deceased = lastSaid(facts, 'deceased');
+  return deceased === undefined ? {} : { deceased };
+}
+
+/** A patient as the facts leave one: of each value the last word of orders and ADT messages, else of reports. */
+export function foldPatient(said: Sequence<SaidBySomeone>): FoldedPatient {
+  const [rules, all] = [ruling(said), said].map((some) => some.map(({ facts }) => facts));
+  const word = <K extends 'name' | 'birthDate' | 'sex'>(key: K) => {
+    const byRuling = lastSaid(rules ?? [], key);
+    return (byRuling === undefined ? lastSaid(all ?? [], key) : byRuling) ?? null;
+  };
   return {
-    name: lastSaid(facts, 'name') ?? null,
-    birthDate: lastSaid(facts, 'birthDate') ?? null,
-    sex: lastSaid(facts, 'sex') ?? null,
-    phoneNumber: lastSaid(facts, 'phoneNumber') ?? null,
-    phoneProblem: lastSaid(facts, 'phoneProblem') ?? null,
-    ...(deceased !== undefined && { deceased }),
+    name: word('name'),
+    birthDate: word('birthDate'),
+    sex: word('sex'),
+    ...foldPhones(said),
+    ...foldDeath(said),
   };
 }
 

@@ -12,8 +12,9 @@ import { Hl7Rejection } from '../../hl7/rules/rejection.ts';
 import { settingsFor, type Hl7Settings } from '../../hl7/rules/field-settings.ts';
 import { NOBODY_TAKES } from './ignored-types.ts';
 import { personNameFromXpn } from './person-name.ts';
-import { chooseMobile, phoneCandidates, phoneRepetitions } from './phone.ts';
+import { PHONE_FIELDS, phoneCandidates } from './phone.ts';
 import { hasBarringNote } from './phone-note.ts';
+import { phoneOf, saidPhones, type SaidPhones } from './patient-phones.ts';
 import { patientIdentifiers, patientNumber, plain, type Identifier } from './patient-number.ts';
 import { distinctWarnings, unheard, type Warn, type Warning } from './warning.ts';
 import { parseDate } from '../../platform/rules/date.ts';
@@ -34,6 +35,10 @@ export interface PatientFacts {
   readonly phoneProblem: Said<string>;
   /** Whether the patient has died (PID-30, else a time of death in PID-29); not there where nothing is said. */
   readonly deceased?: boolean | undefined;
+  /** What each field says of phones; not there where none says anything. */
+  readonly phones?: SaidPhones | undefined;
+  /** Said with a report of a sender whose reports have a say in phones as orders have. */
+  readonly rulesPhones?: boolean | undefined;
 }
 
 export interface PatientMerge {
@@ -53,20 +58,17 @@ export function said<T>(text: string, read: (text: string) => T | null): Said<T>
   return text.trim() === '' ? undefined : (read(text) ?? undefined);
 }
 
-function readPhone(pid: Hl7Segment, region: string, warn: Warn): Pick<PatientFacts, 'phoneNumber' | 'phoneProblem'> {
-  const fields = phoneRepetitions(pid).filter((xtn) => xtn.some((part) => part.trim() !== ''));
-  if (fields.length === 0) return { phoneNumber: undefined, phoneProblem: undefined };
-  if (fields.every((xtn) => xtn.every((part) => plain(part) === ''))) {
-    return { phoneNumber: null, phoneProblem: 'no-number' };
-  }
-  const candidates = phoneCandidates(pid);
+type SaidOfPhones = Pick<PatientFacts, 'phoneNumber' | 'phoneProblem' | 'phones' | 'rulesPhones'>;
+
+function readPhones(pid: Hl7Segment, { phoneRegion, reportsRulePhones }: PhoneSettings, warn: Warn): SaidOfPhones {
+  const phones = saidPhones(pid, phoneRegion);
+  if (Object.keys(phones).length === 0) return { phoneNumber: undefined, phoneProblem: undefined };
+  const candidates = PHONE_FIELDS.flatMap((field) => phoneCandidates(pid, field));
   if (candidates.some(({ text, use, equipment }) => hasBarringNote(text, use, equipment))) {
     const detail = 'a note says that a number is somebody else’s or is not to be used';
     warn({ code: 'phone-not-used', field: 'PID-13, PID-14, PID-40', detail });
   }
-  const chosen = chooseMobile(candidates, region);
-  if ('number' in chosen) return { phoneNumber: chosen.number, phoneProblem: null };
-  return { phoneNumber: null, phoneProblem: chosen.reason };
+  return { ...phoneOf(phones), phones, ...(reportsRulePhones === true && { rulesPhones: true }) };
 }
 
 /** PID-30 (table 0136), else PID-29: a time of death is one, whatever its form. */
@@ -87,7 +89,9 @@ function readBirthDate(pid: Hl7Segment, warn: Warn): Said<string> {
   return birthDate;
 }
 
-function factsOf(pid: Hl7Segment, identifier: Identifier, region: string, warn: Warn): PatientFacts {
+type PhoneSettings = Pick<Hl7Settings, 'phoneRegion' | 'reportsRulePhones'>;
+
+function factsOf(pid: Hl7Segment, identifier: Identifier, settings: PhoneSettings, warn: Warn): PatientFacts {
   const names = repetitions(pid, 5).map((xpn) => xpn.map(plain));
   const nulled = component(pid, 5).trim() === HL7_NULL && names.flat().every((part) => part === '');
   return {
@@ -95,7 +99,7 @@ function factsOf(pid: Hl7Segment, identifier: Identifier, region: string, warn: 
     name: nulled ? null : personNameFromXpn(names) || undefined,
     birthDate: readBirthDate(pid, warn),
     sex: said(component(pid, 8), (text) => text.trim().slice(0, 1).toUpperCase()),
-    ...readPhone(pid, region, warn),
+    ...readPhones(pid, settings, warn),
     ...readDeath(pid),
   };
 }
@@ -111,7 +115,7 @@ export function readPatient(message: Hl7Message, settings: Hl7Settings, warn: Wa
   if (message.segments.filter(({ name }) => name === 'PID').length > 1) {
     throw new Hl7Rejection(100, 'more than one PID segment', { segment: 'PID', ordinal: 2 });
   }
-  return factsOf(pid, patientNumber(message, pid, settings, warn), settings.phoneRegion, warn);
+  return factsOf(pid, patientNumber(message, pid, settings, warn), settings, warn);
 }
 
 /**
@@ -142,7 +146,7 @@ function readMerges(message: Hl7Message, settings: Hl7Settings, warn: Warn): Pat
       if (survivor?.merged === false) throw missing();
       survivor = {
         pid: one,
-        patient: factsOf(one, survivorNumber(message, one, settings), settings.phoneRegion, warn),
+        patient: factsOf(one, survivorNumber(message, one, settings), settings, warn),
         merged: false,
       };
     } else if (one.name === 'MRG') {
@@ -186,6 +190,20 @@ export function readMovementMerges(message: Hl7Message, allSettings: Hl7Settings
     );
   } catch (error) {
     if (error instanceof Hl7Rejection) return [];
+    throw error;
+  }
+}
+
+/** What an ADT that is ignored says of a death all the same; `null` where it says nothing of one, or names nobody. */
+export function readMovementDeath(
+  message: Hl7Message,
+  allSettings: Hl7Settings,
+): Pick<PatientFacts, 'externalId' | 'issuer' | 'deceased'> | null {
+  try {
+    const { externalId, issuer, deceased } = readPatient(message, settingsFor(message, allSettings));
+    return deceased === undefined ? null : { externalId, issuer, deceased };
+  } catch (error) {
+    if (error instanceof Hl7Rejection) return null;
     throw error;
   }
 }

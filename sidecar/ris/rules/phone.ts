@@ -16,28 +16,31 @@ export interface PhoneCandidate {
   readonly equipment: string;
 }
 
-export type ChosenPhone =
-  { readonly number: string } | { readonly reason: 'no-number' | 'no-mobile' | 'unusable-number' };
-
-// PID-13 (home), PID-14 (business), and PID-40, which takes their place from HL7 2.7 on.
-const PHONE_FIELDS = [13, 14, 40];
+/** PID-13 (home), PID-14 (business), and PID-40, which takes their place from HL7 2.7 on. */
+export const PHONE_FIELDS = [13, 14, 40] as const;
+export type PhoneField = (typeof PHONE_FIELDS)[number];
 const BUSINESS = 14;
 
 /** Nobody has more of one kind, and each costs a look. */
 const MOST_OF_A_FIELD = 50;
 
-/** The repetitions of every field of PID that holds phone numbers. */
-export function phoneRepetitions(pid: Hl7Segment): readonly (readonly string[])[] {
-  return PHONE_FIELDS.flatMap((field) => repetitions(pid, field).slice(0, MOST_OF_A_FIELD));
+/** The repetitions of a field of PID that hold anything. */
+export function phoneRepetitions(pid: Hl7Segment, field: PhoneField): readonly (readonly string[])[] {
+  const all = repetitions(pid, field).slice(0, MOST_OF_A_FIELD);
+  return all.filter((xtn) => xtn.some((part) => part.trim() !== ''));
 }
 
-/** The phone numbers of PID (HL7 v2.5.1 chapters 3.4.2.13 and 2.A.89), in its order; in PID-14 one is at work unless it says. */
-export function phoneCandidates(pid: Hl7Segment): PhoneCandidate[] {
-  return PHONE_FIELDS.flatMap((field) =>
-    repetitions(pid, field)
-      .slice(0, MOST_OF_A_FIELD)
-      .flatMap((xtn) => candidateOf(xtn, field === BUSINESS)),
-  );
+/** The phone numbers of a field of PID (HL7 v2.5.1 chapters 3.4.2.13 and 2.A.89); in PID-14 one is at work unless it says. */
+export function phoneCandidates(pid: Hl7Segment, field: PhoneField): PhoneCandidate[] {
+  return phoneRepetitions(pid, field).flatMap((xtn) => candidateOf(xtn, field === BUSINESS));
+}
+
+/** XTN-2 and XTN-3 of a mail address. */
+const MAIL = new Set(['NET', 'INTERNET', 'X.400']);
+
+/** Whether a repetition is a mail address, which says nothing of phones. */
+export function isMail(xtn: readonly string[]): boolean {
+  return [xtn[1], xtn[2]].some((code = '') => MAIL.has(code.trim().toUpperCase()));
 }
 
 function candidateOf(xtn: readonly string[], business: boolean): PhoneCandidate[] {
@@ -157,24 +160,39 @@ export function toE164(text: string, region: string): string | null {
   return parse(text, region)[0]?.number ?? null;
 }
 
+/** What some phone numbers come to. */
+export interface Mobiles {
+  /** The number to text, E.164. */
+  readonly number: string | null;
+  /** Of several, that of the lowest rank is texted. */
+  readonly rank: number;
+  /** Why there is none. */
+  readonly problem: string | null;
+  /** Mobiles that are somebody else's or not to be used, E.164. */
+  readonly barred: readonly string[];
+}
+
 /**
  * The number to text: one of the patient's own before one at work; of several, one marked as a mobile before one that is
  * a mobile by its numbering plan only; of several still, the first. A landline is never chosen, whatever it is marked
- * as; a mail address, a pager or whom to call in an emergency never counts, nor does a number whose note says that it is
- * somebody else's or not to be used.
+ * as; a mail address, a pager or whom to call in an emergency never counts, nor does a number of which a note beside any
+ * of them says that it is somebody else's or not to be used.
  */
-export function chooseMobile(candidates: readonly PhoneCandidate[], region: string): ChosenPhone {
-  if (candidates.length === 0) return { reason: 'no-number' };
+export function mobilesIn(candidates: readonly PhoneCandidate[], region: string): Mobiles {
+  if (candidates.length === 0) return { number: null, rank: 0, problem: 'no-number', barred: [] };
   const phones = candidates.filter(({ use, equipment }) => !NOT_A_PHONE.has(equipment) && !NOT_THE_PATIENT.has(use));
   const found = phones.flatMap(({ text, use, equipment }) => {
-    if (isBarring(use) || isBarring(equipment)) return [];
+    const allBarred = isBarring(use) || isBarring(equipment);
     return phonePieces(text).flatMap((piece) => {
       const rank = (use === AT_WORK || piece.atWork ? 2 : 0) + (equipment === 'CP' ? 0 : 1);
-      return piece.barred ? [] : parse(piece.text, region).map((one) => ({ ...one, rank }));
+      return parse(piece.text, region).map((one) => ({ ...one, rank, barred: allBarred || piece.barred }));
     });
   });
-  const [chosen] = found.filter(({ mobile }) => mobile).toSorted((a, b) => a.rank - b.rank);
-  if (chosen !== undefined) return { number: chosen.number };
-  const barred = phones.some(({ text, use, equipment }) => hasBarringNote(text, use, equipment));
-  return { reason: found.length > 0 || phones.length === 0 || barred ? 'no-mobile' : 'unusable-number' };
+  const mobiles = found.filter(({ mobile }) => mobile);
+  const barred = [...new Set(mobiles.filter((one) => one.barred).map(({ number }) => number))];
+  const [chosen] = mobiles.filter(({ number }) => !barred.includes(number)).toSorted((a, b) => a.rank - b.rank);
+  if (chosen !== undefined) return { number: chosen.number, rank: chosen.rank, problem: null, barred };
+  const isBarred = phones.some(({ text, use, equipment }) => hasBarringNote(text, use, equipment));
+  const problem = found.length > 0 || phones.length === 0 || isBarred ? 'no-mobile' : 'unusable-number';
+  return { number: null, rank: 0, problem, barred };
 }

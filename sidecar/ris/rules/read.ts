@@ -1,11 +1,17 @@
-import type { Hl7Settings } from '../../hl7/rules/field-settings.ts';
+import { settingsFor, type Hl7Settings } from '../../hl7/rules/field-settings.ts';
 import { component, segment, type Hl7Message } from '../../hl7/rules/message.ts';
-import { parseHl7Time } from '../../hl7/rules/time.ts';
+import { latestMeant, parseHl7Time } from '../../hl7/rules/time.ts';
 import { saidAt, type MessageFacts } from './facts.ts';
 import { readOrderMessage } from './order.ts';
-import { readMovementMerges, readPatientMessage } from './patient-update.ts';
+import { readMovementDeath, readMovementMerges, readPatientMessage } from './patient-update.ts';
 import { readReportMessage } from './report.ts';
 import type { Warning } from './warning.ts';
+
+/** The zone that the sender's MSH-7 is in. */
+function clockZone(message: Hl7Message, settings: Hl7Settings): string {
+  const { clockZone: zone, timeZone } = settingsFor(message, settings);
+  return zone ?? timeZone;
+}
 
 const AHEAD_MS = 5 * 60_000;
 const BEHIND_MS = 3_600_000;
@@ -18,10 +24,12 @@ function timeWarning(written: string, receivedAt: Date, timeZone: string): Warni
     const detail = 'is no time; the message counts as said when it came';
     return { code: 'time-unreadable', field: 'MSH-7', detail };
   }
-  const behindMs = receivedAt.getTime() - at.getTime();
+  const last = latestMeant(written, timeZone, receivedAt) ?? at;
+  const behindMs = receivedAt.getTime() - (at > receivedAt ? at : last).getTime();
   if (behindMs <= BEHIND_MS && behindMs >= -AHEAD_MS) return null;
   const hours = (Math.abs(behindMs) / 3_600_000).toFixed(1);
-  const detail = behindMs > 0 ? `is ${hours} h behind: late, or another time zone` : `is ${hours} h ahead`;
+  const detail =
+    behindMs > 0 ? `is ${hours} h behind: late, or another time zone (clock= in HL7_SENDERS)` : `is ${hours} h ahead`;
   return { code: 'sender-clock', field: 'MSH-7', detail };
 }
 
@@ -33,7 +41,7 @@ function withTime(
   warnings: readonly Warning[],
 ): readonly Warning[] {
   const written = component(segment(message, 'MSH'), 7).trim();
-  const odd = timeWarning(written, receivedAt, settings.timeZone);
+  const odd = timeWarning(written, receivedAt, clockZone(message, settings));
   return odd === null ? warnings : [odd, ...warnings];
 }
 
@@ -45,7 +53,7 @@ function withTime(
 export function readOrder(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
   const { patient, orders, elsewhere, warnings } = readOrderMessage(message, settings);
   return {
-    saidAt: saidAt(message, receivedAt, settings.timeZone),
+    saidAt: saidAt(message, receivedAt, clockZone(message, settings)),
     patients: [patient],
     merges: [],
     orders: orders.map((order, index) => ({ patient: 0, ...order, elsewhere: elsewhere[index] ?? [] })),
@@ -64,7 +72,7 @@ export function readReport(message: Hl7Message, settings: Hl7Settings, receivedA
   const { patient, reports, warnings } = readReportMessage(message, settings);
   const untimed = parseHl7Time(component(segment(message, 'MSH'), 7), settings.timeZone) === null;
   return {
-    saidAt: saidAt(message, receivedAt, settings.timeZone),
+    saidAt: saidAt(message, receivedAt, clockZone(message, settings)),
     patients: [patient],
     merges: [],
     orders: [],
@@ -85,7 +93,7 @@ export function readPatientUpdate(message: Hl7Message, settings: Hl7Settings, re
   const update = readPatientMessage(message, settings);
   const merges = update.kind === 'merge' ? update.merges : [];
   return {
-    saidAt: saidAt(message, receivedAt, settings.timeZone),
+    saidAt: saidAt(message, receivedAt, clockZone(message, settings)),
     patients: update.kind === 'merge' ? merges.flatMap(({ patient, prior }) => [patient, prior]) : [update.patient],
     merges: merges.map((_, index) => ({ prior: index * 2 + 1, survivor: index * 2 })),
     orders: [],
@@ -95,15 +103,19 @@ export function readPatientUpdate(message: Hl7Message, settings: Hl7Settings, re
 }
 
 /**
- * What a message of an ignored type says all the same: the merges of an ADT. Of the survivor its number alone counts. What
- * else holds for every ADT, such as a death (PID-30), is read here too once there is a place for it.
+ * What a message of an ignored type says all the same: the merges of an ADT, of whose survivor its number alone counts, and
+ * else whether the patient has died (PID-30).
  */
 export function readIgnored(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
   const isAdt = component(segment(message, 'MSH'), 9) === 'ADT';
   const merges = isAdt ? readMovementMerges(message, settings) : [];
+  const death = isAdt && merges.length === 0 ? readMovementDeath(message, settings) : null;
   return {
-    saidAt: saidAt(message, receivedAt, settings.timeZone),
-    patients: merges.flatMap(({ patient: { externalId, issuer }, prior }) => [{ externalId, issuer }, prior]),
+    saidAt: saidAt(message, receivedAt, clockZone(message, settings)),
+    patients: [
+      ...merges.flatMap(({ patient: { externalId, issuer }, prior }) => [{ externalId, issuer }, prior]),
+      ...(death === null ? [] : [death]),
+    ],
     merges: merges.map((_, index) => ({ prior: index * 2 + 1, survivor: index * 2 })),
     orders: [],
     reports: [],

@@ -146,7 +146,8 @@ export const SCENARIOS: readonly Scenario[] = [
       await taken(order(world, one));
       await store(world, imageOf(one, 1, { ...ofAnother, AccessionNumber: '' }));
     },
-    act: (world, { uid, accession }) => operate(world, `studies/${uid}/link`, { accessionNumber: accession }),
+    act: (world, { uid, accession }) =>
+      operate(world, `studies/${uid}/link`, { accessionNumber: accession, despitePatient: true }),
     to: 'http: answer to POST /api/operator/studies/{uid}/link',
     expected: ({ number }) => ({ ...linked, controlIds: [`O${number}`] }),
   },

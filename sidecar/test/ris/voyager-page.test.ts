@@ -31,6 +31,7 @@ describe('the messages on the page of Voyager', () => {
         sex: 'F',
         phoneNumber: '+61491570006',
         phoneProblem: null,
+        phones: { 14: { number: '+61491570006', rank: 3, problem: null, barred: [] } },
       },
     ]);
     expect(orders.map(({ status, study }) => ({ status, ...study }))).to.deep.equal([

@@ -7,7 +7,7 @@ export interface SmsFacts {
   readonly shownAt: Date | null;
   readonly phoneNumber: string | null;
   readonly phoneProblem: string | null;
-  /** A report said another number, after the known one was said. */
+  /** A report named another mobile, after the known one was said. */
   readonly numberDiffers: boolean;
   /** The number's last word was STOP. */
   readonly optedOut: boolean;

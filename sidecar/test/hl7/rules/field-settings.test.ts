@@ -26,7 +26,8 @@ describe('field settings', () => {
   });
 
   it('of senders are read whole', () => {
-    const text = 'Voyager: accession=OBR-3,ORC-3.1  modality=OBR-24 ; OTHER|SITE2:ids=PI;';
+    const text =
+      'Voyager: accession=OBR-3,ORC-3.1  modality=OBR-24 ; OTHER|SITE2:ids=PI; VOYAGERPACS: clock=Etc/UTC phones=Reports';
     expect(parseSenders(text)).to.deep.equal({
       senders: [
         {
@@ -39,6 +40,7 @@ describe('field settings', () => {
           modalityFields: [{ segment: 'OBR', field: 24, component: 1 }],
         },
         { application: 'OTHER', facility: 'SITE2', patientIdTypes: ['PI'] },
+        { application: 'VOYAGERPACS', facility: null, clockZone: 'Etc/UTC', reportsRulePhones: true },
       ],
       problems: [],
     });
@@ -51,17 +53,22 @@ describe('field settings', () => {
       'entry 1: accession= must be a list of fields such as OBR-18,OBR-3.1',
       'entry 1: modality= must be a list of fields such as IPC-5,OBR-24',
       'entry 2: must begin with the sender: MSH-3, or MSH-3|MSH-4, and a colon',
-      'entry 3: only accession=, modality=, patient= and ids= may follow the sender, parted by blanks',
+      'entry 3: only accession=, modality=, patient=, ids=, clock= and phones= may follow the sender, separated by blanks',
       ...[4, 5, 6].map((entry) => `entry ${entry}: must begin with the sender: MSH-3, or MSH-3|MSH-4, and a colon`),
       'entry 7: says nothing of the sender',
     ]); // prettier-ignore
+    expect(problems('A: clock=Mars; B: phones=orders; C: clock=')).to.deep.equal([
+      'entry 1: clock= must be a time zone such as Etc/UTC',
+      'entry 2: phones= must be reports',
+      'entry 3: clock= must be a time zone such as Etc/UTC',
+    ]);
     expect(problems('A: ids=MR; a: ids=PI; A|B: ids=MR; A|B: ids=PI')).to.deep.equal([
       'entry 2: names a sender that an entry before it names',
       'entry 4: names a sender that an entry before it names',
     ]);
     expect(problems('A: ids=M R; B: ids=MR=PI; C: ids=MR ids=PI; D: ids=1')).to.deep.equal([
-      'entry 1: only accession=, modality=, patient= and ids= may follow the sender, parted by blanks',
-      'entry 2: only accession=, modality=, patient= and ids= may follow the sender, parted by blanks',
+      'entry 1: only accession=, modality=, patient=, ids=, clock= and phones= may follow the sender, separated by blanks',
+      'entry 2: only accession=, modality=, patient=, ids=, clock= and phones= may follow the sender, separated by blanks',
       'entry 3: says the same thing twice',
       'entry 4: ids= must be a list of identifier types such as MR,PI',
     ]);

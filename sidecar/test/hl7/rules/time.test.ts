@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseHl7Time } from '../../../hl7/rules/time.ts';
+import { latestMeant, parseHl7Time } from '../../../hl7/rules/time.ts';
 
 const MELBOURNE = 'Australia/Melbourne';
 const instant = (text: string, zone = MELBOURNE): string | undefined => parseHl7Time(text, zone)?.instant.toISOString();
@@ -96,6 +96,44 @@ describe('HL7 times', () => {
         expect(Number.isNaN(read.instant.getTime())).to.equal(false);
       }),
       { numRuns: 2000, examples: [['99991231230000-1200'], ['18510101000000+1400']] },
+    );
+  });
+});
+
+describe('the last moment that a time can mean', () => {
+  const meant = (text: string, notAfter: string) => latestMeant(text, MELBOURNE, new Date(notAfter))?.toISOString();
+
+  it('is the end of the day, hour or minute that it names, but none after the moment given', () => {
+    const late = '2026-08-01T00:00:00Z';
+    expect(meant('20260715', late)).to.equal('2026-07-15T13:59:59.999Z');
+    expect(meant('2026071509', late)).to.equal('2026-07-14T23:59:59.999Z');
+    expect(meant('202607150930', late)).to.equal('2026-07-14T23:30:59.999Z');
+    expect(meant('202607150930+0000', late)).to.equal('2026-07-15T09:30:59.999Z');
+    expect(meant('20260715093015', late)).to.equal('2026-07-14T23:30:15.000Z');
+    expect(meant('20260715', '2026-07-15T01:02:03Z')).to.equal('2026-07-15T01:02:03.000Z');
+    expect(meant('20260716', '2026-07-15T01:02:03Z')).to.equal('2026-07-15T01:02:03.000Z');
+    expect(meant('today', late)).to.equal(undefined);
+  });
+
+  it('is of the hour that is repeated the later one, unless that has not come yet', () => {
+    const [first, second] = ['2026-04-04T15:30:00.000Z', '2026-04-04T16:30:00.000Z'];
+    expect(meant('20260405023000', '2026-04-04T15:30:10Z')).to.equal(first);
+    expect(meant('20260405023000', '2026-04-04T16:30:10Z')).to.equal(second);
+    expect(meant('20260405023000', '2026-04-05T00:00:00Z')).to.equal(second);
+    expect(meant('20260405023000+1100', '2026-04-05T00:00:00Z')).to.equal(first);
+    expect(meant('20260405', '2026-05-01T00:00:00Z')).to.equal('2026-04-05T13:59:59.999Z');
+  });
+
+  it('is never after the moment given, and never before what it can mean at first where that has come', () => {
+    const time = fc.date({ min: new Date('2026-01-01'), max: new Date('2027-01-01'), noInvalidDate: true });
+    const length = fc.constantFrom(8, 10, 12, 14);
+    fc.assert(
+      fc.property(time, length, time, (written, digits, notAfter) => {
+        const text = written.toISOString().replace(/[-T:]/g, '').slice(0, digits);
+        const [first, last] = [parseHl7Time(text, MELBOURNE)?.instant, latestMeant(text, MELBOURNE, notAfter)];
+        expect(last?.getTime()).to.be.at.most(notAfter.getTime());
+        if (first !== undefined && first <= notAfter) expect(last?.getTime()).to.be.at.least(first.getTime());
+      }),
     );
   });
 });

@@ -9,6 +9,7 @@ import {
   storedStudyFacts,
   type KnownIdentity,
   type Merge,
+  type SaidOfPatient,
   type SaidOfStudy,
   type StoredStudyFacts,
 } from '../../../ris/rules/facts.ts';
@@ -28,16 +29,20 @@ describe('when a message was said', () => {
   it('is MSH-7, but never after it came', () => {
     expect(at('20260331230000+0000')).to.equal('2026-03-31T23:00:00.000Z');
     expect(at('20260401000001+0000')).to.equal(received.toISOString());
+    expect(at('20260331')).to.equal('2026-03-31T12:59:59.999Z');
+    expect(at('20260401')).to.equal(received.toISOString());
     for (const none of ['', '""', 'today']) expect(at(none)).to.equal(received.toISOString());
   });
 });
 
+const said = (facts: SaidOfPatient) => ({ facts });
+
 describe('what is said of a patient', () => {
   it('is of each value the last word, a deletion too', () => {
     const folded = foldPatient([
-      { name: 'Doe^Jane', birthDate: '1980-02-03', sex: 'F', phoneNumber: '+61412345678', phoneProblem: null },
-      { name: undefined, birthDate: null, phoneNumber: null, phoneProblem: 'no-mobile' },
-      { name: 'Roe^Jane' },
+      said({ name: 'Doe^Jane', birthDate: '1980-02-03', sex: 'F', phoneNumber: '+61412345678', phoneProblem: null }),
+      said({ name: undefined, birthDate: null, phoneNumber: null, phoneProblem: 'no-mobile' }),
+      said({ name: 'Roe^Jane' }),
     ]);
     expect(folded).to.deep.equal({
       name: 'Roe^Jane',

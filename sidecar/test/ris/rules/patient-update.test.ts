@@ -17,6 +17,7 @@ describe('reading a patient', () => {
       sex: 'F',
       phoneNumber: '+61412345678',
       phoneProblem: null,
+      phones: { 13: { number: '+61412345678', rank: 0, problem: null, barred: [] } },
     });
   });
 

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { isBarring, phonePieces } from '../../../ris/rules/phone-note.ts';
-import { chooseMobile, phoneCandidates } from '../../../ris/rules/phone.ts';
+import { mobilesIn, phoneCandidates } from '../../../ris/rules/phone.ts';
 import { readPatient } from '../../../ris/rules/patient-update.ts';
 import { parseHl7 } from '../../../hl7/rules/parse.ts';
 import { hl7, seg, SETTINGS } from '../../support/hl7-messages.ts';
 
 const choose = (text: string) => {
-  const chosen = chooseMobile([{ text, use: '', equipment: '' }], 'AU');
-  return 'number' in chosen ? chosen.number : chosen.reason;
+  const { number, problem } = mobilesIn([{ text, use: '', equipment: '' }], 'AU');
+  return number ?? problem;
 };
 const MOBILE = '+61491570156';
 
@@ -107,7 +107,8 @@ describe('a note beside a number', () => {
   it('counts in the field beside the number too: XTN-9, and words in place of a code', () => {
     const of = (field: string) => {
       const pid = parseHl7(`MSH|^~\\&|RIS\rPID|${'|'.repeat(11)}|${field}\r`).segments[1];
-      return chooseMobile(pid === undefined ? [] : phoneCandidates(pid), 'AU');
+      const { number, problem } = mobilesIn(pid === undefined ? [] : phoneCandidates(pid, 13), 'AU');
+      return number ?? problem;
     };
     for (const field of [
       '0491570156^PRN^CP^^^^^^husband',
@@ -116,8 +117,8 @@ describe('a note beside a number', () => {
       '^PRN^CP^^61^^491570156^^mum',
     ])
       // prettier-ignore
-      expect(of(field), field).to.deep.equal({ reason: 'no-mobile' });
-    expect(of('0491570156^PRN^CP^^^^^^mobile')).to.deep.equal({ number: MOBILE });
+      expect(of(field), field).to.equal('no-mobile');
+    expect(of('0491570156^PRN^CP^^^^^^mobile')).to.equal(MOBILE);
     const read = readPatient(
       hl7('ADT^A08', seg('PID', { 3: 'P1', 13: '0491570157 (son)', 14: '0491570156' })),
       SETTINGS,

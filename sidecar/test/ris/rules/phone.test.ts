@@ -2,13 +2,18 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { parsePhoneNumberFromString } from 'libphonenumber-js';
 import { parseHl7 } from '../../../hl7/rules/parse.ts';
-import { chooseMobile, phoneCandidates, toE164, type PhoneCandidate } from '../../../ris/rules/phone.ts';
+import { mobilesIn, PHONE_FIELDS, phoneCandidates, toE164, type PhoneCandidate } from '../../../ris/rules/phone.ts';
 
 const candidate = (text: string, equipment = '', use = ''): PhoneCandidate => ({ text, use, equipment });
+/** The number that is chosen, or why none is. */
+const chooseMobile = (candidates: readonly PhoneCandidate[], region: string) => {
+  const { number, problem } = mobilesIn(candidates, region);
+  return number === null ? { reason: problem } : { number };
+};
 const choose = (...candidates: PhoneCandidate[]) => chooseMobile(candidates, 'AU');
 const candidatesOf = (fields: string): PhoneCandidate[] => {
   const pid = parseHl7(`MSH|^~\\&|RIS\rPID|${'|'.repeat(11)}|${fields}\r`).segments[1];
-  return pid === undefined ? [] : phoneCandidates(pid);
+  return pid === undefined ? [] : PHONE_FIELDS.flatMap((field) => phoneCandidates(pid, field));
 };
 
 describe('phone numbers', () => {

@@ -95,6 +95,11 @@ describe('planning a text', () => {
     });
   });
 
+  it('holds it while a report names another number, after the known one', () => {
+    expect(plan({ numberDiffers: true })).to.deep.equal({ state: 'held', reason: 'number-differs' });
+    expect(plan({ numberDiffers: true, phoneNumber: null })).to.deep.equal({ state: 'held', reason: 'no-number' });
+  });
+
   it('holds it for a number that said STOP, unless it has none', () => {
     expect(plan({ optedOut: true })).to.deep.equal({ state: 'held', reason: 'opted-out' });
     expect(plan({ optedOut: true, phoneNumber: null })).to.deep.equal({ state: 'held', reason: 'no-number' });
