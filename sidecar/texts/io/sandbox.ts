@@ -35,11 +35,28 @@ export interface PostedReceipt extends SandboxReceipt {
   readonly answer: number | null;
 }
 
+/** How the account stands, which the next messages are treated by. */
+export interface SandboxAccount {
+  /** Bodies are not kept: lists show none. */
+  readonly redacted?: boolean;
+  /** Each body is listed behind {@link TRIAL_PREFIX}, as it is sent. */
+  readonly trial?: boolean;
+  /** Numbers that begin so are refused: 21408, no permission for that country. */
+  readonly barred?: readonly string[];
+  /** Whatever is asked is answered 503, nothing is taken. */
+  readonly away?: boolean;
+}
+
+/** What Twilio puts before each text of a trial account. */
+export const TRIAL_PREFIX = 'Sent from your Twilio trial account - ';
+
 export interface SmsSandbox extends AsyncDisposable {
   readonly url: string;
   readonly messages: readonly SandboxMessage[];
   /** For each of the next messages in turn; `take` when there are no more. */
   behave(...next: SandboxBehaviour[]): void;
+  /** Until it is set otherwise. */
+  set(account: SandboxAccount): void;
   readonly posted: readonly PostedReceipt[];
   /** For each of the next messages that are taken; sent and delivered when there are no more. */
   deliver(...next: SandboxDelivery[]): void;
@@ -61,6 +78,7 @@ async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   return new URLSearchParams(body);
 }
 
+const NO_PERMISSION: SandboxBehaviour = { kind: 'refuse', status: 400, code: 21408 };
 const DELIVERED: SandboxDelivery = { receipts: [{ status: 'sent' }, { status: 'delivered' }] };
 const CALLBACK_TIMEOUT_MS = 15_000;
 
@@ -92,8 +110,9 @@ export async function postSigned(
   }
 }
 
-function resource({ sid, to, body, at }: SandboxMessage): object {
+function resource({ sid, to, body: sent, at }: SandboxMessage, { redacted, trial }: SandboxAccount): object {
   const date = at.toUTCString();
+  const body = redacted === true ? '' : `${trial === true ? TRIAL_PREFIX : ''}${sent}`;
   return { sid, to, body, status: 'sent', date_created: date, date_updated: date, date_sent: date, error_code: null };
 }
 
@@ -108,6 +127,7 @@ export async function startSmsSandbox(options: { host: string; port: number; now
   const posted: PostedReceipt[] = [];
   const posting = new Set<Promise<void>>();
   const closing = new AbortController();
+  let account: SandboxAccount = {};
 
   const post = async (callback: string, token: string, sid: string, receipts: readonly SandboxReceipt[]) => {
     for (const { status, errorCode } of receipts) {
@@ -138,14 +158,15 @@ export async function startSmsSandbox(options: { host: string; port: number; now
     const form = await readForm(request);
     const sid = `SM${randomBytes(16).toString('hex')}`;
     const message = { sid, to: form.get('To') ?? '', body: form.get('Body') ?? '', at: options.now() };
-    const behaviour = script.shift() ?? { kind: 'take' };
+    const isBarred = account.barred?.some((prefix) => message.to.startsWith(prefix)) === true;
+    const behaviour = isBarred ? NO_PERMISSION : (script.shift() ?? { kind: 'take' });
     if (behaviour.kind === 'take' || ('afterTaking' in behaviour && behaviour.afterTaking)) {
       messages.push(message);
       messages.splice(0, messages.length - MAX_MESSAGES);
       const callback = form.get('StatusCallback');
       if (callback !== null) await tell(callback, tokenOf(request), sid, response);
     }
-    if (behaviour.kind === 'take') reply(response, 201, resource(message));
+    if (behaviour.kind === 'take') reply(response, 201, resource(message, account));
     if (behaviour.kind === 'refuse') {
       reply(response, behaviour.status, { status: behaviour.status, code: behaviour.code, message: 'refused' });
     }
@@ -156,21 +177,26 @@ export async function startSmsSandbox(options: { host: string; port: number; now
   const list = (url: URL, response: ServerResponse): void => {
     const to = url.searchParams.get('To');
     const listed = messages.filter((message) => to === null || message.to === to).toReversed();
-    reply(response, 200, { messages: listed.map(resource), page: 0, page_size: listed.length, next_page_uri: null });
+    const shown = listed.map((message) => resource(message, account));
+    reply(response, 200, { messages: shown, page: 0, page_size: listed.length, next_page_uri: null });
   };
 
   /** The account; refuses where it would refuse the next message, instead of that. */
-  const account = (sid: string, response: ServerResponse): void => {
+  const tellAccount = (sid: string, response: ServerResponse): void => {
     const refusal = script[0]?.kind === 'refuse' ? script.shift() : undefined;
     if (refusal?.kind !== 'refuse')
-      reply(response, 200, { sid, status: 'active', type: 'Full', friendly_name: 'sandbox' });
+      reply(response, 200, {
+        ...{ sid, status: 'active', friendly_name: 'sandbox' },
+        type: account.trial === true ? 'Trial' : 'Full',
+      });
     else reply(response, refusal.status, { status: refusal.status, code: refusal.code, message: 'refused' });
   };
 
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://sandbox');
     const [, accountSid] = ACCOUNT_PATH.exec(url.pathname) ?? [];
-    if (accountSid !== undefined && request.method === 'GET') account(accountSid, response);
+    if (account.away === true) reply(response, 503, { status: 503, code: 20503, message: 'away' });
+    else if (accountSid !== undefined && request.method === 'GET') tellAccount(accountSid, response);
     else if (!PATH.test(url.pathname)) reply(response, 404, { status: 404, code: 20404, message: 'not found' });
     else if (request.method === 'GET') list(url, response);
     else void take(request, response).catch(() => request.socket.destroy());
@@ -180,6 +206,7 @@ export async function startSmsSandbox(options: { host: string; port: number; now
     url: `http://${options.host}:${port}`,
     messages,
     behave: (...next) => void script.push(...next),
+    set: (next) => void (account = next),
     posted,
     deliver: (...next) => void deliveries.push(...next),
     async [Symbol.asyncDispose]() {

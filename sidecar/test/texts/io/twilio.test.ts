@@ -232,6 +232,29 @@ describe('Twilio, by its own SDK against the sandbox', () => {
     });
   });
 
+  it('meets an account that may not text a country, and others as ever', async () => {
+    sandbox.set({ barred: ['+64'] });
+    expect(await failureOf(gateway.send({ to: '+64211234567', body: 'Ready' }))).to.include({ code: 'twilio-21408' });
+    await sent();
+    expect(sandbox.messages.map(({ to }) => to)).to.deep.equal([TO]);
+  });
+
+  it('meets a trial account, and knows it before it sends', async () => {
+    sandbox.set({ trial: true });
+    expect(await gateway.check()).to.include({ active: true, trial: true });
+    await sent();
+    expect(sandbox.messages).to.have.length(1);
+  });
+
+  it('meets a Twilio that is away, and takes nothing for sent or unsent', async () => {
+    sandbox.set({ away: true });
+    expect(await failureOf(sent())).to.include({ kind: 'ambiguous' });
+    expect(await failureOf(gateway.find({ to: TO, body: 'Ready', since: NOW }))).to.include({ kind: 'transient' });
+    sandbox.set({});
+    await sent();
+    expect(sandbox.messages).to.have.length(1);
+  });
+
   it('sends by the messaging service where one is set', async () => {
     const service = createTwilio({
       ...ACCOUNT,
