@@ -36,7 +36,7 @@ export const ORDER = z.object({
   text: z.object({ state: z.string(), reason: text, to: text, at: z.string() }).nullable(),
 });
 
-// Served by indexes studies_accession_key_key and sms_studies_pkey.
+// Served by indexes studies_accession_key_key, sms_studies_pkey.
 export const SHOW_TEXT = `
 SELECT l.accession_number AS "accessionNumber", m.state, coalesce(m.attention, m.reason) AS reason, right(m.to_number, 3) AS "to",
   right(p.phone_number, 3) AS known, right(p.reported_number, 3) AS reported, m.attempts,

@@ -24,7 +24,7 @@ const FEW_ROWS = 40;
 
 /** Those that grow with the archive, and the queue. */
 const LARGE = new Set([
-  ...['patients', 'studies', 'hl7_messages', 'patient_facts', 'study_facts', 'reports', 'sms_messages'],
+  ...['patients', 'studies', 'hl7_messages', 'patient_facts', 'study_facts', 'reports', 'sms_messages', 'sms_studies'],
   ...['dicom_studies', 'dicom_study_tags', 'dicom_study_links', 'link_decisions', 'series', 'images', '_private_jobs'],
 ]);
 

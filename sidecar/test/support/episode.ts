@@ -224,8 +224,11 @@ SELECT line FROM (
            concat_ws(', ', s.modality, CAST(s.study_date AS text), s.order_status,
              (SELECT string_agg(r.status || coalesce(' report withheld: ' || r.withheld, ' report'), ' + ' ORDER BY r.said_at)
               FROM reports r WHERE r.study_id = s.id),
-             (SELECT 'text ' || x.state || coalesce(' to ' || x.to_number, '') || coalesce(': ' || x.reason, '')
-              FROM sms_messages x WHERE x.study_id = s.id)))
+             (SELECT CASE WHEN x.study_id = s.id
+                       THEN 'text ' || x.state || coalesce(' to ' || x.to_number, '') || coalesce(': ' || x.reason, '')
+                       ELSE 'told of with ' || l.accession_number END
+              FROM sms_studies t JOIN sms_messages x ON x.id = t.sms_id JOIN studies l ON l.id = x.study_id
+              WHERE t.study_id = s.id)))
   FROM studies s JOIN patients p ON p.id = s.patient_id WHERE s.source = 'ris'
   UNION ALL
   SELECT 3, format('images %s: %s', d.study_instance_uid, concat_ws(', ',

@@ -47,12 +47,14 @@ function planned(deps: PlanSmsDeps, { lead, members }: Together, now: Date): Pla
   const { report } = release;
   // A person who has the text sent means all that this message reported.
   const approvedMessage = report !== null && lead.text?.approvedReportId === report.id ? report.messageId : null;
+  const ordered = deps.withoutOrder || members.some(({ hasOrder }) => hasOrder);
+  const { phoneNumber, phoneProblem, numberDiffers, optedOut } = lead.facts;
   const decided = (subject: SmsSubject) => {
     const own = decideRelease(subject.release, deps.delays, now);
     const shownAt = shownSince(own, subject === lead ? lead.text : null, now);
     const approved = approvedMessage !== null && own.report?.messageId === approvedMessage;
-    const ordered = deps.withoutOrder || subject.hasOrder;
-    return { plan: decideSms({ ...subject.facts, release: own, shownAt, ordered, approved }, now), shownAt };
+    const facts = { ...subject.facts, phoneNumber, phoneProblem, numberDiffers, optedOut };
+    return { plan: decideSms({ ...facts, release: own, shownAt, ordered, approved }, now), shownAt };
   };
   const [first, ...rest] = members;
   const all = [decided(first), ...rest.map(decided)] as const;

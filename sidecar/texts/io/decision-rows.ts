@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { By } from '../../audit/rules/who.ts';
 import { execute, query } from '../../platform/postgres/query.ts';
 
-// Served by indexes studies_accession_key_key, sms_studies_pkey and sms_receipts_pkey.
+// Served by indexes studies_accession_key_key, sms_studies_pkey, sms_receipts_pkey.
 const FIND_TEXT = `
 SELECT m.id AS "smsId", m.study_id AS "studyId", m.state, m.reason,
        m.attention IS NOT NULL OR EXISTS (

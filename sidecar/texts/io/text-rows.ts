@@ -141,7 +141,8 @@ FROM (
         SELECT status, withheld, created_at FROM reports WHERE study_id = o.study_id OFFSET 0) r
       WHERE r.status = 'corrected' AND r.withheld IS NULL AND r.created_at > since.at) THEN 'report-corrected'
     END AS attention
-  FROM (SELECT DISTINCT sms_id FROM sms_studies WHERE study_id = ANY (CAST(:ids AS bigint[]))) t
+  FROM (SELECT DISTINCT told.sms_id FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
+        CROSS JOIN LATERAL (SELECT sms_id FROM sms_studies WHERE study_id = asked.id OFFSET 0) told) t
   CROSS JOIN LATERAL (SELECT * FROM sms_messages WHERE id = t.sms_id OFFSET 0) x
   CROSS JOIN LATERAL (SELECT patient_id FROM studies WHERE id = x.study_id OFFSET 0) s
   CROSS JOIN LATERAL (SELECT greatest(coalesce(x.sending_since, x.sent_at), x.done_at) AS at OFFSET 0) since
