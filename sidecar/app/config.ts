@@ -41,6 +41,7 @@ const OPERATIONS_SETTINGS = z.object({
   PORTAL_URL: TEXTS_SETTINGS.shape.PORTAL_URL.optional(),
   SMS_TEMPLATE: TEXTS_SETTINGS.shape.SMS_TEMPLATE,
   TEXT_WITHOUT_ORDER: TEXTS_SETTINGS.shape.TEXT_WITHOUT_ORDER,
+  PRACTICE_NAME: TEXTS_SETTINGS.shape.PRACTICE_NAME,
   REMOVE_BLOBS_OF_DELETED: IMAGES_SETTINGS.shape.REMOVE_BLOBS_OF_DELETED,
 });
 
@@ -121,6 +122,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   }
   if (AUDIT_SYSLOG?.protocol !== 'tls' && (AUDIT_SYSLOG_CA ?? AUDIT_SYSLOG_CERTIFICATE) !== undefined) {
     problems.push('AUDIT_SYSLOG: must be tls://… where there are certificates for it');
+  }
+  if (data?.SMS_TEMPLATE.includes('{practice}') === true && data.PRACTICE_NAME === undefined) {
+    problems.push('PRACTICE_NAME: is needed too: SMS_TEMPLATE has {practice}');
   }
   const uploaders = new Set(data?.API_KEYS.map(({ sha256 }) => sha256));
   if (data?.OPERATOR_API_KEYS.some(({ sha256 }) => uploaders.has(sha256)) === true) {

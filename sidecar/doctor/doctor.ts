@@ -11,7 +11,7 @@ import { openDatabase } from '../platform/postgres/database.ts';
 import { deletedImages } from '../images/io/deleted-rows.ts';
 import { doctorStatements } from './io/rows.ts';
 import { askReadiness } from './io/readiness-client.ts';
-import { createTextGateway } from '../texts/gateway.ts';
+import { createTextGateway, warningsOf } from '../texts/gateway.ts';
 import type { Config } from '../app/config.ts';
 import { certificateSettings } from '../platform/settings.ts';
 import { within } from '../platform/time-limit.ts';
@@ -91,6 +91,11 @@ async function tryTexts(config: Config): Promise<Finding> {
     return warn('an active account, not at Twilio but at TWILIO_API_URL', 'Take TWILIO_API_URL out.');
   if (!trial) return ok('the credentials hold and the account is active; nothing was sent');
   return warn('a trial account: it texts verified numbers only', "Upgrade it in Twilio's console.");
+}
+
+function lookAtSender(config: Config): Finding {
+  const warnings = warningsOf(config).map(({ seen, todo }) => warn(seen, todo));
+  return warnings.length > 0 ? together(warnings) : ok('texts say who sends them, and can be answered');
 }
 
 function lookAtTimeZone(zone: string, now: Date): Finding {
@@ -261,6 +266,7 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
   await check('twilio', 'See TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, and that api.twilio.com can be reached.', () =>
     tryTexts(config),
   );
+  await check('text-sender', '', () => Promise.resolve(lookAtSender(config)));
   await check('clock', 'See the checks of Orthanc and Postgres.', async () => {
     const off = async (whose: string, ask: () => Promise<Date>, resolutionMs: number): Promise<Finding> => {
       const before = now().getTime();

@@ -3,6 +3,7 @@ import type { Log } from '../platform/log.ts';
 import { statusCallback } from './callbacks.ts';
 import { startSmsSandbox } from './io/sandbox.ts';
 import { createTwilio } from './io/twilio.ts';
+import { senderWarnings, type SenderWarning } from './rules/sender.ts';
 import type { TextGateway } from './rules/vendor.ts';
 import type { TextsSettings } from './settings.ts';
 
@@ -47,12 +48,21 @@ export function createTextGateway(
   return null;
 }
 
+/** What should be mended about the sender and the words of texts, though they go out. */
+export function warningsOf(
+  settings: Pick<TextsSettings, 'TWILIO_FROM' | 'SMS_TEMPLATE' | 'PRACTICE_NAME'>,
+): SenderWarning[] {
+  const { TWILIO_FROM: from, SMS_TEMPLATE: template, PRACTICE_NAME: practice } = settings;
+  return senderWarnings({ from, template, practice });
+}
+
 /** What sends texts: a vendor, or a sandbox that only takes them where there are no credentials, which it says loudly. */
 export async function openTextGateway(
   settings: TextsSettings,
   parts: { readonly now: () => Date; readonly log: Pick<Log, 'warn'>; readonly vendors?: TextVendors },
 ): Promise<TextGateway & AsyncDisposable> {
   const { now, log, vendors = VENDORS } = parts;
+  for (const { seen, todo } of warningsOf(settings)) log.warn(`${seen}. ${todo}`);
   await using stack = new AsyncDisposableStack();
   const sandbox = async (): Promise<TextGateway> => {
     const { url } = stack.use(await startSmsSandbox({ host: '127.0.0.1', port: 0, now }));

@@ -9,12 +9,12 @@ export type PlanTexts = (tx: PlanSmsTx, studyIds: readonly string[], at: Date) =
 
 /** Plans texts by the rules and in the words that the settings give. */
 export function createPlanTexts(
-  settings: Pick<TextsSettings, 'SMS_TEMPLATE' | 'TEXT_WITHOUT_ORDER'> &
+  settings: Pick<TextsSettings, 'SMS_TEMPLATE' | 'PRACTICE_NAME' | 'TEXT_WITHOUT_ORDER'> &
     ReleaseSettings & { readonly PORTAL_URL?: string | undefined },
 ): PlanTexts {
-  const { SMS_TEMPLATE: template, PORTAL_URL: portalUrl } = settings;
+  const { SMS_TEMPLATE: template, PORTAL_URL: portalUrl, PRACTICE_NAME: practice } = settings;
   const body = ({ modality, accessionNumber }: SmsSubject): string =>
-    portalUrl === undefined ? '' : smsText({ template, portalUrl, modality, accessionNumber });
+    portalUrl === undefined ? '' : smsText({ template, portalUrl, practice, modality, accessionNumber });
   const deps = { body, delays: settings.RELEASE_DELAY, withoutOrder: settings.TEXT_WITHOUT_ORDER };
   return (tx, studyIds, at) => planSms(deps, tx, studyIds, at);
 }

@@ -39,7 +39,7 @@ export function settlingBy<Tx extends SettlingTx>(parts: {
 
 /** What a text is sent by: the rows of the database, and whatever vendor the gateway speaks to. */
 export function sendingBy(
-  settings: Pick<TextsSettings, 'SMS_HOURS' | 'PUBLIC_URL' | 'SMS_TEMPLATE' | 'PORTAL_URL'> & {
+  settings: Pick<TextsSettings, 'SMS_HOURS' | 'PUBLIC_URL' | 'SMS_TEMPLATE' | 'PORTAL_URL' | 'PRACTICE_NAME'> & {
     readonly timeZone: string;
   },
   parts: {
@@ -53,9 +53,8 @@ export function sendingBy(
   },
 ): SendSmsDeps {
   const { db, gateway, settling, now, random, log } = parts;
-  const statements = smsStatements(db, (study) =>
-    smsText({ ...study, template: settings.SMS_TEMPLATE, portalUrl: settings.PORTAL_URL }),
-  );
+  const { SMS_TEMPLATE: template, PORTAL_URL: portalUrl, PRACTICE_NAME: practice } = settings;
+  const statements = smsStatements(db, (study) => smsText({ ...study, template, portalUrl, practice }));
   return {
     ...statements,
     ...(settling !== undefined && {

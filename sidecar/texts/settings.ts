@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { httpUrl, parsed, yesOrNo } from '../platform/settings.ts';
+import { SENDER } from './rules/sender.ts';
 import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './rules/wording.ts';
 
 // What Twilio posts to, and signs: a path may follow, so no query.
@@ -12,12 +13,11 @@ const publicUrl = httpUrl.transform((text, context) => {
 
 const smsHours = parsed(parseSmsHours, 'two times such as 08:00-20:00');
 
-// A number, a short code, or 3 to 11 letters, digits and blanks with a letter among them: what can be a sender at all.
 const sender = z
   .string()
   .regex(
-    /^(?:\+?\d{3,15}|(?=.*[A-Za-z])[A-Za-z0-9 ]{3,11})$/,
-    'must be a number such as +61400000000, or 3 to 11 letters and digits with a letter among them',
+    SENDER,
+    'must be a number such as +61400000000, or 3 to 11 letters, digits and blanks with a letter among them',
   );
 
 const smsTemplate = z.string().superRefine((template, context) => {
@@ -35,6 +35,7 @@ export const TEXTS_SETTINGS = z.object({
   TWILIO_API_URL: httpUrl.optional(),
   SMS_HOURS: smsHours.prefault('08:00-20:00'),
   TEXT_WITHOUT_ORDER: yesOrNo.prefault('false'),
+  PRACTICE_NAME: z.string().trim().min(1).max(40).optional(),
   SMS_TEMPLATE: smsTemplate.prefault(DEFAULT_TEMPLATE),
 });
 

@@ -95,6 +95,9 @@ export interface OrthancOptions {
 
 export type Orthanc = ReturnType<typeof createOrthanc>;
 
+/** A connection that nothing else uses, closed after it. */
+const ownConnection = () => ({ httpAgent: new Agent(), httpsAgent: new SecureAgent() });
+
 /** Orthanc's REST API, as far as it is needed. Every call throws a classified {@link Failure}. */
 export function createOrthanc(options: OrthancOptions) {
   const { url, username, password, timeoutMs, maxFileBytes } = options;
@@ -122,8 +125,7 @@ export function createOrthanc(options: OrthancOptions) {
   // Once, and on a connection of its own: `orthanc-went-away` then means that Orthanc ended while it was at it.
   const drawn = (what: string, url: string, more: AxiosRequestConfig = {}): Promise<Buffer> => {
     const limits = { timeout: timeoutMs * 10, maxContentLength: maxFileBytes };
-    const own = { httpAgent: new Agent(), httpsAgent: new SecureAgent() };
-    const request: AxiosRequestConfig = { ...more, ...limits, ...own, url, responseType: 'arraybuffer' };
+    const request: AxiosRequestConfig = { ...more, ...limits, ...ownConnection(), url, responseType: 'arraybuffer' };
     return send(what, request, z.instanceof(Buffer), (once) => once());
   };
   let portion = FIRST_PORTION;
@@ -285,7 +287,16 @@ export function createOrthanc(options: OrthancOptions) {
     store: async (body: Readable, signal: AbortSignal): Promise<StoreResult> => {
       try {
         const headers = { 'Content-Type': 'application/dicom' };
-        const request = { method: 'POST', url: '/instances', data: body, headers, signal, maxBodyLength: Infinity };
+        // A file is streamed once, so that it cannot go out again where an idle connection was just closed.
+        const request = {
+          ...ownConnection(),
+          method: 'POST',
+          url: '/instances',
+          data: body,
+          headers,
+          signal,
+          maxBodyLength: Infinity,
+        };
         const answer = await client.request<unknown>({ ...request, timeout: 0 });
         const { ID, ParentStudy, Status } = STORED.parse(answer.data);
         const status = Status === 'Success' ? 'stored' : 'already-stored';

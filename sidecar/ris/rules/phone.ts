@@ -155,6 +155,9 @@ function parse(text: string, region: string): Found[] {
   return runs(text).flatMap((groups) => numbersIn(groups, region));
 }
 
+/** Whether numbers can be read as those of this country (ISO 3166, in capitals). */
+export const isPhoneRegion = (text: string): boolean => isSupportedCountry(text);
+
 /** `text` as E.164, read as a number of `region` (ISO 3166) unless it says otherwise; `null` if it is no number. */
 export function toE164(text: string, region: string): string | null {
   return parse(text, region)[0]?.number ?? null;

@@ -119,6 +119,7 @@ describe('settings', () => {
     SMS_TEMPLATE: 'SECRET',
     PRACTICE_TIME_ZONE: 'SECRET',
     PHONE_REGION: 'secret',
+    TWILIO_FROM: 'A-SECRET-OF-18-CHARS',
     POLL_INTERVAL_MS: 'SECRET',
     LOG_LEVEL: 'SECRET',
   };
@@ -146,6 +147,16 @@ describe('settings', () => {
         /^PUBLIC_URL: must be an http\(s\) URL/,
       );
     }
+  });
+
+  it('take a sender that can be one, a region whose numbers are known, and a practice’s name where texts have it', () => {
+    expect(problemsOf({ ...NEEDED, TWILIO_FROM: 'AxisImagingMelbourn' })[0]).to.match(/^TWILIO_FROM: must be a number/);
+    expect(problemsOf({ ...NEEDED, PHONE_REGION: 'XX' })).to.deep.equal([
+      'PHONE_REGION: must be a country code such as AU',
+    ]);
+    const named = { ...NEEDED, SMS_TEMPLATE: '{practice}: {url}' };
+    expect(problemsOf(named)).to.deep.equal(['PRACTICE_NAME: is needed too: SMS_TEMPLATE has {practice}']);
+    expect(loadConfig({ ...named, PRACTICE_NAME: 'Axis' }).PRACTICE_NAME).to.equal('Axis');
   });
 
   it('let no key in both as a device and as an operator', () => {

@@ -18,7 +18,7 @@ const RESULTS = z.array(
 );
 const CHECKS = [
   'settings', 'sidecar', 'postgres', 'orthanc', 'dicom-echo', 'dicom-store', 'link', 'mirror', 'clean-up', 'hl7', 'blob',
-  'twilio', 'clock', 'time-zone', 'disk', 'certificates',
+  'twilio', 'text-sender', 'clock', 'time-zone', 'disk', 'certificates',
 ]; // prettier-ignore
 const COUNT = z.object({ count: z.coerce.number() });
 
@@ -83,7 +83,7 @@ describe('axis doctor', () => {
     const { results, failed, of } = await doctor();
     expect(results.map(({ check }) => check)).to.deep.equal(CHECKS);
     expect(failed, JSON.stringify(results, null, 1)).to.deep.equal([]);
-    const ok = CHECKS.filter((check) => !['settings', 'twilio', 'disk'].includes(check));
+    const ok = CHECKS.filter((check) => !['settings', 'twilio', 'text-sender', 'disk'].includes(check));
     expect(results.filter(({ level }) => level === 'ok').map(({ check }) => check)).to.have.members(ok);
     expect(of('settings')?.seen).to.contain('AZURE_STORAGE_CONNECTION_STRING').and.to.contain('PORTAL_URL');
     expect(of('twilio')?.seen).to.contain('TWILIO_API_URL');
@@ -113,7 +113,7 @@ describe('axis doctor', () => {
     expect(out).to.match(/^ok {4}dicom-store {3}a test image was stored$/m);
     expect(out).to.match(/^warn {2}settings .*\n {20}→ Set them before the first patient/m);
     expect(out).to.match(/GiB free/);
-    expect(out).to.match(/\n\n16 checks, 0 failed, \d to look at\n$/);
+    expect(out).to.match(/\n\n17 checks, 0 failed, \d to look at\n$/);
     await jobsDone();
     await nothingLeft();
   });

@@ -45,6 +45,7 @@ describe('the gateway of texts', () => {
     const log = listening();
     await using opened = await openTextGateway(parse(), { now: () => new Date(), log });
     expect(log.said).to.deep.equal([
+      'texts do not say who sends them. Put {practice} into SMS_TEMPLATE, and set PRACTICE_NAME.',
       'NO TEXT WILL BE SENT: there are no Twilio credentials, so a sandbox takes the messages',
     ]);
     const text = { to: '+61412345678', body: 'Ready' };

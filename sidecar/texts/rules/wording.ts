@@ -14,6 +14,8 @@ export interface SmsContent {
   readonly modality: string;
   readonly portalUrl: string;
   readonly accessionNumber: string;
+  /** PRACTICE_NAME. */
+  readonly practice?: string | undefined;
 }
 
 /** A value of a query, of the unreserved letters of RFC 3986 alone, which no phone takes for the end of a link. */
@@ -23,13 +25,14 @@ const inQuery = (value: string): string =>
     (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`,
   );
 
-/** The text: `{modality}`, `{url}`, `{accession}` of the template filled in. */
-export function smsText({ template, modality, portalUrl, accessionNumber }: SmsContent): string {
+/** The text: `{practice}`, `{modality}`, `{url}`, `{accession}` of the template filled in. */
+export function smsText({ template, modality, portalUrl, accessionNumber, practice }: SmsContent): string {
   const url = `${portalUrl}${portalUrl.includes('?') ? '&' : '?'}ref=${inQuery(accessionNumber)}`;
   const values: Readonly<Record<string, string>> = {
     '{modality}': PLAIN_WORDS[modality.trim().toUpperCase()] ?? 'imaging',
     '{url}': url,
     '{accession}': accessionNumber,
+    '{practice}': practice ?? '',
   };
   return template.replace(/\{\w+\}/g, (name) => values[name] ?? name);
 }
@@ -38,9 +41,9 @@ export function smsText({ template, modality, portalUrl, accessionNumber }: SmsC
 export function checkTemplate(template: string): string | null {
   if (!template.includes('{url}')) return 'must contain {url}';
   const unknown = [...template.matchAll(/\{\w*\}/g)].find(
-    ([name]) => !['{url}', '{modality}', '{accession}'].includes(name),
+    ([name]) => !['{url}', '{modality}', '{accession}', '{practice}'].includes(name),
   );
-  if (unknown !== undefined) return 'may contain {modality}, {url} and {accession} only';
+  if (unknown !== undefined) return 'may contain {practice}, {modality}, {url} and {accession} only';
   return template.length > 300 ? 'must not be longer than 300 characters' : null;
 }
 

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { createOrthanc, type OrthancOptions } from '../../../images/io/orthanc.ts';
 import { Failure } from '../../../platform/rules/failure.ts';
@@ -27,6 +28,7 @@ describe('how Orthanc fails', () => {
   let away = (_bytes: Buffer, _cut: () => void): boolean => true;
   let answered = 0;
   let port: number;
+  let cutAll = (): void => undefined;
   before(async () => {
     const server = await orthanc();
     const study = { StudyInstanceUID: '2.25.7301', PatientID: 'F1' };
@@ -43,6 +45,9 @@ describe('how Orthanc fails', () => {
       }),
     );
     port = proxy.port;
+    cutAll = () => {
+      proxy.cut();
+    };
   });
   after(() => started.disposeAsync());
   beforeEach(() => {
@@ -95,6 +100,14 @@ describe('how Orthanc fails', () => {
     expect(await failureOf(reading.file(image))).to.equal('transient orthanc-went-away');
     // A cut that came later would fall into the next test: Orthanc's own end of the answer may be there before it.
     await broken.promise;
+  });
+
+  it('stores on a connection of its own: one that has just been closed would break the file off', async () => {
+    const storing = await client();
+    await storing.system();
+    cutAll();
+    const file = crImage({ StudyInstanceUID: '2.25.7302', PatientID: 'F2' }, '2.25.7302.1');
+    expect(await storing.store(Readable.from([file]), AbortSignal.timeout(5000))).to.include({ status: 'stored' });
   });
 
   it('refuses for good only what is larger than is taken', async () => {

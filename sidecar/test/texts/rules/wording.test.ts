@@ -64,7 +64,7 @@ describe('the text', () => {
     expect(checkTemplate(DEFAULT_TEMPLATE)).to.equal(null);
     expect(checkTemplate('{accession} {modality} {url}')).to.equal(null);
     expect(checkTemplate('Results are ready')).to.equal('must contain {url}');
-    expect(checkTemplate('{url} {name}')).to.equal('may contain {modality}, {url} and {accession} only');
+    expect(checkTemplate('{url} {name}')).to.equal('may contain {practice}, {modality}, {url} and {accession} only');
     expect(checkTemplate(`{url}${'x'.repeat(300)}`)).to.equal('must not be longer than 300 characters');
   });
 });
