@@ -7,6 +7,8 @@ import { Refusal } from './rules/vendor.ts';
 
 /** One refusal of this kind is clear. */
 const LIMITS = { restsAfter: 1, shortestMs: 60_000, longestMs: 3_600_000 };
+/** A call or two that come to nothing may be the line's trouble: a vendor that is away fails every one. */
+const AWAY_LIMITS = { ...LIMITS, restsAfter: 3 };
 /** What waits comes back a little apart. */
 const BACK_WITHIN_MS = 2_000;
 const ACCOUNT = 'account';
@@ -39,9 +41,11 @@ export function createTextGates(parts: {
     cleared.add(subject);
     if (rested) log?.info({ subject }, 'texts are taken again');
   };
-  const refused = async (subject: string, failure: Failure): Promise<void> => {
+  const refused = async (subject: string, failure: Failure, usual = LIMITS): Promise<void> => {
     const before = gateOf(subject);
-    gates.set(subject, failed(before, now().getTime(), random(), LIMITS));
+    const after = failed(before, now().getTime(), random(), before.restsUntil === null ? usual : LIMITS);
+    gates.set(subject, after);
+    if (after.restsUntil === null) return;
     cleared.delete(subject);
     if (before.restsUntil === null) log?.error({ subject, code: failure.code }, 'texts are not taken: they wait');
     await failures.save(subject, failure, now());
@@ -67,6 +71,9 @@ export function createTextGates(parts: {
       } else if (failure instanceof Refusal && failure.meaning === 'this-country') {
         await works(ACCOUNT);
         await refused(country, failure);
+      } else if (failure !== null && (!(failure instanceof Refusal) || failure.meaning === 'away')) {
+        gates.set(country, undecided(gateOf(country)));
+        await refused(ACCOUNT, failure, AWAY_LIMITS);
       } else if (failure === null) {
         await works(ACCOUNT);
         await works(country);

@@ -10,6 +10,8 @@ import type { TextsSettings } from './settings.ts';
 
 /** What a text's end does to the plan of it, under the linking lock. */
 export interface Settling {
+  /** It is planned anew before it is begun: rules, settings and the time may be others than when it was planned. */
+  readonly planAgain: (smsId: string, now: Date) => Promise<void>;
   /** It waits again, if nobody else has settled it, planned anew from the facts as they are now. */
   readonly requeue: (smsId: string, again: Requeued, now: Date) => Promise<void>;
   /** It is sent, and marked with what a person must see that became known meanwhile. */
@@ -18,6 +20,7 @@ export interface Settling {
 
 interface SettlingTx {
   lockLinking(): Promise<void>;
+  studiesOfQueued(smsId: string): Promise<string[]>;
   requeueText(smsId: string, again: Requeued, now: Date): Promise<string[]>;
   markTextSent(smsId: string, since: Date, vendorId: string, now: Date): Promise<string[]>;
 }
@@ -32,6 +35,7 @@ export function settlingBy<Tx extends SettlingTx>(parts: {
       await parts.planTexts(tx, await change(tx), now);
     });
   return {
+    planAgain: (smsId, now) => settle(now, (tx) => tx.studiesOfQueued(smsId)),
     requeue: (smsId, again, now) => settle(now, (tx) => tx.requeueText(smsId, again, now)),
     markSent: (smsId, since, vendorId, now) => settle(now, (tx) => tx.markTextSent(smsId, since, vendorId, now)),
   };
@@ -58,6 +62,10 @@ export function sendingBy(
   return {
     ...statements,
     ...(settling !== undefined && {
+      claim: async (smsId, at, mayBegin) => {
+        if (mayBegin <= at) await settling.planAgain(smsId, at);
+        return statements.claim(smsId, at, mayBegin);
+      },
       markSent: settling.markSent,
       requeue: (smsId, since, reason, notBefore, at, isCounted) =>
         settling.requeue(smsId, { since, reason, notBefore, isCounted }, at),

@@ -7,10 +7,14 @@ import { postgres } from './services.ts';
 
 /** The flows of production on a database of their own, with a clock that moves when it is told to, and its texts. */
 export interface TextDesk extends AsyncDisposable {
-  readonly operations: Operations;
+  operations: Operations;
   readonly db: ReturnType<typeof openDatabase>;
-  readonly config: ReturnType<typeof loadConfig>;
+  config: ReturnType<typeof loadConfig>;
   now: Date;
+  /** The same database by a sidecar with these settings. */
+  restart(settings: Readonly<Record<string, string>>): void;
+  /** Takes one HL7 message of these segments, the first without `MSH|^~\\&|`; fails if it is refused. Gives its id. */
+  receive(segments: readonly string[]): Promise<string>;
   /** Takes one HL7 message of these segments, MSH-7 as given (`YYYYMMDDHHMMSS`, the practice's time); fails if it is refused. */
   hear(type: string, saidAt: string, ...segments: readonly string[]): Promise<string>;
   /** A line for each text: `A1: queued to +61…`, `A1 A2: held report-empty`, by its first accession number. */
@@ -33,30 +37,32 @@ export async function startTextDesk(
   const url = await (await postgres()).createDatabase();
   await migrate(url);
   const db = openDatabase(url, 8);
-  const config = loadConfig({
+  const base = {
     DATABASE_URL: url,
     ORTHANC_URL: 'http://127.0.0.1:1',
     ORTHANC_USERNAME: 'nobody',
     ORTHANC_PASSWORD: 'nobody',
     AZURE_STORAGE_CONNECTION_STRING: 'UseDevelopmentStorage=true',
     PORTAL_URL: 'https://portal.example',
-    ...settings,
-  });
+  };
+  const wired = (more: Readonly<Record<string, string>>): Pick<TextDesk, 'config' | 'operations'> => {
+    const config = loadConfig({ ...base, ...more });
+    return { config, operations: createOperations({ config, db, now: () => desk.now, onRefused: () => undefined }) };
+  };
   let messages = 0;
   const rows = async <T>(sql: string, row: z.ZodType<T>): Promise<T[]> => {
     const result: unknown = await db.raw(sql);
     return z.object({ rows: z.array(row) }).parse(result).rows;
   };
   const desk: TextDesk = {
-    now,
-    db,
-    config,
-    rows,
-    operations: createOperations({ config, db, now: () => desk.now, onRefused: () => undefined }),
-    async hear(type, saidAt, ...segments) {
+    ...{ now, db, rows, ...wired(settings) },
+    restart: (more) => void Object.assign(desk, wired(more)),
+    hear(type, saidAt, ...segments) {
       messages += 1;
-      const msh = `MSH|^~\\&|RIS|S|||${saidAt}||${type}|M${messages}|P|2.4`;
-      const raw = Buffer.from([msh, ...segments, ''].join('\r'));
+      return desk.receive([`RIS|S|||${saidAt}||${type}|M${messages}|P|2.4`, ...segments]);
+    },
+    async receive([msh = '', ...segments]) {
+      const raw = Buffer.from([`MSH|^~\\&|${msh}`, ...segments, ''].join('\r'));
       const answer = await desk.operations.receive({ raw, ...readFrame(raw), remoteAddress: '127.0.0.1' });
       if (!answer.includes('MSA|AA|')) throw new Error(`refused: ${answer}`);
       const [last] = await rows('SELECT CAST(max(id) AS text) AS id FROM hl7_messages', z.object({ id: z.string() }));

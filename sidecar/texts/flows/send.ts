@@ -1,5 +1,6 @@
 import { asFailure, retryDelayMs, type Failure } from '../../platform/rules/failure.ts';
 import type { PutOff } from '../../platform/rules/put-off.ts';
+import type { FoundText } from '../rules/same-text.ts';
 import { Refusal, type TextGateway } from '../rules/vendor.ts';
 import { nextSendTime, type SmsHours } from '../rules/wording.ts';
 
@@ -115,7 +116,15 @@ async function settle(
 ): Promise<PutOff> {
   const { since } = claim;
   if (deps.now() < after(since, FIRST_LOOK_MS)) return { again: after(since, FIRST_LOOK_MS) };
-  const found = await deps.find(claim);
+  let found: FoundText;
+  try {
+    found = await deps.find(claim);
+  } catch (error) {
+    const failure = asFailure(error);
+    if (failure.kind === 'permanent') throw error;
+    await deps.gates.ended(claim.to, failure);
+    return { again: deps.gates.waits(claim.to) ?? after(deps.now(), LOOK_AGAIN_MS) };
+  }
   const now = deps.now();
   if (found === 'unreadable') {
     await deps.markFailed(smsId, since, UNCLEAR, now);
@@ -144,8 +153,11 @@ async function send(deps: SendSmsDeps, smsId: string, claim: Extract<SmsClaim, {
       else if (found !== null) await deps.markSent(smsId, since, found.vendorId, deps.now());
       if (found !== null) return null;
     } catch (error) {
-      const notBefore = after(deps.now(), retryDelayMs(attempt, deps.random(), 10_000, 3_600_000));
-      await deps.requeue(smsId, since, asFailure(error).code, notBefore, deps.now(), true);
+      const failure = asFailure(error);
+      await deps.gates.ended(to, failure);
+      const notBefore =
+        deps.gates.waits(to) ?? after(deps.now(), retryDelayMs(attempt, deps.random(), 10_000, 3_600_000));
+      await deps.requeue(smsId, since, failure.code, notBefore, deps.now(), false);
       return { again: notBefore };
     }
   }
@@ -169,7 +181,7 @@ async function send(deps: SendSmsDeps, smsId: string, claim: Extract<SmsClaim, {
   }
   const now = deps.now();
   const closed = deps.gates.waits(to);
-  if (refusal.meaning === 'this-account' || refusal.meaning === 'this-country') {
+  if (['this-account', 'this-country', 'away'].includes(refusal.meaning)) {
     const at = closed ?? after(now, retryDelayMs(attempt, deps.random(), 10_000, 3_600_000));
     await deps.requeue(smsId, since, refusal.code, at, now, false);
     return { again: at };

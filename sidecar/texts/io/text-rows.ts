@@ -116,8 +116,8 @@ WITH gone AS (
 UPDATE sms_messages SET state = 'held', reason = 'no-report', to_number = NULL, updated_at = :now
 WHERE study_id = ANY (CAST(:ids AS bigint[])) AND state = 'queued' AND attempts > 0`;
 
-// What became known after the text was begun, and after a person saw to it. A withdrawn report that was given again is
-// no matter any more, nor a patient who was put right; a correction stays until it is seen.
+// What became known after the text was begun, and after a person saw to it. A patient who was put right is no matter any
+// more; a withdrawal or a correction stays until it is seen, and a report given again after its withdrawal is a correction.
 // Served by indexes sms_studies_pkey, sms_messages_pkey, reports_study_id_version_key.
 export const MARK_ATTENTION = `
 UPDATE sms_messages m
@@ -139,7 +139,7 @@ FROM (
       SELECT 1 FROM (SELECT study_id FROM sms_studies WHERE sms_id = x.id OFFSET 0) o
       CROSS JOIN LATERAL (
         SELECT status, withheld, created_at FROM reports WHERE study_id = o.study_id OFFSET 0) r
-      WHERE r.status = 'corrected' AND r.withheld IS NULL AND r.created_at > since.at) THEN 'report-corrected'
+      WHERE r.status IN ('corrected', 'cancelled') AND r.withheld IS NULL AND r.created_at > since.at) THEN 'report-corrected'
     END AS attention
   FROM (SELECT DISTINCT told.sms_id FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
         CROSS JOIN LATERAL (SELECT sms_id FROM sms_studies WHERE study_id = asked.id OFFSET 0) told) t
@@ -223,7 +223,7 @@ export function smsPlanStatements(trx: Knex.Transaction) {
       const [saved] = await query(trx, SAVE_SMS_PLAN, row, z.object({ id: z.string(), state: z.string() }));
       if (saved?.state === 'queued') await execute(trx, ADD_SMS_JOB, { smsId: saved.id, at: planned.from ?? now });
       const smsId = saved?.id ?? lead.text?.id;
-      const wasTold = lead.text !== null && members.every(({ text }) => text?.id === lead.text?.id);
+      const wasTold = members.every(({ text }) => text?.id === smsId);
       if (smsId !== undefined && (others.length > 0 || !wasTold)) {
         await execute(trx, TELL_OF, { smsId, ids: [studyId, ...others] });
       }
@@ -231,6 +231,10 @@ export function smsPlanStatements(trx: Knex.Transaction) {
 
     takeBackTexts: (studyIds: readonly string[], now: Date) =>
       execute(trx, TAKE_BACK, { ids: `{${studyIds.join(',')}}`, now }),
+
+    /** The studies that a text tells of which is yet to be begun. */
+    studiesOfQueued: async (smsId: string): Promise<string[]> =>
+      (await query(trx, STUDIES_OF_QUEUED, { smsId }, ID_ROW)).map(({ id }) => id),
 
     /** It waits again, if it still says `sending` since `since`; then gives the studies that it tells of. */
     async requeueText(smsId: string, again: Requeued, now: Date): Promise<string[]> {
@@ -303,6 +307,8 @@ WHERE id = :smsId AND state = 'sending' AND sending_since = :since RETURNING id`
 const IS_SENDING = `
 SELECT id FROM sms_messages WHERE id = :smsId AND state = 'sending' AND sending_since = :since`;
 const STUDIES_OF_TEXT = 'SELECT study_id AS id FROM sms_studies WHERE sms_id = :smsId';
+const STUDIES_OF_QUEUED = `
+SELECT t.study_id AS id FROM sms_messages m JOIN sms_studies t ON t.sms_id = m.id WHERE m.id = :smsId AND m.state = 'queued'`;
 
 type Claim =
   | {

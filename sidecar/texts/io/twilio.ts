@@ -73,7 +73,7 @@ function twilioFailure(error: unknown, idempotent: boolean): Failure {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no-answer';
   const neverReached = httpFailureKind({ code, idempotent: false }) === 'transient';
   const [shown, message] = [`twilio-${code}`, `Twilio: ${code}`];
-  return neverReached ? new Refusal('later', shown, message) : new Failure(unclear, shown, message);
+  return neverReached ? new Refusal('away', shown, message) : new Failure(unclear, shown, message);
 }
 
 /** Twilio's Messages API by its own SDK; a call ends within `timeoutMs`. Codes are such as `twilio-21211`. */

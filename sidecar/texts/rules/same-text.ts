@@ -16,13 +16,20 @@ export interface WantedText {
   readonly except?: readonly string[];
 }
 
-/** `unreadable`: a text to that number at that time has no body, so that nobody knows which one it is. */
+/** `unreadable`: nobody can tell from the body of a text to that number at that time which one it is. */
 export type FoundText = { readonly vendorId: string } | 'unreadable' | null;
 
 /** The accession number in the link of a text: how it is known again, whatever a vendor wrote before or after it. */
 export function referenceOf(body: string): string | null {
   const found = [...body.matchAll(/[?&]ref=([^\s&]+)/g)].at(-1)?.[1];
   return found?.replace(/[.,;:!)]+$/, '') ?? null;
+}
+
+/** Whether a body could be that of the wanted text, redacted, cut off or with its link made another. */
+function maybeAltered(body: string, reference: string | null): boolean {
+  const listed = referenceOf(body);
+  if (reference === null || listed === null) return reference !== null || body.trim() === '';
+  return reference.toUpperCase().startsWith(listed.toUpperCase());
 }
 
 /** The text among those that a vendor lists: by number, time and the reference in its link; without one by its body. */
@@ -34,8 +41,8 @@ export function findText(listed: readonly ListedText[], wanted: WantedText, cloc
       to === wanted.to && at.getTime() >= earliest && wanted.except?.includes(vendorId) !== true,
   );
   const found = possible.find(({ body }) =>
-    reference === null ? body === wanted.body : referenceOf(body) === reference,
+    reference === null ? body === wanted.body : referenceOf(body)?.toUpperCase() === reference.toUpperCase(),
   );
   if (found !== undefined) return { vendorId: found.vendorId };
-  return possible.some(({ body }) => body.trim() === '') ? 'unreadable' : null;
+  return possible.some(({ body }) => maybeAltered(body, reference)) ? 'unreadable' : null;
 }

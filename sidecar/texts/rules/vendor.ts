@@ -9,16 +9,19 @@ import type { Receipt } from './receipt.ts';
  * - `opted-out`: the vendor knows that this number said STOP;
  * - `this-country`: the account may not text where this number is;
  * - `this-account`: keys, money or a suspension, so that no text goes out until a person mends it;
- * - `later`: too busy, or away before it was asked;
+ * - `away`: it cannot be reached;
+ * - `later`: too busy;
  * - `permanent`: for good, for another reason.
  */
-export type RefusalMeaning = 'this-number' | 'opted-out' | 'this-country' | 'this-account' | 'later' | 'permanent';
+export type RefusalMeaning =
+  'this-number' | 'opted-out' | 'this-country' | 'this-account' | 'away' | 'later' | 'permanent';
 
 const KINDS: Readonly<Record<RefusalMeaning, FailureKind>> = {
   'this-number': 'permanent',
   'opted-out': 'permanent',
   'this-country': 'transient',
   'this-account': 'transient',
+  away: 'transient',
   later: 'transient',
   permanent: 'permanent',
 };

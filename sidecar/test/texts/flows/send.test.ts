@@ -20,7 +20,16 @@ interface Row {
 
 /** What Twilio does with the next call. */
 type End =
-  'account' | 'country' | 'takes' | 'takes-then-silent' | 'silent' | 'refuses' | 'busy' | 'taken-then-crash' | 'crash';
+  | 'account'
+  | 'country'
+  | 'away'
+  | 'takes'
+  | 'takes-then-silent'
+  | 'silent'
+  | 'refuses'
+  | 'busy'
+  | 'taken-then-crash'
+  | 'crash';
 
 /** One row that obeys the claim's contract, a Twilio that does as told, and a clock that only moves when it is told to. */
 class Desk {
@@ -109,6 +118,8 @@ class Desk {
         return refuse('this-number', 'twilio-21211');
       case 'busy':
         return refuse('later', 'twilio-20429');
+      case 'away':
+        return refuse('away', 'twilio-ECONNREFUSED');
       case 'account':
         return refuse('this-account', 'twilio-20003');
       case 'country':
@@ -238,11 +249,37 @@ describe('sending a text', () => {
     await desk.run();
     desk.pass(LAST_LOOK_MS * 2);
     const away = new Failure('transient', 'twilio-timeout', 'no answer');
-    const failed = await sendSms({ ...desk.deps, find: () => Promise.reject(away) }, '1').catch(
-      (error: unknown) => error,
-    );
-    expect(failed).to.equal(away);
+    const unread = { ...desk.deps, find: () => Promise.reject(away) };
+    expect(await sendSms(unread, '1')).to.deep.equal({ again: new Date(desk.now.getTime() + 30_000) });
+    expect([desk.row.state, ...desk.alarms]).to.deep.equal(['sending']);
+    await sendSms(unread, '1');
+    expect([desk.row.state, ...desk.alarms]).to.deep.equal(['sending', 'account']);
+    await desk.runToTheEnd();
+    expect([desk.calls, desk.row.state, ...desk.alarms]).to.deep.equal([2, 'sent']);
+  });
+
+  it('fails as a job where the list comes to nothing that passes', async () => {
+    const desk = new Desk();
+    desk.ends = ['silent'];
+    await desk.run();
+    desk.pass(LAST_LOOK_MS * 2);
+    const wrong = new Failure('permanent', 'twilio-nonsense', 'no list');
+    const failed = await sendSms({ ...desk.deps, find: () => Promise.reject(wrong) }, '1').catch((end: unknown) => end);
+    expect(failed).to.equal(wrong);
     expect(desk.row.state).to.equal('sending');
+  });
+
+  it('takes a vendor that cannot be reached for away after three calls in a row, and uses up no try', async () => {
+    const desk = new Desk();
+    desk.hours = { from: 0, to: 1440 };
+    desk.ends = Array.from({ length: 20 }, () => 'away');
+    await desk.run();
+    expect([desk.row.attempts, ...desk.alarms]).to.deep.equal([0]);
+    for (let turn = 0; turn < 3; turn += 1) desk.now = (await desk.run())?.again ?? desk.now;
+    expect([desk.row.attempts, ...desk.alarms]).to.deep.equal([0, 'account']);
+    await desk.runToTheEnd(200);
+    expect([desk.row.state, desk.row.attempts, ...desk.alarms]).to.deep.equal(['sent', 1]);
+    expect(desk.now.getTime() - START.getTime()).to.be.greaterThan(6 * 3_600_000);
   });
 
   it('asks Twilio’s list where the text was taken and the row could not be changed', async () => {

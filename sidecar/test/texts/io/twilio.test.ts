@@ -16,6 +16,7 @@ const KINDS: Readonly<Record<RefusalMeaning, Failure['kind']>> = {
   'opted-out': 'permanent',
   'this-country': 'transient',
   'this-account': 'transient',
+  away: 'transient',
   later: 'transient',
   permanent: 'permanent',
 };

@@ -8,11 +8,12 @@ describe('a refusal', () => {
     'opted-out': 'permanent',
     'this-country': 'transient',
     'this-account': 'transient',
+    away: 'transient',
     later: 'transient',
     permanent: 'permanent',
   };
   const MEANINGS = [
-    'this-number', 'opted-out', 'this-country', 'this-account', 'later', 'permanent',
+    'this-number', 'opted-out', 'this-country', 'this-account', 'away', 'later', 'permanent',
   ] satisfies RefusalMeaning[]; // prettier-ignore
   for (const meaning of MEANINGS) {
     it(`that says ${meaning} is ${KINDS[meaning]}, and keeps the vendor's code as it is`, () => {
