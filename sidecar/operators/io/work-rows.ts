@@ -39,7 +39,7 @@ WITH open_studies AS (
   (SELECT 'text-' || m.state, s.accession_number, p.name, s.accession_number, m.reason, m.updated_at, count(*) OVER ()
    FROM sms_messages m JOIN studies s ON s.id = m.study_id JOIN patients p ON p.id = s.patient_id
    WHERE m.state IN ('held', 'failed') AND m.done_at IS NULL
-     AND (m.reason IS DISTINCT FROM 'no-order' OR m.updated_at <= :orderlessBefore)
+     AND (m.reason IS DISTINCT FROM 'no-order' OR m.created_at <= :orderlessBefore)
    ORDER BY m.updated_at DESC LIMIT :limit)
   UNION ALL
   (SELECT 'text-undelivered', s.accession_number, p.name, s.accession_number, r.status || coalesce(': twilio-' || r.error_code, ''), r.received_at,

@@ -18,7 +18,7 @@ const RESULTS = z.array(
 );
 const CHECKS = [
   'settings', 'sidecar', 'postgres', 'orthanc', 'dicom-echo', 'dicom-store', 'link', 'mirror', 'clean-up', 'hl7', 'blob',
-  'twilio', 'text-sender', 'clock', 'time-zone', 'disk', 'certificates',
+  'twilio', 'text-sender', 'orders', 'clock', 'time-zone', 'disk', 'certificates',
 ]; // prettier-ignore
 const COUNT = z.object({ count: z.coerce.number() });
 
