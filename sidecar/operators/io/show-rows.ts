@@ -20,7 +20,7 @@ SELECT s.accession_number AS "accessionNumber", s.order_status AS "orderStatus",
       'withheld', r.withheld, 'at', r.created_at) ORDER BY r.said_at, r.hl7_message_id), '[]')
    FROM reports r WHERE r.study_id = s.id) AS reports,
   (SELECT jsonb_build_object('state', m.state, 'reason', m.reason, 'to', right(m.to_number, 3), 'at', m.updated_at)
-   FROM sms_messages m WHERE m.study_id = s.id) AS text
+   FROM sms_studies t JOIN sms_messages m ON m.id = t.sms_id WHERE t.study_id = s.id) AS text
 FROM studies s JOIN patients p ON p.id = s.patient_id
 WHERE s.accession_key = :key`;
 
