@@ -123,6 +123,21 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.follow_text_study()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF NEW.study_id = OLD.study_id THEN RETURN NULL; END IF;
+    DELETE FROM sms_studies WHERE study_id = OLD.study_id AND sms_id = NEW.id;
+  END IF;
+  INSERT INTO sms_studies AS t (study_id, sms_id) VALUES (NEW.study_id, NEW.id)
+  ON CONFLICT (study_id) DO UPDATE SET sms_id = EXCLUDED.sms_id
+    WHERE EXISTS (SELECT FROM sms_messages m WHERE m.id = t.sms_id AND m.state IN ('held', 'queued'));
+  RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -130,6 +145,33 @@ AS $function$
 BEGIN
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
 END $function$;
+
+CREATE OR REPLACE FUNCTION public.see_unsaid_tags()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    DELETE FROM seen_tags WHERE orthanc_id = NEW.orthanc_id AND said_key = '';
+  END IF;
+  IF NOT NEW.said THEN
+    INSERT INTO seen_tags (orthanc_id, said_key, accession_key, accession_number, dicom_study_id, patient_id, issuer,
+                           patient_name, patient_birth_date, patient_sex, study_date, study_description)
+    SELECT NEW.orthanc_id, '', n.accession_key, n.accession_number, NEW.dicom_study_id, NEW.patient_id, NEW.issuer,
+           NEW.patient_name, NEW.patient_birth_date, NEW.patient_sex, NEW.study_date, NEW.study_description
+    FROM unsaid_accessions(NEW.accession_keys, NEW.accession_key, NEW.accession_number) AS n;
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.unsaid_accessions(keys text[], first_key text, first_number text, OUT accession_key text, OUT accession_number text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT key, CASE WHEN key = first_key THEN first_number ELSE key END
+  FROM unnest(CASE keys WHEN '{}' THEN '{""}' ELSE keys END) AS key
+$function$;
 
 CREATE TABLE patients (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -144,6 +186,7 @@ CREATE TABLE patients (
   merged_into bigint,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  deceased boolean,
   reported_number text,
   CONSTRAINT patients_pkey PRIMARY KEY (id),
   CONSTRAINT patients_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES patients(id),
@@ -174,6 +217,7 @@ CREATE TABLE studies (
   order_status text DEFAULT 'none'::text NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  clash text,
   CONSTRAINT studies_pkey PRIMARY KEY (id),
   CONSTRAINT studies_accession_key_key UNIQUE (accession_key),
   CONSTRAINT studies_accession_number_key UNIQUE (accession_number),
@@ -185,6 +229,7 @@ CREATE TABLE studies (
   CONSTRAINT studies_source_check CHECK (source = ANY (ARRAY['ris'::text, 'dicom'::text]))
 );
 CREATE INDEX studies_announced_uid ON studies USING btree (study_instance_uid) WHERE source = 'ris'::text AND study_instance_uid IS NOT NULL;
+CREATE INDEX studies_clash ON studies USING btree (updated_at) WHERE clash IS NOT NULL;
 CREATE UNIQUE INDEX studies_dicom_own ON studies USING btree (study_instance_uid) WHERE source = 'dicom'::text AND study_instance_uid IS NOT NULL;
 CREATE INDEX studies_patient_date ON studies USING btree (patient_id, study_date);
 
@@ -203,6 +248,8 @@ CREATE TABLE dicom_studies (
   shown jsonb,
   contested text,
   contested_at timestamp with time zone,
+  kept_claims bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+  kept_decision jsonb,
   CONSTRAINT dicom_studies_pkey PRIMARY KEY (id),
   CONSTRAINT dicom_studies_id_study_id_key UNIQUE (id, study_id),
   CONSTRAINT dicom_studies_study_instance_uid_key UNIQUE (study_instance_uid),
@@ -212,6 +259,7 @@ CREATE TABLE dicom_studies (
 );
 CREATE INDEX dicom_studies_candidates ON dicom_studies USING gin (candidate_ids);
 CREATE INDEX dicom_studies_contested ON dicom_studies USING btree (contested_at) WHERE contested IS NOT NULL;
+CREATE INDEX dicom_studies_kept_claims ON dicom_studies USING gin (kept_claims) WHERE kept_claims <> '{}'::bigint[];
 CREATE INDEX dicom_studies_open ON dicom_studies USING btree (status, first_seen_at) WHERE status <> 'linked'::text;
 CREATE INDEX dicom_studies_persons ON dicom_studies USING btree (id) WHERE decided_by <> 'rules'::text;
 CREATE INDEX dicom_studies_study ON dicom_studies USING btree (study_id);
@@ -232,6 +280,7 @@ CREATE TABLE dicom_study_tags (
   calling_ae_titles text[],
   requested_keys text[],
   accession_keys text[] GENERATED ALWAYS AS (accession_keys_of(accession_key, requested_keys)) STORED NOT NULL,
+  said boolean DEFAULT false NOT NULL,
   CONSTRAINT dicom_study_tags_pkey PRIMARY KEY (orthanc_id),
   CONSTRAINT dicom_study_tags_dicom_study_id_fkey FOREIGN KEY (dicom_study_id) REFERENCES dicom_studies(id)
 );
@@ -240,6 +289,7 @@ CREATE INDEX dicom_study_tags_accessions ON dicom_study_tags USING gin (accessio
 CREATE INDEX dicom_study_tags_birth_date ON dicom_study_tags USING btree (patient_birth_date, study_date);
 CREATE INDEX dicom_study_tags_patient ON dicom_study_tags USING btree (upper(patient_id)) WHERE patient_id <> ''::text;
 CREATE INDEX dicom_study_tags_study ON dicom_study_tags USING btree (dicom_study_id);
+CREATE TRIGGER dicom_study_tags_seen AFTER INSERT OR UPDATE ON dicom_study_tags FOR EACH ROW EXECUTE FUNCTION see_unsaid_tags();
 
 CREATE TABLE link_decisions (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -298,6 +348,9 @@ CREATE TABLE images (
   retried_by text,
   retry_reason text,
   retried_at timestamp with time zone,
+  file_uuid text,
+  said_key text,
+  resent_key text,
   CONSTRAINT images_pkey PRIMARY KEY (id),
   CONSTRAINT images_orthanc_id_key UNIQUE (orthanc_id),
   CONSTRAINT images_series_id_fkey FOREIGN KEY (series_id) REFERENCES series(id),
@@ -310,6 +363,7 @@ CREATE TABLE images (
 CREATE INDEX images_series ON images USING btree (series_id);
 CREATE INDEX images_sop ON images USING btree (sop_instance_uid);
 CREATE INDEX images_unmirrored ON images USING btree (mirror_status, id) WHERE mirror_status = ANY (ARRAY['pending'::text, 'failed'::text]);
+CREATE INDEX images_unsaid ON images USING btree (series_id) WHERE said_key IS NULL;
 
 CREATE TABLE feed_cursor (
   only_row boolean DEFAULT true NOT NULL,
@@ -366,6 +420,7 @@ CREATE TABLE reports (
   withheld text,
   text_stands boolean DEFAULT false NOT NULL,
   sections jsonb,
+  undated boolean DEFAULT false NOT NULL,
   CONSTRAINT reports_pkey PRIMARY KEY (id),
   CONSTRAINT reports_study_id_hl7_message_id_key UNIQUE (study_id, hl7_message_id),
   CONSTRAINT reports_study_id_version_key UNIQUE (study_id, version),
@@ -404,20 +459,36 @@ CREATE TABLE sms_messages (
   twilio_sid text,
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
+  patient_id bigint,
+  report_id bigint,
+  shown_at timestamp with time zone,
+  approved_report_id bigint,
+  approved_by text,
+  former_sids text[] DEFAULT '{}'::text[] NOT NULL,
+  attention text,
+  attention_since timestamp with time zone,
+  done_at timestamp with time zone,
+  done_by text,
+  done_why text,
+  done_patient_id bigint,
   CONSTRAINT sms_messages_pkey PRIMARY KEY (id),
   CONSTRAINT sms_messages_study_id_kind_key UNIQUE (study_id, kind),
   CONSTRAINT sms_messages_twilio_sid_key UNIQUE (twilio_sid),
   CONSTRAINT sms_messages_study_id_fkey FOREIGN KEY (study_id) REFERENCES studies(id),
+  CONSTRAINT sms_messages_attention_check CHECK ((attention IS NULL) = (attention_since IS NULL)),
   CONSTRAINT sms_messages_check CHECK ((state = ANY (ARRAY['held'::text, 'failed'::text])) OR to_number IS NOT NULL),
   CONSTRAINT sms_messages_check1 CHECK ((state <> ALL (ARRAY['held'::text, 'failed'::text])) OR reason IS NOT NULL),
   CONSTRAINT sms_messages_check2 CHECK (state <> 'sending'::text OR sending_since IS NOT NULL),
+  CONSTRAINT sms_messages_done_check CHECK ((done_at IS NULL) = (done_by IS NULL) AND (done_at IS NULL) = (done_why IS NULL)),
   CONSTRAINT sms_messages_kind_check CHECK (kind = 'final-report'::text),
   CONSTRAINT sms_messages_state_check CHECK (state = ANY (ARRAY['held'::text, 'queued'::text, 'sending'::text, 'sent'::text, 'failed'::text]))
 );
+CREATE INDEX sms_messages_attention ON sms_messages USING btree (attention_since) WHERE attention IS NOT NULL;
 CREATE INDEX sms_messages_open ON sms_messages USING btree (state, id) WHERE state <> 'sent'::text;
 CREATE TRIGGER sms_messages_audit AFTER UPDATE OF state ON sms_messages FOR EACH ROW WHEN (old.state <> new.state AND (new.state = ANY (ARRAY['sent'::text, 'failed'::text]))) EXECUTE FUNCTION audit_text_ended();
 CREATE CONSTRAINT TRIGGER sms_messages_audit_held AFTER UPDATE ON sms_messages DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.state = 'held'::text AND (old.state IS DISTINCT FROM new.state OR old.reason IS DISTINCT FROM new.reason)) EXECUTE FUNCTION audit_text_held();
 CREATE CONSTRAINT TRIGGER sms_messages_audit_made AFTER INSERT ON sms_messages DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.state = ANY (ARRAY['held'::text, 'failed'::text])) EXECUTE FUNCTION audit_text_held();
+CREATE TRIGGER sms_messages_study_follows AFTER INSERT OR UPDATE OF study_id ON sms_messages FOR EACH ROW EXECUTE FUNCTION follow_text_study();
 
 CREATE TABLE failures (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -451,11 +522,18 @@ CREATE TABLE patient_merges (
   prior_id bigint NOT NULL,
   survivor_id bigint NOT NULL,
   said_at timestamp with time zone NOT NULL,
+  of_identifiers boolean DEFAULT false NOT NULL,
+  apart_from_id bigint,
+  withdrawn_at timestamp with time zone,
+  withdrawn_by text,
+  withdraw_reason text,
   CONSTRAINT patient_merges_pkey PRIMARY KEY (hl7_message_id, ordinal),
+  CONSTRAINT patient_merges_apart_from_id_fkey FOREIGN KEY (apart_from_id) REFERENCES patients(id),
   CONSTRAINT patient_merges_hl7_message_id_fkey FOREIGN KEY (hl7_message_id) REFERENCES hl7_messages(id),
   CONSTRAINT patient_merges_prior_id_fkey FOREIGN KEY (prior_id) REFERENCES patients(id),
   CONSTRAINT patient_merges_survivor_id_fkey FOREIGN KEY (survivor_id) REFERENCES patients(id)
 );
+CREATE INDEX patient_merges_apart ON patient_merges USING btree (apart_from_id) WHERE apart_from_id IS NOT NULL;
 CREATE INDEX patient_merges_prior ON patient_merges USING btree (prior_id);
 CREATE INDEX patient_merges_survivor ON patient_merges USING btree (survivor_id);
 
@@ -613,3 +691,70 @@ CREATE TABLE dicom_study_links (
   CONSTRAINT dicom_study_links_study_id_fkey FOREIGN KEY (study_id) REFERENCES studies(id)
 );
 CREATE INDEX dicom_study_links_study ON dicom_study_links USING btree (study_id);
+
+CREATE TABLE seen_tags (
+  orthanc_id text NOT NULL,
+  said_key text NOT NULL,
+  accession_key text NOT NULL,
+  accession_number text NOT NULL,
+  dicom_study_id bigint NOT NULL,
+  patient_id text NOT NULL,
+  issuer text NOT NULL,
+  patient_name text NOT NULL,
+  patient_birth_date date,
+  patient_sex text NOT NULL,
+  study_date date,
+  study_description text NOT NULL,
+  CONSTRAINT seen_tags_pkey PRIMARY KEY (orthanc_id, said_key, accession_key),
+  CONSTRAINT seen_tags_dicom_study_id_fkey FOREIGN KEY (dicom_study_id) REFERENCES dicom_studies(id),
+  CONSTRAINT seen_tags_orthanc_id_fkey FOREIGN KEY (orthanc_id) REFERENCES dicom_study_tags(orthanc_id) ON DELETE CASCADE
+);
+CREATE INDEX seen_tags_accession ON seen_tags USING btree (accession_key) WHERE accession_key <> ''::text;
+CREATE INDEX seen_tags_birth_date ON seen_tags USING btree (patient_birth_date, study_date);
+CREATE INDEX seen_tags_patient ON seen_tags USING btree (upper(patient_id)) WHERE patient_id <> ''::text;
+CREATE INDEX seen_tags_study ON seen_tags USING btree (dicom_study_id);
+
+CREATE TABLE image_differences (
+  orthanc_id text NOT NULL,
+  fields text[] NOT NULL,
+  noted_at timestamp with time zone NOT NULL,
+  seen_by text,
+  seen_at timestamp with time zone,
+  CONSTRAINT image_differences_pkey PRIMARY KEY (orthanc_id),
+  CONSTRAINT image_differences_orthanc_id_fkey FOREIGN KEY (orthanc_id) REFERENCES images(orthanc_id) ON DELETE CASCADE,
+  CONSTRAINT image_differences_check CHECK ((seen_by IS NULL) = (seen_at IS NULL))
+);
+CREATE INDEX image_differences_unseen ON image_differences USING btree (noted_at) WHERE seen_at IS NULL;
+
+CREATE TABLE work_done (
+  kind text NOT NULL,
+  subject text NOT NULL,
+  done_at timestamp with time zone NOT NULL,
+  done_by text NOT NULL,
+  done_why text NOT NULL,
+  CONSTRAINT work_done_pkey PRIMARY KEY (kind, subject)
+);
+
+CREATE TABLE release_holds (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  study_id bigint,
+  patient_id bigint,
+  held_by text NOT NULL,
+  reason text NOT NULL,
+  held_at timestamp with time zone NOT NULL,
+  CONSTRAINT release_holds_pkey PRIMARY KEY (id),
+  CONSTRAINT release_holds_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES patients(id) ON DELETE CASCADE,
+  CONSTRAINT release_holds_study_id_fkey FOREIGN KEY (study_id) REFERENCES studies(id) ON DELETE CASCADE,
+  CONSTRAINT release_holds_check CHECK (num_nonnulls(study_id, patient_id) = 1)
+);
+CREATE UNIQUE INDEX release_holds_patient ON release_holds USING btree (patient_id) WHERE patient_id IS NOT NULL;
+CREATE UNIQUE INDEX release_holds_study ON release_holds USING btree (study_id) WHERE study_id IS NOT NULL;
+
+CREATE TABLE sms_studies (
+  study_id bigint NOT NULL,
+  sms_id bigint NOT NULL,
+  CONSTRAINT sms_studies_pkey PRIMARY KEY (study_id),
+  CONSTRAINT sms_studies_sms_id_fkey FOREIGN KEY (sms_id) REFERENCES sms_messages(id) ON DELETE CASCADE,
+  CONSTRAINT sms_studies_study_id_fkey FOREIGN KEY (study_id) REFERENCES studies(id) ON DELETE CASCADE
+);
+CREATE INDEX sms_studies_sms ON sms_studies USING btree (sms_id);

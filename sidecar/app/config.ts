@@ -7,6 +7,7 @@ import { IMAGES_SETTINGS } from '../images/settings.ts';
 import { LINKING_SETTINGS } from '../linking/settings.ts';
 import { MONITORING_SETTINGS } from '../monitoring/settings.ts';
 import { ConfigError, count, PLATFORM_SETTINGS, readSettings } from '../platform/settings.ts';
+import { RELEASE_SETTINGS } from '../release/settings.ts';
 import { RIS_SETTINGS } from '../ris/settings.ts';
 import { TEXTS_SETTINGS } from '../texts/settings.ts';
 
@@ -16,6 +17,7 @@ const SETTINGS = z.object({
   ...ACCESS_SETTINGS.shape,
   ...HL7_SETTINGS.shape,
   ...RIS_SETTINGS.shape,
+  ...RELEASE_SETTINGS.shape,
   ...TEXTS_SETTINGS.shape,
   ...IMAGES_SETTINGS.shape,
   ...LINKING_SETTINGS.shape,
@@ -30,6 +32,7 @@ const OPERATIONS_SETTINGS = z.object({
   ...PLATFORM_SETTINGS.shape,
   ...RIS_SETTINGS.shape,
   ...LINKING_SETTINGS.shape,
+  ...RELEASE_SETTINGS.shape,
   HL7_ACCESSION_FIELDS: HL7_SETTINGS.shape.HL7_ACCESSION_FIELDS,
   HL7_MODALITY_FIELDS: HL7_SETTINGS.shape.HL7_MODALITY_FIELDS,
   HL7_PATIENT_ID_FIELDS: HL7_SETTINGS.shape.HL7_PATIENT_ID_FIELDS,
@@ -37,6 +40,7 @@ const OPERATIONS_SETTINGS = z.object({
   HL7_SENDERS: HL7_SETTINGS.shape.HL7_SENDERS,
   PORTAL_URL: TEXTS_SETTINGS.shape.PORTAL_URL.optional(),
   SMS_TEMPLATE: TEXTS_SETTINGS.shape.SMS_TEMPLATE,
+  TEXT_WITHOUT_ORDER: TEXTS_SETTINGS.shape.TEXT_WITHOUT_ORDER,
   PRACTICE_NAME: TEXTS_SETTINGS.shape.PRACTICE_NAME,
   REMOVE_BLOBS_OF_DELETED: IMAGES_SETTINGS.shape.REMOVE_BLOBS_OF_DELETED,
 });

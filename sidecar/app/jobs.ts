@@ -11,7 +11,8 @@ import type { Job } from '../platform/jobs.ts';
 import { FORGET_USED_UP_JOBS } from '../platform/postgres/job-rows.ts';
 import { sendJob } from '../texts/jobs.ts';
 import type { TextGateway } from '../texts/rules/vendor.ts';
-import { sendingBy } from '../texts/sending.ts';
+import type { Log } from '../platform/log.ts';
+import { sendingBy, type Settling } from '../texts/sending.ts';
 import type { Config } from './config.ts';
 import type { Tx } from './transaction.ts';
 import { asFailure } from '../platform/rules/failure.ts';
@@ -149,15 +150,17 @@ export function allJobs(parts: {
   readonly db: Knex;
   readonly orthanc: Orthanc;
   readonly gateway: TextGateway;
+  readonly settling: Settling;
+  readonly log: Pick<Log, 'error' | 'info'>;
   readonly mirroring: Mirroring;
   readonly removal: RemoveDeps<Tx>;
   readonly now: () => Date;
   readonly random: () => number;
 }): readonly Job[] {
-  const { config, db, orthanc, gateway, mirroring, removal, now, random } = parts;
+  const { config, db, orthanc, gateway, settling, mirroring, removal, now, random, log } = parts;
   return [
     ...imageJobs({ db, mirroring, removal }),
     labelJob({ db, archive: orthanc }),
-    sendJob(sendingBy({ ...config, timeZone: config.PRACTICE_TIME_ZONE }, { db, gateway, now, random })),
+    sendJob(sendingBy({ ...config, timeZone: config.PRACTICE_TIME_ZONE }, { db, gateway, settling, now, random, log })),
   ];
 }

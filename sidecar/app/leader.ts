@@ -1,6 +1,7 @@
 import type { AuditSettings } from '../audit/settings.ts';
 import { exportAudit } from '../audit/trail.ts';
 import { followUntilStopped, takeApart, type FollowParts } from '../images/feed.ts';
+import { checkLabelsUntilStopped } from '../linking/label-checks.ts';
 import { loop, warning } from '../platform/loop.ts';
 import { forgetUntilStopped } from '../backup/retention.ts';
 import type { RetentionDays } from '../backup/rules/retained.ts';
@@ -51,6 +52,7 @@ export async function lead(
     readonly batchSize: number;
     readonly waitMs: number;
     readonly sweepIntervalMs: number;
+    readonly labelCheckMs: number;
     readonly retain: RetentionDays;
     /** The feed can never be followed. */
     readonly onFailed: (reason: string) => void;
@@ -83,5 +85,6 @@ export async function lead(
     keepJobs(parts, over),
     forgetUntilStopped(parts, options.retain, over),
     exportAudit(parts, options.audit, over),
+    checkLabelsUntilStopped({ ...parts, labels: parts.orthanc.labels }, options.labelCheckMs, over),
   ]);
 }

@@ -8,6 +8,7 @@ import type { ReceiveDeps } from '../ris/flows/receive.ts';
 import { createReceiving, newControlId } from '../ris/receiving.ts';
 import { recordOptChoice } from '../texts/flows/record-opt-choice.ts';
 import { createPlanTexts } from '../texts/planning.ts';
+import { settlingBy } from '../texts/sending.ts';
 import type { OptChoice } from '../texts/rules/opt-out.ts';
 import type { OperationsConfig } from './config.ts';
 import { inTransaction, type Tx } from './transaction.ts';
@@ -49,7 +50,19 @@ export function createOperations(parts: {
   });
   return {
     ...createTaking<Tx>({ transaction, link, removeBlobs: config.REMOVE_BLOBS_OF_DELETED, now }),
-    ...createActs<Tx>({ db, transaction, link, applyAgain, attempt, newControlId, policy, now }),
+    ...createActs<Tx>({
+      db,
+      transaction,
+      link,
+      planTexts,
+      applyAgain,
+      attempt,
+      newControlId,
+      timeZone: config.PRACTICE_TIME_ZONE,
+      policy,
+      now,
+    }),
+    settling: settlingBy<Tx>({ transaction, planTexts }),
     recordOptChoice: (choice: OptChoice): Promise<void> => recordOptChoice({ transaction, planTexts, now }, choice),
     recheckPersonLinks: (): Promise<number> => recheckPersonLinks({ db, transaction, link, now }),
     receiveTogether,

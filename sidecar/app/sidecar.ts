@@ -104,7 +104,10 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
     drawnAtOnce: config.JOB_CONCURRENCY,
   });
   const removal = { ...operations.removal, present: orthanc.present };
-  const jobs = allJobs({ config, db, orthanc, gateway, mirroring, removal, now, random });
+  const jobs = allJobs({
+    ...{ config, db, orthanc, gateway, mirroring, removal, now, random, log },
+    settling: operations.settling,
+  });
   const requeueUnfinished = (): Promise<number> =>
     requeue(
       db,
@@ -121,6 +124,7 @@ function startWork(ground: Ground, onFailed: (reason: string) => void) {
         batchSize: config.FEED_BATCH_SIZE,
         waitMs: config.POLL_INTERVAL_MS,
         sweepIntervalMs: config.SWEEP_INTERVAL_MS,
+        labelCheckMs: config.LABEL_CHECK_INTERVAL_MS,
         retain: config,
         onFailed,
         onBehind: (isBehind) => {
@@ -167,7 +171,7 @@ function startWeb(ground: Ground, readiness: () => Promise<PartReadiness[]>): Pr
       maxFiles: MAX_UPLOAD_FILES,
       maxConcurrent: MAX_UPLOADS_AT_ONCE,
       stallTimeoutMs: UPLOAD_STALL_TIMEOUT_MS,
-      accept: metrics.upload((file, signal) => acceptUpload({ store: orthanc.store }, file, signal)),
+      accept: metrics.upload((file, signal) => acceptUpload(orthanc, file, signal)),
       onEnd: async (end) => audit.note(...(await uploadEntries(orthanc, end, now()))),
       log,
     },

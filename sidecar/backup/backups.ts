@@ -90,9 +90,11 @@ export function openBackups(
       for await (const names of store.names(prefix)) yield names.flatMap((one) => name.exec(one)?.[1] ?? []);
     };
     const since = await backups.databaseTime();
+    const sweeps = sweepStatements(db);
     const found = await countMissing({
       ...backups,
-      ...sweepStatements(db),
+      ...sweeps,
+      imagesAfter: async (after, limit) => (await sweeps.imagesAfter(after, limit)).map(({ id }) => id),
       instanceIds: orthanc.instanceIds,
       present: orthanc.present,
       rendered: blobs && (() => idsOf(blobs, 'images/', IMAGES)),

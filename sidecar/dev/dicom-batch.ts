@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DicomBatch, DicomStudy } from '../images/rules/dicom.ts';
+import { saidAccessions } from '../images/rules/said.ts';
 import type { BenchStudy } from './bench/data.ts';
 
 /** What a study says of itself beside its identifiers. */
@@ -24,9 +25,11 @@ export function dicomBatch(studies: readonly BenchStudy[], images: number, as: P
   const of = studies.map((study) => {
     const uid = study.studyInstanceUid;
     const seriesUid = `${uid}.1`;
+    const tags = { ...tagsOf(study), ...as };
+    const said = { ...tags, accessionNumbers: saidAccessions(tags.accessionNumber, []) };
     const [orthancStudyId, orthancSeriesId] = [orthancId(uid), orthancId(seriesUid)];
     return {
-      study: { orthancId: orthancStudyId, studyInstanceUid: uid, ...tagsOf(study), ...as },
+      study: { orthancId: orthancStudyId, studyInstanceUid: uid, ...tags },
       series: {
         orthancId: orthancSeriesId,
         orthancStudyId,
@@ -43,6 +46,9 @@ export function dicomBatch(studies: readonly BenchStudy[], images: number, as: P
         instanceNumber: at + 1,
         numberOfFrames: 1,
         modifiedFrom: null,
+        fileUuid: '1',
+        said,
+        resent: null,
       })),
     };
   });

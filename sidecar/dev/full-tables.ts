@@ -62,12 +62,17 @@ const STATEMENTS = [
   `INSERT INTO dicom_study_links (dicom_study_id, study_id)
    SELECT id, study_id FROM dicom_studies WHERE id <= $1 ON CONFLICT DO NOTHING`,
   `INSERT INTO dicom_study_tags (orthanc_id, dicom_study_id, accession_number, accession_key, patient_id, issuer,
-                                 patient_name, patient_birth_date, patient_sex, study_date, study_description)
+                                 patient_name, patient_birth_date, patient_sex, study_date, study_description, said)
    SELECT ${orthancId("'st' || s.id")}, s.id, key, key, coalesce(p.external_id, ''), 'AXIS', p.name, p.birth_date, p.sex,
-          o.study_date, 'CT HEAD'
+          o.study_date, 'CT HEAD', true
    FROM dicom_studies s JOIN studies o ON o.id = s.study_id JOIN patients p ON p.id = o.patient_id,
         LATERAL (SELECT coalesce(o.accession_key, '') AS key) k
    WHERE s.id <= $1`,
+  `INSERT INTO seen_tags (orthanc_id, said_key, accession_key, accession_number, dicom_study_id, patient_id, issuer,
+                          patient_name, patient_birth_date, patient_sex, study_date, study_description)
+   SELECT orthanc_id, md5(orthanc_id), accession_key, accession_number, dicom_study_id, patient_id, issuer, patient_name,
+          patient_birth_date, patient_sex, study_date, study_description
+   FROM dicom_study_tags WHERE dicom_study_id <= $1`,
   `INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
    SELECT id, study_id, status, rule, reason, candidate_ids, '[{"patient_name": "NGUYEN^Anna"}]', 'rules', now()
    FROM dicom_studies WHERE id <= $1`,
@@ -77,10 +82,11 @@ const STATEMENTS = [
           '2.25.8' || lpad(CAST(id AS text), 30, '0'), 'CT', 'AXIAL'
    FROM dicom_studies WHERE id <= $1`,
   `INSERT INTO images (series_id, orthanc_id, sop_instance_uid, sop_class_uid, transfer_syntax_uid, instance_number,
-                       number_of_frames, image_url, thumbnail_url, mirror_status, mirrored_at)
+                       number_of_frames, image_url, thumbnail_url, mirror_status, mirrored_at, file_uuid, said_key, resent_key)
    SELECT s, ${orthancId("'im' || s || '.' || i")}, '2.25.7' || lpad(CAST(s AS text), 26, '0') || lpad(CAST(i AS text), 4, '0'),
           '1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.1.2.1', i, 1, 'https://axis.blob.example/images/' || s || '/' || i,
-          'https://axis.blob.example/thumbnails/' || s || '/' || i, 'mirrored', now()
+          'https://axis.blob.example/thumbnails/' || s || '/' || i, 'mirrored', now(), md5(s || '.' || i),
+          md5(${orthancId("'st' || s")}), ''
    FROM generate_series(1, $1) s, generate_series(1, $2) i`,
 ];
 

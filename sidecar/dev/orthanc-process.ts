@@ -32,8 +32,10 @@ const GUARDED = z.looseObject({ LuaScripts: z.array(z.string()) });
 
 // Orthanc 1.12.7 listens on every interface, and has no setting for that. From elsewhere it takes no HTTP with
 // RemoteAccessAllowed false, and by this no images.
-const LOCAL_IMAGES_ONLY = `function ReceivedInstanceFilter(dicom, origin)
-  return origin['RequestOrigin'] ~= 'DicomProtocol' or origin['RemoteIp'] == '127.0.0.1'
+const LOCAL_IMAGES_ONLY = `local filter = ReceivedInstanceFilter
+function ReceivedInstanceFilter(dicom, origin, info)
+  local isLocal = origin['RequestOrigin'] ~= 'DicomProtocol' or origin['RemoteIp'] == '127.0.0.1'
+  return isLocal and filter(dicom, origin, info)
 end
 `;
 

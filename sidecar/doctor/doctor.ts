@@ -52,6 +52,7 @@ const CALL_MS = 10_000;
 const CHECK_MS = 30_000;
 const LOOK_EVERY_MS = 250;
 const LOOKS = 80;
+const WEEK_MS = 7 * 86_400_000;
 
 const loopback = (host: string): string => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host);
 const why = (error: unknown): string => {
@@ -267,6 +268,10 @@ export async function runDoctor(config: Config, options: DoctorOptions, now: () 
     tryTexts(config),
   );
   await check('text-sender', '', () => Promise.resolve(lookAtSender(config)));
+  await check('orders', 'See the check of Postgres.', async () => {
+    const { texts, waiting } = await rows.textsWithoutOrder(new Date(now().getTime() - WEEK_MS));
+    return judge.judgeOrders(texts, waiting, !config.TEXT_WITHOUT_ORDER);
+  });
   await check('clock', 'See the checks of Orthanc and Postgres.', async () => {
     const off = async (whose: string, ask: () => Promise<Date>, resolutionMs: number): Promise<Finding> => {
       const before = now().getTime();

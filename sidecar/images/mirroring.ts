@@ -116,6 +116,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       encodeJpeg(await codec.render(await orthanc.file(orthancId), frame)),
     thumbnail: (jpeg: Buffer) => thumbnail(jpeg, maxPixels),
     write: watched(blobs.write),
+    mirrorAgain: deleted.mirrorAgain,
   };
   const removal = { ...deleted, removeBlob: watched(blobs.remove), now };
   return {

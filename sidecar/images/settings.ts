@@ -17,6 +17,7 @@ export const IMAGES_SETTINGS = z.object({
   POLL_INTERVAL_MS: count(50, 60_000).default(1000),
   FEED_BATCH_SIZE: count(1, 5000).default(1000),
   SWEEP_INTERVAL_MS: count(100, 604_800_000).default(3_600_000),
+  LABEL_CHECK_INTERVAL_MS: count(100, 86_400_000).default(30_000),
   SWEEP_MAX_LOSS_PERCENT: count(1, 100).default(50),
   REMOVE_BLOBS_OF_DELETED: yesOrNo.prefault('false'),
   RENDER_MAX_PIXELS: count(1, 1_000_000_000).default(64_000_000),

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { Orthanc } from './io/orthanc.ts';
-import { loadLabelFacts } from '../linking/io/label-rows.ts';
+import { checkLabels } from '../linking/flows/check-labels.ts';
+import { labelChecks } from '../linking/label-checks.ts';
 import { failureStatements, sweepStatements } from './io/sweep-rows.ts';
 import { asFailure } from '../platform/rules/failure.ts';
 import { sweep, type SweepDeps } from './flows/sweep.ts';
@@ -38,8 +39,8 @@ function sweepDeps<Tx extends SweepTx>(parts: SweepParts<Tx>): SweepDeps {
     orthanc,
     take: takeApart,
     removeDeleted: (orthancIds) => removeDeleted(removal, orthancIds),
-    labelFacts: (dicomStudyIds) => loadLabelFacts(db, dicomStudyIds),
-    addLabelJobs: (dicomStudyIds) => transaction((tx) => tx.addLabelJobs(dicomStudyIds, [])),
+    checkLabels: (dicomStudyIds) =>
+      checkLabels(labelChecks({ db, transaction, labels: orthanc.labels }), dicomStudyIds),
     requeueUnfinished,
     pause: () => sleep(PAUSE_MS, undefined, { signal: stop }).catch(() => undefined),
     stop,

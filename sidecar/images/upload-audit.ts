@@ -45,6 +45,9 @@ export async function uploadEntries(
       detail: {
         stored: some.filter((file) => file.status === 'stored').length,
         alreadyStored: some.filter((file) => file.status === 'already-stored').length,
+        ...(some.some((file) => file.status === 'differs') && {
+          differs: some.filter((file) => file.status === 'differs').length,
+        }),
         ...(uid === '' && { instances: some.flatMap(({ orthancId }) => orthancId ?? []).slice(0, MAX_IDS) }),
       },
     }),

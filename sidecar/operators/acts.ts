@@ -7,20 +7,27 @@ import { replayMessage, type ReplayTx } from './flows/replay.ts';
 import type { Policy } from '../linking/rules/against.ts';
 import { resolveReview, type ResolveTx } from './flows/resolve.ts';
 import { retryImages, type RetryTx } from './flows/retry-images.ts';
+import { endWork, type EndWorkTx } from './flows/end-work.ts';
+import { withdrawMerge, type WithdrawMergeTx } from './flows/withdraw-merge.ts';
 import { withdrawOrder, type WithdrawTx } from './flows/withdraw-order.ts';
 import type { InboundMessage } from '../ris/flows/receive.ts';
 import type { MessageFacts } from '../ris/rules/facts.ts';
 import { listWork, showStudy } from './io/work-rows.ts';
-import { showMessage, showOrder } from './io/show-rows.ts';
+import { showMessage, showOrder, showText } from './io/show-rows.ts';
 import { accessionKey } from '../ris/rules/accession.ts';
+import { decideText, type DecideTextTx } from './flows/decide-text.ts';
+import { holdOrLetGo, type HoldTx } from './flows/hold.ts';
 import type {
   Act,
   FailedImages,
+  HeldThing,
   MessageView,
   OrderView,
   Preview,
   ReadingView,
   StudyView,
+  TextAct,
+  TextView,
   Trial,
   WorkItem,
 } from './rules/work.ts';
@@ -36,6 +43,8 @@ class DryRun extends Error {
 }
 
 const DAY_MS = 86_400_000;
+/** An order may come that much later than its report before a person is asked. */
+const WITHOUT_ORDER_MS = 3_600_000;
 
 export interface PreviewTx {
   /** What the act has led to so far: the DICOM study, and the texts of these studies and of its candidates. */
@@ -43,10 +52,14 @@ export interface PreviewTx {
 }
 
 export type ActsTx = AuditTx &
+  DecideTextTx &
+  EndWorkTx &
+  HoldTx &
   PreviewTx &
   ReplayTx &
   ResolveTx &
   RetryTx &
+  WithdrawMergeTx &
   WithdrawTx & {
     /** A study of the RIS as it is inside the transaction. */
     viewOrder(key: string): Promise<OrderView | null>;
@@ -63,6 +76,8 @@ export interface ActsParts<Tx> {
   readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
   /** Decides DICOM studies, then the texts and labels of all that this or the caller touched. */
   readonly link: (tx: Tx, dicomStudyIds: readonly string[], alsoTouched: readonly string[], at: Date) => Promise<void>;
+  /** Decides anew whether the texts of these studies may go out. */
+  readonly planTexts: (tx: Tx, studyIds: readonly string[], at: Date) => Promise<void>;
   /** Applies a kept message again, as one that came at `receivedAt`. @throws Hl7Rejection where it cannot be. */
   readonly applyAgain: (tx: Tx, message: Hl7Message, messageId: string, receivedAt: Date) => Promise<void>;
   /** Takes messages, lets `look` see what came of each, and undoes it all. */
@@ -71,6 +86,8 @@ export interface ActsParts<Tx> {
     look: (tx: Tx, facts: MessageFacts | null, reading: ReadingView | null) => Promise<T>,
   ) => Promise<readonly { readonly acknowledgment: string; readonly seen: T }[]>;
   readonly newControlId: () => string;
+  /** Of the practice. */
+  readonly timeZone: string;
   /** How strictly is matched. */
   readonly policy: Policy;
   readonly now: () => Date;
@@ -78,14 +95,21 @@ export interface ActsParts<Tx> {
 
 export interface Acts {
   /** What needs a person; of provisional studies those that are so for that many days. */
-  readonly work: (provisionalDays: number, viewer: Viewer) => Promise<readonly WorkItem[]>;
+  /** Of each kind `limit`, without it as many as anybody reads. */
+  readonly work: (provisionalDays: number, viewer: Viewer, limit?: number) => Promise<readonly WorkItem[]>;
   /** `viewer`: who sees it; `null` after an act, which tells it already. */
   readonly show: (studyInstanceUid: string, viewer: Viewer | null) => Promise<StudyView | null>;
   readonly showOrder: (accessionNumber: string, viewer: Viewer) => Promise<OrderView | null>;
   readonly showMessage: (hl7MessageId: string, viewer: Viewer) => Promise<MessageView | null>;
   /** What would come of these messages, one after the other. Nothing is kept. */
   readonly tryMessages: (raws: readonly Buffer[], viewer: Viewer) => Promise<readonly Trial[]>;
+  /** Gives the kinds of listed work that are seen to now. */
+  readonly endWork: (subject: string, by: By) => Promise<readonly string[]>;
+  readonly withdrawMerge: (prior: string, survivor: string, by: By) => Promise<void>;
   readonly withdrawOrder: (accessionNumber: string, by: By) => Promise<void>;
+  readonly showText: (accessionNumber: string, viewer: Viewer | null) => Promise<TextView | null>;
+  readonly hold: (act: 'hold' | 'unhold', thing: HeldThing, by: By) => Promise<void>;
+  readonly decideText: (accessionNumber: string, act: TextAct, by: By) => Promise<void>;
   readonly resolve: (studyInstanceUid: string, act: Act, by: By) => Promise<void>;
   /** What `resolve` would lead to. Changes nothing. @throws what `resolve` throws. */
   readonly preview: (studyInstanceUid: string, act: Act, by: By) => Promise<Preview>;
@@ -96,14 +120,20 @@ export interface Acts {
 
 /** What a person may see and do; nothing of it without its row in the audit log. */
 export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
-  const { db, transaction, link, applyAgain, attempt, newControlId, policy, now } = parts;
+  const { db, transaction, link, planTexts, applyAgain, attempt, newControlId, timeZone, policy, now } = parts;
   const trail = operatorAudit(db, now);
   return {
-    work: (provisionalDays: number, viewer: Viewer) =>
+    work: (provisionalDays, viewer, limit) =>
       trail.view(
         viewer,
         { what: 'work' },
-        () => listWork(db, new Date(now().getTime() - provisionalDays * DAY_MS)),
+        () =>
+          listWork(db, {
+            provisionalBefore: new Date(now().getTime() - provisionalDays * DAY_MS),
+            orderlessBefore: new Date(now().getTime() - WITHOUT_ORDER_MS),
+            timeZone,
+            limit,
+          }),
         (items) => ({ items: items.length }),
       ),
     show: (studyInstanceUid: string, viewer: Viewer | null) =>
@@ -133,6 +163,26 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
         },
         (trials) => ({ messages: trials.length }),
       ),
+    endWork: (subject, by) =>
+      trail.act(by, { event: 'operator-act', what: 'work-done' }, (audit) =>
+        endWork({ transaction, decided: (tx, kinds) => audit(tx, { subject, kinds }), now }, subject, by),
+      ),
+    withdrawMerge: (prior, survivor, by) =>
+      trail.act(by, { event: 'operator-act', what: 'merge-withdraw' }, (audit) =>
+        withdrawMerge(
+          {
+            transaction,
+            decided: async (tx, dicomStudyIds, studyIds, patientIds, at) => {
+              await link(tx, dicomStudyIds, studyIds, at);
+              await audit(tx, { patientIds });
+            },
+            now,
+          },
+          prior,
+          survivor,
+          by,
+        ),
+      ),
     withdrawOrder: (accessionNumber, by) =>
       trail.act(by, { event: 'operator-act', what: 'order-withdraw', accessionNumber }, (audit) =>
         withdrawOrder(
@@ -147,6 +197,22 @@ export function createActs<Tx extends ActsTx>(parts: ActsParts<Tx>): Acts {
           accessionNumber,
           by,
         ),
+      ),
+    showText: (accessionNumber, viewer) =>
+      trail.view(viewer, { what: 'text', accessionNumber }, () => showText(db, accessionKey(accessionNumber))),
+    hold: (act, thing, by) => {
+      const accessionNumber = thing.kind === 'study' ? thing.accessionNumber : null;
+      return trail.act(by, { event: 'operator-act', what: `${act}-${thing.kind}`, accessionNumber }, (audit) => {
+        const decided = async (tx: Tx, studyIds: readonly string[], at: Date): Promise<void> => {
+          await planTexts(tx, studyIds, at);
+          await audit(tx, { studies: studyIds.length });
+        };
+        return holdOrLetGo({ transaction, decided, now }, act, thing, by);
+      });
+    },
+    decideText: (accessionNumber, act, by) =>
+      trail.act(by, { event: 'operator-act', what: `text-${act.kind}`, accessionNumber }, (audit) =>
+        decideText({ transaction, planTexts, decided: audit, now }, accessionNumber, act, by),
       ),
     resolve: (studyInstanceUid: string, act: Act, by: By): Promise<void> => {
       const accessionNumber = act.kind === 'link' ? act.accessionNumber : null;

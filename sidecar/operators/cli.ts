@@ -9,7 +9,7 @@ import { Failure } from '../platform/rules/failure.ts';
 import type { Acts } from './acts.ts';
 import { ACTS, type Act, type Done } from './definitions.ts';
 import { PatientDiffers } from './rules/patient-differs.ts';
-import { comparedText, messageText, orderText, studyText, trialText, workText } from './text.ts';
+import { comparedText, messageText, orderText, studyText, textText, trialText, workText } from './text.ts';
 
 /** Opens what acts need, and closes it when the work is done. */
 export type WithActs = (
@@ -17,6 +17,8 @@ export type WithActs = (
   settings?: Readonly<Record<string, string>>,
 ) => Promise<void>;
 
+/** So many of each kind are read at a look. */
+const FIRST_LOOK = 25;
 const SAID = checked(/\S/, 'some text');
 const jsonText = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
@@ -158,12 +160,14 @@ export function operatorCommands(line: CommandLine, withActs: WithActs): void {
     .command('list')
     .description('what needs a person')
     .option('--days <N>', 'provisional studies from so many days on', checked(/^\d{1,5}$/, 'a whole number'), '1')
+    .option('--all', `more than the newest ${FIRST_LOOK} of each kind`)
     .option('--who <NAME>', 'who looks', '')
     .option('--json', 'print JSON')
     .action(
-      action(async (options: { days: string; who: string; json?: true }) => {
+      action(async (options: { days: string; all?: true; who: string; json?: true }) => {
         await withActs(async (acts) => {
-          const items = await acts.work(Number(options.days), cliViewer(options.who));
+          const limit = options.all === true || options.json === true ? undefined : FIRST_LOOK;
+          const items = await acts.work(Number(options.days), cliViewer(options.who), limit);
           terminal.out(options.json === true ? jsonText(items) : workText(items));
         });
         return 0;
@@ -187,5 +191,20 @@ export function operatorCommands(line: CommandLine, withActs: WithActs): void {
       }),
     );
   hl7Commands(line, withActs);
+  commandOf(program, ['text', 'show'])
+    .description('the text of a study: whether it went, and what it waits for')
+    .argument('<ACCESSION>', 'Accession number')
+    .option('--who <NAME>', 'who looks', '')
+    .option('--json', 'print JSON')
+    .action(
+      action(async (accession: string, options: { who: string; json?: true }) => {
+        await withActs(async (acts) => {
+          const text = await acts.showText(accession, cliViewer(options.who));
+          if (text === null) throw new Failure('permanent', 'text-unknown', 'no text tells of that accession number');
+          terminal.out(options.json === true ? jsonText(text) : textText(text));
+        });
+        return 0;
+      }),
+    );
   for (const act of ACTS) addAct(line, withActs, act);
 }

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { By } from '../audit/rules/who.ts';
 import type { Acts } from './acts.ts';
+import { TEXT_VIEW } from './io/show-rows.ts';
 import { STUDY } from './io/work-rows.ts';
 import { PREVIEW } from './io/preview-rows.ts';
-import { previewText, studyText } from './text.ts';
-import type { Act as Resolution } from './rules/work.ts';
+import { previewText, studyText, textText } from './text.ts';
+import type { Act as Resolution, HeldThing, TextAct } from './rules/work.ts';
 
 const said = (what: string): z.ZodString =>
   z
@@ -21,9 +22,9 @@ export const BY = z.object({
   why: said('Why; kept with the decision'),
 });
 
-/** What an act is done with: `{uid}` or `{id}` of its route. */
+/** What an act is done with: `{uid}`, `{id}` or `{accession}` of its route. */
 export interface Subject {
-  readonly name: 'uid' | 'id' | 'accession';
+  readonly name: 'uid' | 'id' | 'accession' | 'subject';
   readonly what: string;
 }
 
@@ -99,6 +100,48 @@ const onStudy = (name: 'unlink' | 'release', summary: string): Act =>
     perform: (acts, uid, input, by) => resolved(acts, uid, { kind: name }, by, input.dryRun),
   });
 
+const ACCESSION_SUBJECT: Subject = { name: 'accession', what: 'Accession number' };
+const HELD_ANSWER = {
+  description: 'It is done.',
+  schema: z.object({ held: z.boolean().describe('Whether it is held now') }),
+};
+const HOLD_REFUSALS = { hold: { 'held-already': 409 }, unhold: { 'not-held': 409 } } as const;
+
+async function held(acts: Acts, act: 'hold' | 'unhold', thing: HeldThing, by: By): Promise<Done> {
+  await acts.hold(act, thing, by);
+  return { json: { held: act === 'hold' }, text: act === 'hold' ? 'it is held\n' : 'it is no longer held\n' };
+}
+
+const onHeldStudy = (act: 'hold' | 'unhold', summary: string): Act =>
+  define({
+    ...{ name: `${act}Study`, summary, command: [act, 'study'], route: `/orders/{accession}/${act}` },
+    subject: ACCESSION_SUBJECT,
+    input: NOTHING,
+    refusals: { 'order-unknown': 404, ...HOLD_REFUSALS[act] },
+    answer: HELD_ANSWER,
+    perform: (acts, accessionNumber, _input, by) => held(acts, act, { kind: 'study', accessionNumber }, by),
+  });
+
+const onHeldPatient = (act: 'hold' | 'unhold', summary: string): Act =>
+  define({
+    ...{ name: `${act}Patient`, summary, command: [act, 'patient'], route: `/patients/{id}/${act}` },
+    subject: { name: 'id', what: 'Patient ID, as the RIS gives it' },
+    input: z.object({
+      issuer: z.string().trim().max(200).describe('Its assigning authority, where several gave that number').optional(),
+    }),
+    refusals: { 'patient-unknown': 404, 'patient-ambiguous': 409, ...HOLD_REFUSALS[act] },
+    answer: HELD_ANSWER,
+    perform: (acts, patientId, { issuer = null }, by) => held(acts, act, { kind: 'patient', patientId, issuer }, by),
+  });
+
+const TEXT_REFUSALS = { 'text-unknown': 404, 'text-under-way': 409 } as const;
+
+async function textAfter(acts: Acts, accessionNumber: string, act: TextAct, by: By): Promise<Done> {
+  await acts.decideText(accessionNumber, act, by);
+  const text = await acts.showText(accessionNumber, null);
+  return text === null ? { json: {}, text: '' } : { json: text, text: textText(text) };
+}
+
 const RETRIED = {
   refusals: { 'not-failed': 409 },
   answer: {
@@ -145,6 +188,35 @@ export const ACTS: readonly Act[] = [
       resolved(acts, uid, { kind: 'confirm', ...input }, by, isDry),
   }),
   onStudy('release', 'Let the rules decide again, at once.'),
+  onHeldStudy('hold', 'Keep the study from its patient: it is neither shown nor texted until it is let go of.'),
+  onHeldStudy('unhold', 'Let go of a study that was held.'),
+  onHeldPatient('hold', 'Keep all studies of a patient from being shown and texted.'),
+  onHeldPatient('unhold', 'Let go of a patient who was held.'),
+  define({
+    name: 'sendText',
+    command: ['text', 'send'],
+    route: '/texts/{accession}/send',
+    subject: ACCESSION_SUBJECT,
+    summary: 'Send the text of a study that is held or failed, whatever the rules of texts doubt.',
+    input: z.object({
+      again: z.enum(['yes', 'no']).describe('yes: a second text, though one was sent').optional(),
+    }),
+    refusals: { ...TEXT_REFUSALS, 'text-sent': 409, 'text-not-possible': 409 },
+    answer: { description: 'The text as it is then.', schema: TEXT_VIEW },
+    perform: (acts, accession, { again = 'no' }, by) =>
+      textAfter(acts, accession, { kind: 'send', again: again === 'yes' }, by),
+  }),
+  define({
+    name: 'endText',
+    command: ['text', 'done'],
+    route: '/texts/{accession}/done',
+    subject: ACCESSION_SUBJECT,
+    summary: 'The text of a study is seen to: it needs nobody any more, and one that waits is never sent.',
+    input: NOTHING,
+    refusals: { ...TEXT_REFUSALS, 'nothing-to-end': 409 },
+    answer: { description: 'The text as it is then.', schema: TEXT_VIEW },
+    perform: (acts, accession, _input, by) => textAfter(acts, accession, { kind: 'done' }, by),
+  }),
   define({
     name: 'replay',
     command: ['replay'],
@@ -160,6 +232,20 @@ export const ACTS: readonly Act[] = [
     },
   }),
   define({
+    name: 'endWork',
+    command: ['done'],
+    route: '/work/{subject}/done',
+    subject: { name: 'subject', what: 'What is listed, as the list has it' },
+    summary: 'What is listed of this subject is seen to. It is listed again once something new comes.',
+    input: NOTHING,
+    refusals: { 'nothing-to-end': 409 },
+    answer: { description: 'It is seen to.', schema: z.object({ subject: z.string(), kinds: z.array(z.string()) }) },
+    perform: async (acts, subject, _input, by) => {
+      const kinds = await acts.endWork(subject, by);
+      return { json: { subject, kinds }, text: `${kinds.join(', ')} of ${subject}: seen to\n` };
+    },
+  }),
+  define({
     name: 'withdrawOrder',
     command: ['order', 'withdraw'],
     route: '/orders/{accession}/withdraw',
@@ -171,6 +257,23 @@ export const ACTS: readonly Act[] = [
     perform: async (acts, accessionNumber, _input, by) => {
       await acts.withdrawOrder(accessionNumber, by);
       return { json: { accessionNumber }, text: `order ${accessionNumber} is withdrawn\n` };
+    },
+  }),
+  define({
+    name: 'withdrawMerge',
+    command: ['merge', 'withdraw'],
+    route: '/merges/withdraw',
+    subject: null,
+    summary: 'Take back that two numbers are one patient. A merge that comes later stands again.',
+    input: z.object({
+      prior: said("The number that was merged, with '@' and its authority where it has one"),
+      survivor: said('The number that it was merged into, likewise'),
+    }),
+    refusals: { 'merge-unknown': 409 },
+    answer: { description: 'It is taken back.', schema: z.object({ withdrawn: z.literal(true) }) },
+    perform: async (acts, _subject, { prior, survivor }, by) => {
+      await acts.withdrawMerge(prior, survivor, by);
+      return { json: { withdrawn: true }, text: 'the merge is withdrawn\n' };
     },
   }),
   define({

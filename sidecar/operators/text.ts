@@ -5,6 +5,7 @@ import type {
   Preview,
   ReadingView,
   StudyView,
+  TextView,
   Trial,
   WorkItem,
 } from './rules/work.ts';
@@ -16,20 +17,35 @@ const minute = (iso: string | null): string | null => iso && `${iso.slice(0, 10)
 const patientText = (patient: PatientView | null): string =>
   patient === null ? '' : [patient.name, patient.id, patient.birthDate].filter((part) => part !== null).join(', ');
 
-/** What needs a person, as a table; what has no subject says how many more of its kind there are. */
+/** How many things of which kind need a person, and how many of them are listed. */
+function countText(items: readonly WorkItem[]): string {
+  const total = (some: readonly WorkItem[]): number =>
+    some.reduce((sum, { subject, more }) => sum + (subject === '' ? more : 1), 0);
+  const kinds = [...Map.groupBy(items, ({ kind }) => kind)].map(([kind, some]) => `${total(some)} ${kind}`);
+  const listed = items.filter(({ subject }) => subject !== '').length;
+  const cut = listed < total(items) ? ` The newest ${listed} are listed; axis list --all lists more.` : '';
+  return `${total(items)} to see to: ${kinds.join(', ')}.${cut}\n`;
+}
+
+/**
+ * What needs a person, as a table, with how many there are of each kind before it; what has no subject says how many more of
+ * its kind there are.
+ */
 export function workText(items: readonly WorkItem[]): string {
   if (items.length === 0) return 'nothing needs a person\n';
-  return table(
-    ['what', 'subject', 'accession', 'patient', 'why', 'since (UTC)'],
-    items.map(({ kind, subject, accessionNumber, patient, reason, since }) => [
+  const listed = table(
+    ['what', 'subject', 'accession', 'patient', 'why', 'since', 'next'],
+    items.map(({ kind, subject, accessionNumber, patient, reason, sinceLocal, next }) => [
       kind,
       subject === '' ? '…' : subject,
       accessionNumber,
       patient,
       reason,
-      minute(since),
+      sinceLocal,
+      next,
     ]),
   );
+  return `${countText(items)}\n${listed}`;
 }
 
 /** One DICOM study, as an operator reads it. */
@@ -162,6 +178,28 @@ function readingText(reading: ReadingView | null): string {
     ),
     ...(odd.length === 0 ? [] : [table(['warning', 'field', 'what'], odd)]),
   ].join('\n');
+}
+
+const lastDigits = (digits: string | null): string | null => digits && `…${digits}`;
+
+/** The text of a study, as an operator reads it. */
+export function textText(text: TextView): string {
+  return table(
+    ['text', text.accessionNumber],
+    [
+      ['state', [text.state, text.reason].filter((part) => part !== null).join(', ')],
+      ['next', text.next],
+      ['tells of', text.tellsOf.join(' ')],
+      ['to', lastDigits(text.to)],
+      ['known number', lastDigits(text.known)],
+      ['a report said', lastDigits(text.reported)],
+      ['not before (UTC)', minute(text.from)],
+      ['tries', String(text.attempts)],
+      ['sent (UTC)', minute(text.sentAt)],
+      ['delivery', text.delivery],
+      ['ended', [text.doneBy, minute(text.doneAt)].filter((part) => part !== null).join(', ')],
+    ],
+  );
 }
 
 /** A kept HL7 message, as an operator reads it. */

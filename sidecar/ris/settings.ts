@@ -10,9 +10,6 @@ const ignoredTypes = z.string().transform((text, context): IgnoredTypes => {
 });
 
 export const RIS_SETTINGS = z.object({
-  PHONE_REGION: z
-    .string()
-    .refine(isPhoneRegion, 'must be a country code such as AU')
-    .default('AU'),
+  PHONE_REGION: z.string().refine(isPhoneRegion, 'must be a country code such as AU').default('AU'),
   HL7_IGNORED_TYPES: ignoredTypes.prefault(DEFAULT_IGNORED_TYPES),
 });

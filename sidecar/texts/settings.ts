@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, parsed } from '../platform/settings.ts';
+import { httpUrl, parsed, yesOrNo } from '../platform/settings.ts';
 import { SENDER } from './rules/sender.ts';
 import { checkTemplate, DEFAULT_TEMPLATE, parseSmsHours } from './rules/wording.ts';
 
@@ -34,6 +34,7 @@ export const TEXTS_SETTINGS = z.object({
   TWILIO_MESSAGING_SERVICE_SID: z.string().optional(),
   TWILIO_API_URL: httpUrl.optional(),
   SMS_HOURS: smsHours.prefault('08:00-20:00'),
+  TEXT_WITHOUT_ORDER: yesOrNo.prefault('false'),
   PRACTICE_NAME: z.string().trim().min(1).max(40).optional(),
   SMS_TEMPLATE: smsTemplate.prefault(DEFAULT_TEMPLATE),
 });

@@ -70,7 +70,7 @@ function some(seed: number, count: number): BenchStudy[] {
 async function report({ operations }: Parts, studies: readonly BenchStudy[]): Promise<void> {
   for (const { patient, order: of } of studies) {
     const { accessionNumber, modality, procedure } = of;
-    const told = { accessionNumber, modality, procedure, status: 'F', lines: ['Normal.'], reported: '202611241000' };
+    const told = { accessionNumber, modality, procedure, status: 'F', lines: ['Normal.'], reported: '' };
     await receive(operations, oru({ now: new Date(), controlId: `R${accessionNumber}` }, patient, told));
   }
 }

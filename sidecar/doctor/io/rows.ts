@@ -31,6 +31,11 @@ SELECT h.answer, (SELECT count(*) FROM study_facts f WHERE f.hl7_message_id = h.
                + (SELECT count(*) FROM patient_facts f WHERE f.hl7_message_id = h.id) AS effects
 FROM hl7_messages h WHERE h.sending_application = :sender AND h.sending_facility = 'AXIS' AND h.control_id = :controlId`;
 
+export const WITHOUT_ORDER = `
+SELECT CAST(count(*) AS integer) AS texts,
+       CAST(count(*) FILTER (WHERE state = 'held' AND reason = 'no-order') AS integer) AS waiting
+FROM sms_messages WHERE created_at >= :since`;
+
 // Never upwards: what is read again has no second effect, what is not read is lost until the next sweep.
 export const LOWER_CURSOR = 'UPDATE feed_cursor SET seq = least(seq, CAST(:seq AS bigint))';
 
@@ -50,6 +55,11 @@ export function doctorStatements(db: Knex) {
           z.object({ answer: z.string(), effects: z.coerce.number() }),
         )
       )[0] ?? null,
+    textsWithoutOrder: async (since: Date) =>
+      (await query(db, WITHOUT_ORDER, { since }, z.object({ texts: z.number(), waiting: z.number() })))[0] ?? {
+        texts: 0,
+        waiting: 0,
+      },
     lowerCursor: (seq: number) => execute(db, LOWER_CURSOR, { seq }),
     now: async (): Promise<Date> => {
       const [row] = await query(db, 'SELECT clock_timestamp() AS now', {}, z.object({ now: z.date() }));

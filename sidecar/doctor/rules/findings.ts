@@ -61,6 +61,17 @@ export function judgeDisk(path: string, free: number, size: number): Finding {
   return part > FREE_FAIL ? warn(seen, todo) : fail(seen, todo);
 }
 
+const ORDERLESS_WARN = 0.2;
+const ORDERLESS_FEW = 4;
+
+/** Texts of reports, and those of them that wait for an order; `needed`: whether one is needed for a text. */
+export function judgeOrders(texts: number, waiting: number, needed: boolean): Finding {
+  if (!needed) return ok('texts go out without orders (TEXT_WITHOUT_ORDER)');
+  const seen = `${waiting} of ${texts} texts of the last week wait for an order`;
+  if (waiting <= ORDERLESS_FEW || waiting / texts <= ORDERLESS_WARN) return ok(seen);
+  return warn(seen, 'See that the RIS sends its orders. Of one that sends none, set TEXT_WITHOUT_ORDER=true.');
+}
+
 /** Settings that are right for trying it out and wrong for patients. */
 export function judgeSettings(
   config: { readonly ORTHANC_PASSWORD: string; readonly DATABASE_URL: string; readonly PORTAL_URL: string },

@@ -2,7 +2,8 @@ import type { DicomBatch } from '../rules/dicom.ts';
 import { Failure } from '../../platform/rules/failure.ts';
 
 export interface Changes {
-  readonly changes: readonly { readonly seq: number; readonly orthancId: string }[];
+  /** `orthancId` is that of an instance; `null` for a change of something else. */
+  readonly changes: readonly { readonly seq: number; readonly orthancId: string | null }[];
   /** The last Seq that Orthanc looked at for this page. */
   readonly last: number;
   readonly done: boolean;
@@ -11,7 +12,7 @@ export interface Changes {
 export interface Feed {
   /** Which database this is: another one has Seqs of its own. */
   serverId(): Promise<string>;
-  /** New instances after `since`, exclusive. */
+  /** Instances that are new, or were told something of, after `since`, exclusive. */
   changes(since: number, limit: number): Promise<Changes>;
   /** The end of the feed: the Seq of its newest change of any kind. */
   lastSeq(): Promise<number>;
@@ -64,9 +65,13 @@ export interface Followed {
 const seqAfter = (since: number, { changes, done, last }: Changes): number =>
   Math.max(since, changes.at(-1)?.seq ?? (done ? since : last));
 
+const instancesOf = ({ changes }: Changes): string[] => [
+  ...new Set(changes.flatMap(({ orthancId }) => orthancId ?? [])),
+];
+
 async function readPage(feed: Feed, since: number, batchSize: number, serverId: string): Promise<ReadPage> {
   const page = await feed.changes(since, batchSize);
-  const reading = feed.readInstances(page.changes.map(({ orthancId }) => orthancId));
+  const reading = feed.readInstances(instancesOf(page));
   return { serverId, since, page, batch: Promise.allSettled([reading]).then(([outcome]) => outcome) };
 }
 
@@ -100,7 +105,7 @@ export async function followChanges<Tx extends FeedTx>(
   const next = async (): Promise<ReadPage> => readPage(feed, seq, batchSize, await feed.serverId());
   // What fails here is asked again by the next call, which then fails with it.
   const coming = page.done ? nothing : next().catch(() => null);
-  const ids = page.changes.map(({ orthancId }) => orthancId);
+  const ids = instancesOf(page);
   const rest = { instances: ids.length, done: page.done, restarted, behind: false, ahead: coming };
   try {
     const read = await batch;

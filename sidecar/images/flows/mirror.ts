@@ -9,6 +9,8 @@ export interface ImageToMirror {
   readonly numberOfFrames: number;
   /** How many renderings of it began before and came to no known end. */
   readonly begunBefore: number;
+  /** The file that is to be drawn, by Orthanc's name of it. */
+  readonly fileUuid: string;
 }
 
 export interface MirrorDeps {
@@ -33,14 +35,28 @@ export interface MirrorDeps {
   readonly renderHere: (orthancId: string, frame: number) => Promise<Buffer>;
   readonly thumbnail: (jpeg: Buffer) => Promise<Buffer>;
   readonly write: BlobStore['write'];
-  /** This and the next: no rendering counts as begun any more. */
-  readonly markMirrored: (imageId: string, imageUrl: string, thumbnailUrl: string, now: Date) => Promise<void>;
-  readonly markUnrenderable: (imageId: string, status: 'no-pixels' | 'failed', reason: string) => Promise<void>;
+  /** This and the next: no rendering counts as begun any more. False, and nothing is marked, where it has another file. */
+  readonly markMirrored: (
+    image: { readonly id: string; readonly fileUuid: string },
+    imageUrl: string,
+    thumbnailUrl: string,
+    now: Date,
+  ) => Promise<boolean>;
+  /** Marks nothing where it has another file; `null`: its rendering was not begun. */
+  readonly markUnrenderable: (
+    imageId: string,
+    status: 'no-pixels' | 'failed',
+    reason: string,
+    fileUuid: string | null,
+  ) => Promise<void>;
+  /** Has an image of that Orthanc id, if there is one, mirrored once more. */
+  readonly mirrorAgain: (orthancId: string) => Promise<void>;
   readonly now: () => Date;
 }
 
 interface Drawn {
   readonly orthancId: string;
+  readonly fileUuid: string;
   readonly jpeg: Buffer;
   readonly thumbnail: Buffer;
   /** It still counts as begun. */
@@ -90,27 +106,29 @@ async function draw(
   imageId: string,
   alone: boolean,
   stop: AbortSignal,
+  onBegun: (fileUuid: string) => void,
 ): Promise<Drawn | 'nothing' | 'suspect'> {
   // What stands before Orthanc may reset connections where there is no Orthanc: that must not count.
   if (alone) await unlessStopped(stop, deps.orthancAnswers);
   const image = await deps.begin(imageId, alone);
   if (image === null) return 'nothing';
-  const { orthancId, begunBefore } = image;
+  const { orthancId, begunBefore, fileUuid } = image;
+  onBegun(fileUuid);
   if (begunBefore >= MOST_BEGUN) {
-    await deps.markUnrenderable(imageId, 'failed', KILLS);
+    await deps.markUnrenderable(imageId, 'failed', KILLS, fileUuid);
     return 'nothing';
   }
   if (begunBefore > 0 && !alone) return 'suspect';
   const plan = planRendering(image);
   if ('nothing' in plan) {
-    await deps.markUnrenderable(imageId, 'no-pixels', plan.nothing);
+    await deps.markUnrenderable(imageId, 'no-pixels', plan.nothing, fileUuid);
     return 'nothing';
   }
   const lastTry = begunBefore + 1 === MOST_BEGUN;
   try {
     const drawn = await deps.inTurn(() => unlessStopped(stop, () => render(deps, orthancId, plan.drawings, lastTry)));
     if (alone) await deps.ended(imageId, 'all');
-    return { ...drawn, orthancId, counted: !alone };
+    return { ...drawn, orthancId, fileUuid, counted: !alone };
   } catch (error) {
     const failure = asFailure(error);
     if (failure.kind === 'permanent') throw failure;
@@ -127,7 +145,8 @@ async function draw(
  *
  * An image is drawn in company of others. Once its rendering came to no known end (Orthanc went away, this process was
  * killed) it is drawn alone, at most twice, and then recorded as failed: so one that kills who draws it takes down no
- * other's rendering again, and those that were only near it are drawn.
+ * other's rendering again, and those that were only near it are drawn. What was drawn of a file counts only while the image
+ * has that file.
  */
 export async function mirrorImage(
   deps: MirrorDeps,
@@ -135,8 +154,11 @@ export async function mirrorImage(
   options: { readonly lastAttempt: () => boolean; readonly stop: AbortSignal },
 ): Promise<void> {
   const { lastAttempt, stop } = options;
-  const drawIt = (alone: boolean) => deps.rendering(alone, stop, () => draw(deps, imageId, alone, stop));
-  let counted = false;
+  let [counted, begun]: [boolean, string | null] = [false, null];
+  const onBegun = (fileUuid: string): void => {
+    begun = fileUuid;
+  };
+  const drawIt = (alone: boolean) => deps.rendering(alone, stop, () => draw(deps, imageId, alone, stop, onBegun));
   try {
     const first = await drawIt(false);
     const drawn = first === 'suspect' ? await drawIt(true) : first;
@@ -146,11 +168,14 @@ export async function mirrorImage(
     const write = (name: string, jpeg: Buffer): Promise<string> => unlessStopped(stop, () => deps.write(name, jpeg));
     const imageUrl = await write(names.image, drawn.jpeg);
     const thumbnailUrl = await write(names.thumbnail, drawn.thumbnail);
-    await deps.markMirrored(imageId, imageUrl, thumbnailUrl, deps.now());
+    const image = { id: imageId, fileUuid: drawn.fileUuid };
+    if (await deps.markMirrored(image, imageUrl, thumbnailUrl, deps.now())) return;
+    // Meanwhile it was stored anew, and of two that draw it the other may have written first.
+    await deps.mirrorAgain(drawn.orthancId);
   } catch (error) {
     const failure = asFailure(error);
     if (failure.kind === 'permanent' || lastAttempt()) {
-      await deps.markUnrenderable(imageId, 'failed', failure.code);
+      await deps.markUnrenderable(imageId, 'failed', failure.code, begun);
       return;
     }
     if (counted) await deps.ended(imageId, 'one');

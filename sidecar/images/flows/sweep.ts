@@ -1,27 +1,26 @@
 import { Failure } from '../../platform/rules/failure.ts';
-import { desiredLabels, labelChanges, type LabelFacts } from '../../linking/rules/labels.ts';
 
 export interface SweepDeps {
   readonly orthanc: {
     /** All instances' ids, page by page: an empty page is behind the last. */
     readonly instanceIds: (since: number, limit: number) => Promise<readonly string[]>;
-    readonly present: (orthancIds: readonly string[]) => Promise<ReadonlySet<string>>;
-    /** By Orthanc's study id, without those that are gone. */
-    readonly labels: (orthancStudyIds: readonly string[]) => Promise<ReadonlyMap<string, readonly string[]>>;
+    /** Of these instances those that are there, each with what changes when another file is stored or comes again. */
+    readonly versions: (orthancIds: readonly string[]) => Promise<ReadonlyMap<string, string>>;
   };
-  /** Of these instances those that have no row. */
+  /** Of these instances those that have no row, or one that does not know what its image says. */
   readonly unknownInstances: (orthancIds: readonly string[]) => Promise<readonly string[]>;
   /** Takes instances as a page of the feed does; gives how many images are new. */
   readonly take: (orthancIds: readonly string[]) => Promise<number>;
+  /** The next rows behind `after`, in the order of their ids; `version` as it was when each was taken. */
+  readonly imagesAfter: (
+    after: string,
+    limit: number,
+  ) => Promise<readonly { readonly id: string; readonly version: string | null }[]>;
   /** The next rows' ids behind `after`, in their own order. */
-  readonly imagesAfter: (after: string, limit: number) => Promise<readonly string[]>;
   readonly dicomStudiesAfter: (after: string, limit: number) => Promise<readonly string[]>;
   readonly removeDeleted: (orthancIds: readonly string[]) => Promise<number>;
-  /** For each Orthanc study of these DICOM studies. */
-  readonly labelFacts: (
-    dicomStudyIds: readonly string[],
-  ) => Promise<readonly (LabelFacts & { readonly dicomStudyId: string; readonly orthancId: string })[]>;
-  readonly addLabelJobs: (dicomStudyIds: readonly string[]) => Promise<void>;
+  /** Has the labels of these DICOM studies made right; gives of how many they were not. */
+  readonly checkLabels: (dicomStudyIds: readonly string[]) => Promise<number>;
   readonly requeueUnfinished: () => Promise<number>;
   /** Lets the feed go first for a while; ends at once on a stop. */
   readonly pause: () => Promise<void>;
@@ -55,31 +54,34 @@ async function addMissingRows(deps: SweepDeps): Promise<number> {
   return added;
 }
 
-/** The ids that `read` gives, page after page, with a pause behind each, until there are no more or it is stopped. */
-async function* pagesOf(
+/** What `read` gives, page after page, with a pause behind each, until there is no more or it is stopped. */
+async function* pagesOf<T>(
   { pageSize, pause, stop }: SweepDeps,
   first: string,
-  read: (after: string, limit: number) => Promise<readonly string[]>,
-): AsyncGenerator<readonly string[], void> {
+  read: (after: string, limit: number) => Promise<readonly T[]>,
+  idOf: (one: T) => string,
+): AsyncGenerator<readonly T[], void> {
   for (let after = first; !stop.aborted;) {
-    const ids = await read(after, pageSize);
-    const last = ids.at(-1);
+    const page = await read(after, pageSize);
+    const last = page.at(-1);
     if (last === undefined) return;
-    after = last;
-    yield ids;
+    after = idOf(last);
+    yield page;
     await pause();
   }
 }
 
 /**
+ * Takes out the rows of what Orthanc has no more, and takes anew what it has another file of.
  * @throws Failure permanent `orthanc-lost-most`, with nothing of that page removed: rows come in the order of Orthanc's
  * ids, which are hashes, so that each page is a random sample of the archive, and an archive that lost most of its
  * images is more likely another one, or restored from a backup.
  */
-async function removeDeletedRows(deps: SweepDeps): Promise<number> {
+async function bringRowsUp(deps: SweepDeps): Promise<number> {
   let removed = 0;
-  for await (const ids of pagesOf(deps, '', deps.imagesAfter)) {
-    const present = await deps.orthanc.present(ids);
+  for await (const rows of pagesOf(deps, '', deps.imagesAfter, ({ id }) => id)) {
+    const ids = rows.map(({ id }) => id);
+    const present = await deps.orthanc.versions(ids);
     const missing = ids.filter((id) => !present.has(id));
     if (ids.length >= SURE_FROM && missing.length * 100 > ids.length * deps.maxLossPercent) {
       const counts = `${missing.length} of ${ids.length} images that were looked for are not in Orthanc`;
@@ -90,24 +92,16 @@ async function removeDeletedRows(deps: SweepDeps): Promise<number> {
       );
     }
     removed += await deps.removeDeleted(missing);
+    const changed = rows.filter(({ id, version }) => present.has(id) && present.get(id) !== version);
+    if (changed.length > 0) await deps.take(changed.map(({ id }) => id));
   }
   return removed;
 }
 
 async function repairLabels(deps: SweepDeps): Promise<number> {
   let relabelled = 0;
-  for await (const ids of pagesOf(deps, '0', deps.dicomStudiesAfter)) {
-    const studies = await deps.labelFacts(ids);
-    const labels = await deps.orthanc.labels(studies.map(({ orthancId }) => orthancId));
-    const differ = studies.filter(({ orthancId, ...facts }) => {
-      const present = labels.get(orthancId);
-      if (present === undefined) return false;
-      const { put, remove } = labelChanges(desiredLabels(facts), present);
-      return put.length + remove.length > 0;
-    });
-    const wrong = [...new Set(differ.map(({ dicomStudyId }) => dicomStudyId))];
-    await deps.addLabelJobs(wrong);
-    relabelled += wrong.length;
+  for await (const ids of pagesOf(deps, '0', deps.dicomStudiesAfter, (id) => id)) {
+    relabelled += await deps.checkLabels(ids);
   }
   return relabelled;
 }
@@ -122,6 +116,6 @@ export async function sweep(deps: SweepDeps): Promise<Swept> {
   const requeued = await deps.requeueUnfinished();
   const added = await addMissingRows(deps);
   const relabelled = await repairLabels(deps);
-  const removed = await removeDeletedRows(deps);
+  const removed = await bringRowsUp(deps);
   return { added, removed, relabelled, requeued };
 }

@@ -31,6 +31,20 @@ WITH gone AS (
 )
 SELECT DISTINCT dicom_study_id AS id FROM gone`;
 
+// Of images in review or contested, and those that a person took away from. What else a person linked it to has its images.
+// Served by indexes dicom_studies_pkey, dicom_study_links_pkey.
+export const KEEP_CLAIMS = `
+WITH touched AS MATERIALIZED (
+  SELECT id, CASE WHEN status = 'linked' AND (contested IS NULL OR shown IS NULL) THEN ARRAY(
+           SELECT unnest(candidate_ids) EXCEPT SELECT study_id FROM dicom_study_links l WHERE l.dicom_study_id = d.id)
+         ELSE candidate_ids END AS claims
+  FROM dicom_studies d
+  WHERE id = ANY (CAST(:ids AS bigint[])) AND (status = 'review' OR (status IN ('provisional', 'linked') AND rule = 'person'))
+)
+UPDATE dicom_studies d SET kept_claims = ARRAY(SELECT DISTINCT unnest(d.kept_claims || t.claims) ORDER BY 1)
+FROM touched t
+WHERE d.id = t.id AND NOT d.kept_claims @> t.claims`;
+
 export const ADD_BLOB_JOBS = `
 WITH jobs AS MATERIALIZED (
   SELECT array_agg(ROW('${REMOVE_BLOBS}', json_build_object('orthancId', id), NULL, NULL, NULL, '${REMOVE_BLOBS}:' || id, 0,
@@ -50,12 +64,27 @@ DELETE FROM dicom_study_tags t
 WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[]))
   AND NOT EXISTS (SELECT 1 FROM series s WHERE s.orthanc_study_id = t.orthanc_id)`;
 
+// What only images said that are gone. Served by indexes seen_tags_study, series_orthanc_study, images_series.
+export const REMOVE_UNSAID = `
+DELETE FROM seen_tags t
+WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[])) AND t.said_key <> '' AND NOT EXISTS (
+  SELECT 1 FROM series s JOIN images i ON i.series_id = s.id
+  WHERE s.orthanc_study_id = t.orthanc_id AND i.said_key = t.said_key)
+RETURNING t.dicom_study_id AS id`;
+
+// Served by indexes dicom_study_tags_study, series_orthanc_study, images_unsaid.
+const TELL_ALL_SAID = `
+UPDATE dicom_study_tags t SET said = true
+WHERE t.dicom_study_id = ANY (CAST(:ids AS bigint[])) AND NOT t.said AND NOT EXISTS (
+  SELECT 1 FROM (SELECT id FROM series WHERE orthanc_study_id = t.orthanc_id OFFSET 0) s
+  CROSS JOIN LATERAL (SELECT 1 FROM images WHERE series_id = s.id AND said_key IS NULL LIMIT 1) i)`;
+
 export const KEEP_MODALITIES = `
 UPDATE dicom_studies d SET modalities = ARRAY(
   SELECT DISTINCT s.modality FROM series s WHERE s.dicom_study_id = d.id AND s.modality <> '' ORDER BY 1)
 WHERE d.id = ANY (CAST(:ids AS bigint[]))`;
 
-// Served by indexes dicom_studies_pkey, dicom_study_tags_study.
+// Served by indexes dicom_studies_pkey, dicom_study_tags_study, dicom_study_links_pkey.
 export const MARK_DELETED = `
 WITH emptied AS MATERIALIZED (
   SELECT d.id, array_remove(d.candidate_ids || d.study_id, NULL) AS studies
@@ -65,7 +94,12 @@ WITH emptied AS MATERIALIZED (
 ), marked AS (
   UPDATE dicom_studies d
   SET study_id = NULL, status = 'deleted', rule = 'not-in-orthanc', reason = NULL, candidate_ids = '{}',
-      decided_by = 'rules', decided_at = :now, shown = NULL, contested = NULL, contested_at = NULL
+      decided_by = 'rules', decided_at = :now, shown = NULL, contested = NULL, contested_at = NULL,
+      kept_decision = CASE WHEN d.decided_by <> 'rules' AND d.rule = 'person' THEN jsonb_build_object(
+        'status', d.status, 'studyId', CAST(d.study_id AS text), 'reason', d.reason, 'shown', d.shown,
+        'candidateIds', CAST(d.candidate_ids AS text[]), 'decidedBy', d.decided_by, 'decidedAt', d.decided_at,
+        'alsoStudyIds', ARRAY(SELECT CAST(l.study_id AS text) FROM dicom_study_links l
+                              WHERE l.dicom_study_id = d.id AND l.study_id <> d.study_id ORDER BY l.study_id)) END
   FROM emptied WHERE d.id = emptied.id
 ), history AS (
   INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
@@ -108,11 +142,13 @@ export function deletionStatements(trx: Knex.Transaction) {
       if (sources.length > 0) await execute(trx, ADD_LOOKS, { sources: list(sources), at });
     },
 
-    /** Takes these images' rows out; gives the ids of the DICOM studies that had them. */
+    /** Takes these images' rows out; gives the ids of the DICOM studies that had them. Frees nothing that these claimed. */
     async moveDeletedImages(orthancIds: readonly string[], withBlobs: boolean, now: Date): Promise<string[]> {
       const moved = await query(trx, MOVE_DELETED_IMAGES, { orthancIds: list(orthancIds), now }, ID_ROW);
+      const dicomStudyIds = moved.map(({ id }) => id);
+      await execute(trx, KEEP_CLAIMS, { ids: list(dicomStudyIds) });
       if (withBlobs) await execute(trx, ADD_BLOB_JOBS, { orthancIds: list(orthancIds) });
-      return moved.map(({ id }) => id);
+      return dicomStudyIds;
     },
 
     /**
@@ -121,7 +157,8 @@ export function deletionStatements(trx: Knex.Transaction) {
      */
     async removeEmptied(dicomStudyIds: readonly string[], now: Date): Promise<{ left: string[]; studyIds: string[] }> {
       const ids = list(dicomStudyIds);
-      for (const sql of [REMOVE_EMPTY_SERIES, REMOVE_EMPTY_TAGS, KEEP_MODALITIES]) await execute(trx, sql, { ids });
+      const steps = [REMOVE_EMPTY_SERIES, REMOVE_EMPTY_TAGS, REMOVE_UNSAID, TELL_ALL_SAID, KEEP_MODALITIES];
+      for (const sql of steps) await execute(trx, sql, { ids });
       const emptied = await query(trx, MARK_DELETED, { ids, now }, EMPTIED_ROW);
       const gone = new Set(emptied.map(({ id }) => id));
       await execute(trx, REMOVE_OWN_STUDIES, { ids: list([...gone]) });

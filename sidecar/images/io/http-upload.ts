@@ -10,7 +10,7 @@ import { clientAddress, type LetIn } from '../../access/io/http-guard.ts';
 /** What became of one file, as the answer tells it. */
 export interface FileAnswer {
   readonly name: string;
-  readonly status: 'stored' | 'already-stored' | 'refused' | 'not-taken';
+  readonly status: 'stored' | 'already-stored' | 'differs' | 'refused' | 'not-taken';
   readonly reason?: string;
   readonly orthancId?: string;
 }

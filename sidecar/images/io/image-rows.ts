@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { gather } from '../../platform/rules/gather.ts';
 import { MOST_BEGUN } from '../rules/rendering.ts';
-import { BLOB_FLAG, execute, query, ADD_JOBS } from '../../platform/postgres/query.ts';
+import { BLOB_FLAG, execute, ID_ROW, query, ADD_JOBS } from '../../platform/postgres/query.ts';
 import { MIRROR_IMAGE } from '../rules/job-names.ts';
 
 // In one statement, so that in the common case a rendering costs no more than to read its row.
@@ -15,7 +15,7 @@ WITH image AS (
   WHERE i.id = image.id AND (image.render_begun = 0 OR (:alone AND image.render_begun < :most))
 )
 SELECT id, orthanc_id AS "orthancId", sop_class_uid AS "sopClassUid", transfer_syntax_uid AS "transferSyntaxUid",
-       number_of_frames AS "numberOfFrames", render_begun AS "begunBefore"
+       number_of_frames AS "numberOfFrames", render_begun AS "begunBefore", coalesce(file_uuid, '') AS "fileUuid"
 FROM image`;
 
 /** An attempt waits e^n seconds (at most some six hours) after the n-th: 16 attempts are a bit over two days. */
@@ -57,13 +57,15 @@ const ENDED_ALL = 'UPDATE images SET render_begun = 0 WHERE id = :imageId';
 export const MARK_MIRRORED = `
 UPDATE images i SET mirror_status = 'mirrored', mirror_reason = NULL, image_url = m.image_url,
                     thumbnail_url = m.thumbnail_url, mirrored_at = m.mirrored_at, render_begun = 0
-FROM unnest(CAST(:imageIds AS bigint[]), CAST(:imageUrls AS text[]), CAST(:thumbnailUrls AS text[]), CAST(:times AS timestamptz[]))
-  AS m (id, image_url, thumbnail_url, mirrored_at)
-WHERE i.id = m.id`;
+FROM unnest(CAST(:imageIds AS bigint[]), CAST(:imageUrls AS text[]), CAST(:thumbnailUrls AS text[]), CAST(:times AS timestamptz[]),
+            CAST(:fileUuids AS text[])) AS m (id, image_url, thumbnail_url, mirrored_at, file_uuid)
+WHERE i.id = m.id AND coalesce(i.file_uuid, '') = m.file_uuid
+RETURNING i.id`;
 
 export const MARK_UNRENDERABLE = `
 UPDATE images SET mirror_status = :status, mirror_reason = :reason, render_begun = 0
-WHERE id = :imageId AND mirror_status <> 'mirrored'`;
+WHERE id = :imageId AND mirror_status <> 'mirrored'
+  AND (CAST(:fileUuid AS text) IS NULL OR coalesce(file_uuid, '') = :fileUuid)`;
 
 const IMAGE_ROW = z.object({
   id: z.string(),
@@ -72,10 +74,12 @@ const IMAGE_ROW = z.object({
   transferSyntaxUid: z.string(),
   numberOfFrames: z.number(),
   begunBefore: z.number(),
+  fileUuid: z.string(),
 });
 
 interface Mirrored {
-  readonly imageId: string;
+  readonly id: string;
+  readonly fileUuid: string;
   readonly imageUrl: string;
   readonly thumbnailUrl: string;
   readonly now: Date;
@@ -106,14 +110,16 @@ export function imageStatements(db: Knex) {
       return row;
     });
   };
-  const markAll = async (images: readonly Mirrored[]): Promise<true[]> => {
-    await execute(db, MARK_MIRRORED, {
-      imageIds: images.map(({ imageId }) => imageId),
+  const markAll = async (images: readonly Mirrored[]): Promise<boolean[]> => {
+    const bindings = {
+      imageIds: images.map(({ id }) => id),
       imageUrls: images.map(({ imageUrl }) => imageUrl),
       thumbnailUrls: images.map(({ thumbnailUrl }) => thumbnailUrl),
       times: images.map(({ now }) => now.toISOString()),
-    });
-    return images.map(() => true);
+      fileUuids: images.map(({ fileUuid }) => fileUuid),
+    };
+    const marked = new Set((await query(db, MARK_MIRRORED, bindings, ID_ROW)).map(({ id }) => id));
+    return images.map(({ id }) => marked.has(id));
   };
   const beginInCompany = gather((imageIds: readonly string[]) => begin(imageIds, false), {
     ...TOGETHER,
@@ -124,10 +130,13 @@ export function imageStatements(db: Knex) {
     begin: async (imageId: string, alone: boolean) =>
       alone ? ((await begin([imageId], true))[0] ?? null) : beginInCompany(imageId),
     ended: (imageId: string, which: 'one' | 'all') => execute(db, which === 'one' ? ENDED_ONE : ENDED_ALL, { imageId }),
-    async markMirrored(imageId: string, imageUrl: string, thumbnailUrl: string, now: Date): Promise<void> {
-      await mark({ imageId, imageUrl, thumbnailUrl, now });
-    },
-    markUnrenderable: (imageId: string, status: 'no-pixels' | 'failed', reason: string) =>
-      execute(db, MARK_UNRENDERABLE, { imageId, status, reason }),
+    markMirrored: (
+      image: { readonly id: string; readonly fileUuid: string },
+      imageUrl: string,
+      thumbnailUrl: string,
+      now: Date,
+    ): Promise<boolean> => mark({ ...image, imageUrl, thumbnailUrl, now }),
+    markUnrenderable: (imageId: string, status: 'no-pixels' | 'failed', reason: string, fileUuid: string | null) =>
+      execute(db, MARK_UNRENDERABLE, { imageId, status, reason, fileUuid }),
   };
 }

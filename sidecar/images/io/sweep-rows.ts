@@ -1,16 +1,22 @@
 import type { Knex } from 'knex';
+import { z } from 'zod';
 import { execute, ID_ROW, query } from '../../platform/postgres/query.ts';
 
 // Served by index images_orthanc_id_key.
 export const UNKNOWN_INSTANCES = `
 SELECT seen.id FROM unnest(CAST(:orthancIds AS text[])) AS seen(id)
-WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.orthanc_id = seen.id)`;
+WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.orthanc_id = seen.id AND i.said_key IS NOT NULL)`;
 
+// The version as versionOf spells it.
 // Served by index images_orthanc_id_key.
-export const IMAGES_AFTER = 'SELECT orthanc_id AS id FROM images WHERE orthanc_id > :after ORDER BY 1 LIMIT :limit';
+export const IMAGES_AFTER = `
+SELECT orthanc_id AS id, file_uuid || ' ' || resent_key AS version FROM images
+WHERE orthanc_id > :after ORDER BY 1 LIMIT :limit`;
 // Served by index dicom_studies_pkey.
 export const DICOM_STUDIES_AFTER = `
 SELECT id FROM dicom_studies WHERE id > CAST(:after AS bigint) ORDER BY id LIMIT :limit`;
+
+const VERSION_ROW = ID_ROW.extend({ version: z.string().nullable() });
 
 const SAVE_FAILURE = `
 INSERT INTO failures AS f (part, subject, code, message, first_at, last_at)
@@ -27,7 +33,7 @@ export function sweepStatements(db: Knex) {
   return {
     unknownInstances: (orthancIds: readonly string[]) =>
       idsOf(UNKNOWN_INSTANCES, { orthancIds: `{${orthancIds.join(',')}}` }),
-    imagesAfter: (after: string, limit: number) => idsOf(IMAGES_AFTER, { after, limit }),
+    imagesAfter: (after: string, limit: number) => query(db, IMAGES_AFTER, { after, limit }, VERSION_ROW),
     dicomStudiesAfter: (after: string, limit: number) => idsOf(DICOM_STUDIES_AFTER, { after, limit }),
   };
 }

@@ -1,10 +1,10 @@
+import type { SaidTags } from './said.ts';
+
 /** A DICOM study as one Orthanc study holds it: the tags that matching reads. `''` is an absent or empty tag. */
 export interface DicomStudy {
   readonly orthancId: string;
   readonly studyInstanceUid: string;
   readonly accessionNumber: string;
-  /** What the Request Attributes Sequence (0040,0275) names, of each series that has one. */
-  readonly requestedAccessionNumbers?: readonly (readonly string[])[];
   readonly patientId: string;
   readonly issuerOfPatientId: string;
   readonly patientName: string;
@@ -34,6 +34,20 @@ export interface DicomInstance {
   readonly callingAeTitle?: string;
   /** Orthanc's id of the instance that this one was made from by a modification in Orthanc, which may delete that. */
   readonly modifiedFrom: string | null;
+  /** Orthanc's name of its file: another one is another file under the same identifiers. */
+  readonly fileUuid: string;
+  /** What it says itself, as the file says that came last under its identifiers; `null` where that is not known. */
+  readonly said: SaidTags | null;
+  /** Files that came again under its identifiers and were not the same; `null` where none did. */
+  readonly resent: Resent | null;
+}
+
+/** What Orthanc was told of files that came again under the identifiers of one that is there. */
+export interface Resent {
+  /** Changes with what was told. */
+  readonly key: string;
+  /** In what they differ from the file that is there: DICOM keywords, or `file` where only its bytes tell. */
+  readonly fields: readonly string[];
 }
 
 /** Instances with the series and studies they belong to; every parent of a listed resource is listed too. */
@@ -52,3 +66,6 @@ const MAX_TAG_LENGTH = 1024;
 export function cleanTag(value: string): string {
   return value.replaceAll('\0', '').toWellFormed().trim().slice(0, MAX_TAG_LENGTH).toWellFormed();
 }
+
+/** Changes with the file of an instance, and with what Orthanc was told of files that came again. */
+export const versionOf = (fileUuid: string, resentKey: string): string => `${fileUuid} ${resentKey}`;

@@ -1,5 +1,5 @@
 import type { Policy } from '../rules/against.ts';
-import { contestedIn, type ContestedLink } from '../rules/contested.ts';
+import { contestedIn, namesAnother, type ContestedLink, type Shown } from '../rules/contested.ts';
 import { decideLink, type Decision, type NewDecision, type RisStudy, type StoredStudy } from '../rules/match.ts';
 
 export interface LinkTx {
@@ -10,6 +10,8 @@ export interface LinkTx {
   loadRisStudies(dicomStudyIds: readonly string[]): Promise<ReadonlyMap<string, readonly RisStudy[]>>;
   /** Writes decision and history; makes the study of its own where one is needed, removes it where it no longer is. */
   saveDecisions(decisions: readonly NewDecision[], decidedBy: string, now: Date): Promise<void>;
+  /** Keeps with a person's decision what that person was shown of both sides. */
+  saveShown(dicomStudyId: string, shown: Shown): Promise<void>;
   /** Marks these persons' links as contested, or no longer (`null`), with their history. */
   saveContested(links: readonly ContestedLink[], now: Date): Promise<void>;
   /** Brings the studies of their own that these have, if any, to what their tags say by now. */
@@ -29,16 +31,29 @@ function stands(standing: NonNullable<StoredStudy['standing']>, decision: Decisi
   );
 }
 
-/** In what a person's decision is contested now; only a link can be. */
+/** In what a person's decision is contested now. */
 function contestedNow(
   seen: StoredStudy['seen'],
   standing: NonNullable<StoredStudy['standing']>,
   ris: readonly RisStudy[],
   policy: Policy,
 ): string | null {
-  if (standing.status !== 'linked') return null;
+  if (standing.status !== 'linked') return namesAnother(seen, ris, standing.shown ?? null);
   const linked = [standing.studyId, ...(standing.alsoStudyIds ?? [])];
   return contestedIn(seen, linked, ris, standing.shown ?? null, policy).join(', ') || null;
+}
+
+/** Has what persons decided stand again where images that were deleted are back; gives those that they link. */
+async function standAgain(tx: LinkTx, studies: readonly StoredStudy[]): Promise<string[]> {
+  const touched: string[] = [];
+  for (const { id, kept } of studies) {
+    if (kept === undefined || kept === null) continue;
+    const { decision, decidedBy, decidedAt, shown } = kept;
+    await tx.saveDecisions([{ dicomStudyId: id, decision }], decidedBy, decidedAt);
+    if (shown !== null) await tx.saveShown(id, shown);
+    touched.push(...decision.candidateIds);
+  }
+  return touched;
 }
 
 /**
@@ -54,16 +69,19 @@ export async function linkStudies(
 ): Promise<string[]> {
   if (dicomStudyIds.length === 0) return [];
   await tx.lockLinking();
-  const [studies, risStudies] = [await tx.loadStudies(dicomStudyIds), await tx.loadRisStudies(dicomStudyIds)];
+  const stored = await tx.loadStudies(dicomStudyIds);
+  const touched = new Set(await standAgain(tx, stored));
+  const studies = stored.some(({ kept }) => kept) ? await tx.loadStudies(dicomStudyIds) : stored;
+  const risStudies = await tx.loadRisStudies(dicomStudyIds);
   const changed: NewDecision[] = [];
   const marks: ContestedLink[] = [];
-  const touched = new Set<string>();
   for (const { id, seen, standing } of studies) {
     if (standing !== null && standing.decidedBy !== RULES) {
       const contested = contestedNow(seen, standing, risStudies.get(id) ?? [], policy);
       if (contested === (standing.contested ?? null)) continue;
       marks.push({ dicomStudyId: id, contested });
-      for (const studyId of [standing.studyId, ...standing.candidateIds]) touched.add(studyId);
+      const linked = [standing.studyId, ...(standing.alsoStudyIds ?? [])];
+      for (const studyId of [...linked, ...standing.candidateIds]) touched.add(studyId);
       continue;
     }
     const decision = decideLink(seen, risStudies.get(id) ?? [], policy);

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
-import { ADD_JOBS, execute, query } from '../../platform/postgres/query.ts';
+import { ADD_JOBS, execute, ID_ROW, query } from '../../platform/postgres/query.ts';
 
 /** An attempt waits e^n seconds (at most some six hours) after the n-th; what is missed the sweep repairs. */
 const LABEL_ATTEMPTS = 12;
@@ -21,6 +21,12 @@ FROM dicom_studies d
 JOIN dicom_study_tags t ON t.dicom_study_id = d.id
 WHERE d.id = ANY (CAST(:ids AS bigint[])) AND d.status IN ('linked', 'provisional', 'review')
 ORDER BY t.orthanc_id`;
+
+// Served by indexes dicom_studies_pkey, link_decisions_pkey.
+export const RECENT_STUDIES = `
+SELECT id FROM (SELECT id FROM dicom_studies ORDER BY id DESC LIMIT CAST(:limit AS bigint)) AS seen
+UNION
+SELECT id FROM (SELECT dicom_study_id AS id FROM link_decisions ORDER BY link_decisions.id DESC LIMIT CAST(:limit AS bigint)) AS decided`;
 
 const LABEL_ROW = z.object({
   dicomStudyId: z.string(),
@@ -53,6 +59,11 @@ const array = (ids: readonly string[]): string => `{${ids.join(',')}}`;
 /** The Orthanc studies of these DICOM studies, with what their labels follow from. */
 export function loadLabelFacts(db: Knex, dicomStudyIds: readonly string[]) {
   return query(db, LOAD_LABEL_FACTS, { ids: array(dicomStudyIds) }, LABEL_ROW);
+}
+
+/** The DICOM studies that were seen or decided last, so many of each. */
+export async function recentStudies(db: Knex, limit: number): Promise<string[]> {
+  return (await query(db, RECENT_STUDIES, { limit }, ID_ROW)).map(({ id }) => id);
 }
 
 /** The statements of labels, inside one transaction. */

@@ -2,9 +2,9 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { isPlaceholderName } from '../../ris/rules/placeholder.ts';
 import type { PatientSide } from '../../ris/rules/same-patient.ts';
-import type { ContestedLink, Shown } from '../rules/contested.ts';
-import type { NewDecision, RisStudy, StoredStudy } from '../rules/match.ts';
+import type { RisStudy, StoredStudy } from '../rules/match.ts';
 import { execute, ID_ROW, query } from '../../platform/postgres/query.ts';
+import { decisionStatements, idsParameter } from './decision-rows.ts';
 
 // One lock for all that decides links: decisions are few and fast, and two of them at once could each miss the other's
 // facts.
@@ -18,18 +18,24 @@ SELECT pg_advisory_xact_lock(${LINKING_LOCK}), set_config('plan_cache_mode', 'fo
        set_config('enable_mergejoin', 'off', true), set_config('enable_material', 'off', true),
        set_config('jit', 'off', true)`;
 
-// Served by indexes dicom_studies_pkey, dicom_study_tags_study.
+// Of the numbers that one image names by itself, parted by a backslash, there is a row each.
+// Served by indexes dicom_studies_pkey, seen_tags_study, dicom_study_tags_pkey.
 export const LOAD_STUDIES = `
 SELECT d.id, d.study_instance_uid, d.modalities, d.study_id, d.status, d.rule, d.reason, d.decided_by, d.candidate_ids,
-       d.shown, d.contested, ARRAY(
+       d.shown, d.contested, CASE d.status WHEN 'deleted' THEN d.kept_decision END AS kept, ARRAY(
          SELECT l.study_id FROM dicom_study_links l WHERE l.dicom_study_id = d.id AND l.study_id <> d.study_id ORDER BY 1
        ) AS also_study_ids,
        jsonb_agg(jsonb_build_object(
-         'accessionNumbers', t.requested_keys || t.accession_key, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
+         'accessionNumbers', t.accession_numbers, 'patientId', jsonb_build_object('id', t.patient_id, 'issuer', t.issuer),
          'patientName', t.patient_name, 'birthDate', t.patient_birth_date, 'sex', t.patient_sex, 'studyDate', t.study_date,
-         'callingAeTitles', t.calling_ae_titles)
-         ORDER BY t.orthanc_id) AS tags
-FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+         'callingAeTitles', (SELECT calling_ae_titles FROM dicom_study_tags WHERE orthanc_id = t.orthanc_id))
+         ORDER BY t.orthanc_id, t.said_key) AS tags
+FROM dicom_studies d CROSS JOIN LATERAL (
+  SELECT orthanc_id, said_key, ARRAY[string_agg(accession_number, chr(92) ORDER BY accession_key)] AS accession_numbers,
+         patient_id, issuer, patient_name, patient_birth_date, patient_sex, study_date
+  FROM seen_tags WHERE dicom_study_id = d.id
+  GROUP BY orthanc_id, said_key, patient_id, issuer, patient_name, patient_birth_date, patient_sex, study_date
+) t
 WHERE d.id = ANY (CAST(:ids AS bigint[]))
 GROUP BY d.id ORDER BY d.id`;
 
@@ -40,6 +46,26 @@ const SIDE = z.object({
   sex: z.string().nullable().default(null),
 });
 const SHOWN = z.object({ images: z.array(SIDE), orders: z.array(SIDE), accessions: z.array(z.string()) });
+
+// What a person had decided of a study before its images were deleted, as ../../images/io/deleted-rows.ts keeps it.
+const KEPT = z
+  .object({
+    status: z.enum(['linked', 'provisional']),
+    studyId: z.string(),
+    alsoStudyIds: z.array(z.string()),
+    reason: z.string(),
+    candidateIds: z.array(z.string()),
+    decidedBy: z.string(),
+    decidedAt: z.coerce.date(),
+    shown: SHOWN.nullable(),
+  })
+  .transform(({ status, studyId, alsoStudyIds, reason, candidateIds, ...kept }) => ({
+    ...kept,
+    decision: {
+      ...{ rule: 'person' as const, reason, candidateIds },
+      ...(status === 'linked' ? { status, studyId, alsoStudyIds } : { status }),
+    },
+  }));
 
 const STUDY_ROW = z.object({
   id: z.string(),
@@ -54,6 +80,7 @@ const STUDY_ROW = z.object({
   also_study_ids: z.array(z.string()),
   shown: SHOWN.nullable(),
   contested: z.string().nullable(),
+  kept: KEPT.nullable(),
   tags: z.array(
     z.object({
       accessionNumbers: z.array(z.string()),
@@ -80,11 +107,11 @@ const WITHDRAWN = `(
 export const LOAD_RIS_STUDIES = `
 WITH tags AS MATERIALIZED (
   SELECT d.study_instance_uid, t.*
-  FROM dicom_studies d JOIN dicom_study_tags t ON t.dicom_study_id = d.id
+  FROM dicom_studies d JOIN seen_tags t ON t.dicom_study_id = d.id
   WHERE d.id = ANY (CAST(:ids AS bigint[]))
 ), found AS (
   SELECT t.dicom_study_id, s.id
-  FROM tags t CROSS JOIN LATERAL unnest(t.accession_keys) AS key JOIN studies s ON s.accession_key = key
+  FROM tags t JOIN studies s ON s.accession_key = t.accession_key
   UNION
   SELECT t.dicom_study_id, s.id
   FROM tags t JOIN studies s ON s.study_instance_uid = t.study_instance_uid AND s.source = 'ris'
@@ -159,116 +186,10 @@ const RIS_ROW = z.object({
   cancelled: z.boolean(),
 });
 
-// A study of its own, with a patient of its own, for each DICOM study that is not linked and has none yet.
-// Served by indexes dicom_studies_pkey, dicom_study_tags_study, studies_dicom_own.
-export const MAKE_OWN_STUDIES = `
-WITH wanted AS MATERIALIZED (
-  SELECT nextval(pg_get_serial_sequence('patients', 'id')) AS new_patient_id, d.study_instance_uid, d.modalities, t.*
-  FROM dicom_studies d
-  JOIN LATERAL (
-    SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1
-  ) t ON true
-  WHERE d.id = ANY (CAST(:ids AS bigint[]))
-    AND NOT EXISTS (SELECT 1 FROM studies s WHERE s.source = 'dicom' AND s.study_instance_uid = d.study_instance_uid)
-), made AS (
-  INSERT INTO patients (id, source, external_id, issuer, name, birth_date, sex)
-  OVERRIDING SYSTEM VALUE
-  SELECT new_patient_id, 'dicom', nullif(patient_id, ''), nullif(issuer, ''), nullif(patient_name, ''),
-         patient_birth_date, nullif(patient_sex, '')
-  FROM wanted
-)
-INSERT INTO studies (patient_id, source, study_instance_uid, modality, procedure_description, study_date)
-SELECT new_patient_id, 'dicom', study_instance_uid, modalities[1], nullif(study_description, ''), study_date FROM wanted`;
-
-// What was learned since they were made.
-// Served by indexes dicom_studies_pkey, studies_dicom_own.
-export const REFRESH_OWN_STUDIES = `
-WITH told AS MATERIALIZED (
-  SELECT s.id, s.patient_id AS own_patient_id, d.modalities, t.*
-  FROM (SELECT id, study_instance_uid, modalities FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[])) OFFSET 0) d
-  CROSS JOIN LATERAL (
-    SELECT id, patient_id FROM studies WHERE source = 'dicom' AND study_instance_uid = d.study_instance_uid OFFSET 0
-  ) s
-  CROSS JOIN LATERAL (SELECT * FROM dicom_study_tags WHERE dicom_study_id = d.id ORDER BY orthanc_id LIMIT 1) t
-), patients_told AS (
-  UPDATE patients p
-  SET external_id = nullif(t.patient_id, ''), issuer = nullif(t.issuer, ''), name = nullif(t.patient_name, ''),
-      birth_date = t.patient_birth_date, sex = nullif(t.patient_sex, '')
-  FROM told t
-  WHERE p.id = t.own_patient_id AND (p.external_id, p.issuer, p.name, p.birth_date, p.sex) IS DISTINCT FROM
-    (nullif(t.patient_id, ''), nullif(t.issuer, ''), nullif(t.patient_name, ''), t.patient_birth_date, nullif(t.patient_sex, ''))
-)
-UPDATE studies s
-SET modality = t.modalities[1], procedure_description = nullif(t.study_description, ''), study_date = t.study_date
-FROM told t
-WHERE s.id = t.id AND (s.modality, s.procedure_description, s.study_date) IS DISTINCT FROM
-  (t.modalities[1], nullif(t.study_description, ''), t.study_date)`;
-
-// Served by indexes dicom_studies_pkey, studies_dicom_own, dicom_study_tags_study.
-export const SAVE_DECISIONS = `
-WITH made AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset(CAST(:decisions AS jsonb))
-    AS r(id bigint, study_id bigint, status text, rule text, reason text, candidate_ids bigint[])
-), saved AS (
-  UPDATE dicom_studies d
-  SET study_id = coalesce(m.study_id, own.id), status = m.status, rule = m.rule, reason = m.reason,
-      candidate_ids = m.candidate_ids, decided_by = :decidedBy, decided_at = :now, shown = NULL, contested = NULL,
-      contested_at = NULL
-  FROM made m
-  JOIN dicom_studies was ON was.id = m.id
-  LEFT JOIN studies own ON own.source = 'dicom' AND own.study_instance_uid = was.study_instance_uid
-  WHERE d.id = m.id
-  RETURNING d.*
-)
-INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
-SELECT s.id, s.study_id, s.status, s.rule, s.reason, s.candidate_ids,
-       (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id)
-        FROM dicom_study_tags t WHERE t.dicom_study_id = s.id),
-       s.decided_by, s.decided_at
-FROM saved s ORDER BY s.id`;
-
-// What a DICOM study is linked to besides its first study. Before, its row was written, and with it its first link alone.
-export const SAVE_MORE_LINKS = `
-INSERT INTO dicom_study_links (dicom_study_id, study_id)
-SELECT m.id, study_id
-FROM jsonb_to_recordset(CAST(:links AS jsonb)) AS m(id bigint, study_ids bigint[]), unnest(m.study_ids) AS study_id
-ON CONFLICT DO NOTHING`;
-
-// The link stands: its history says who contests it.
-export const SAVE_CONTESTED = `
-WITH marked AS (
-  UPDATE dicom_studies d SET contested = m.contested, contested_at = CASE WHEN m.contested IS NOT NULL THEN CAST(:now AS timestamptz) END
-  FROM jsonb_to_recordset(CAST(:marks AS jsonb)) AS m(id bigint, contested text)
-  WHERE d.id = m.id
-  RETURNING d.*
-)
-INSERT INTO link_decisions (dicom_study_id, study_id, status, rule, reason, candidate_ids, tags, decided_by, decided_at)
-SELECT m.id, m.study_id, m.status, CASE WHEN m.contested IS NULL THEN 'no-longer-contested' ELSE 'contested' END, m.contested,
-       m.candidate_ids, (SELECT jsonb_agg(to_jsonb(t) - 'dicom_study_id' ORDER BY t.orthanc_id)
-                         FROM dicom_study_tags t WHERE t.dicom_study_id = m.id), 'rules', :now
-FROM marked m ORDER BY m.id`;
-
-const SAVE_SHOWN = 'UPDATE dicom_studies SET shown = CAST(:shown AS jsonb) WHERE id = :id';
-
-// What an adopted DICOM study leaves behind.
-// Served by indexes dicom_studies_pkey, studies_dicom_own.
-export const REMOVE_ABANDONED_STUDIES = `
-WITH abandoned AS MATERIALIZED (
-  SELECT s.id
-  FROM (SELECT study_instance_uid, study_id, status FROM dicom_studies WHERE id = ANY (CAST(:ids AS bigint[])) OFFSET 0) d
-  CROSS JOIN LATERAL (
-    SELECT id FROM studies WHERE source = 'dicom' AND study_instance_uid = d.study_instance_uid OFFSET 0
-  ) s
-  WHERE d.status = 'linked' AND d.study_id <> s.id
-), gone AS (
-  DELETE FROM studies WHERE id = ANY (ARRAY(SELECT id FROM abandoned)) RETURNING patient_id
-)
-DELETE FROM patients WHERE id = ANY (ARRAY(SELECT patient_id FROM gone)) AND source = 'dicom'`;
-
 // The DICOM studies whose decision may rest on these RIS studies, as they are now or as they were when decided: each an
 // index look-up, for which OFFSET 0 keeps the planner from beginning at the other end.
-// Served by indexes dicom_studies_candidates, dicom_study_links_study, dicom_study_tags_accessions,
-// dicom_studies_study_instance_uid_key, dicom_study_tags_patient, dicom_study_tags_birth_date, patients_merged_into.
+// Served by indexes dicom_studies_candidates, dicom_study_links_study, seen_tags_accession,
+// dicom_studies_study_instance_uid_key, seen_tags_patient, seen_tags_birth_date, patients_merged_into.
 export const STUDIES_RESTING_ON = `
 WITH ris AS MATERIALIZED (
   SELECT s.patient_id, s.accession_key, s.study_instance_uid, s.study_date,
@@ -284,16 +205,17 @@ SELECT id FROM dicom_studies WHERE candidate_ids && CAST(:ids AS bigint[])
 UNION
 SELECT dicom_study_id FROM dicom_study_links WHERE study_id = ANY (CAST(:ids AS bigint[]))
 UNION
-SELECT dicom_study_id FROM dicom_study_tags WHERE accession_keys && ARRAY(SELECT accession_key FROM ris)
+SELECT dicom_study_id FROM seen_tags
+WHERE accession_key = ANY (ARRAY(SELECT accession_key FROM ris)) AND accession_key <> ''
 UNION
 SELECT id FROM dicom_studies WHERE study_instance_uid = ANY (ARRAY(SELECT study_instance_uid FROM ris))
 UNION
 SELECT t.dicom_study_id FROM numbers n CROSS JOIN LATERAL (
-  SELECT dicom_study_id FROM dicom_study_tags
+  SELECT dicom_study_id FROM seen_tags
   WHERE upper(patient_id) = n.number AND study_date = n.study_date AND patient_id <> '' OFFSET 0) t
 UNION
 SELECT t.dicom_study_id FROM ris r CROSS JOIN LATERAL (
-  SELECT dicom_study_id FROM dicom_study_tags
+  SELECT dicom_study_id FROM seen_tags
   WHERE patient_birth_date = r.birth_date AND study_date BETWEEN r.study_date - 2 AND r.study_date + 2 OFFSET 0) t`;
 
 /** What counts of what the RIS said before: placeholders, and identifiers that were merged since. */
@@ -325,21 +247,10 @@ export async function personLinksAfter(db: Knex, after: string, limit: number): 
 
 /** The statements of link decisions inside one transaction. */
 export function linkStatements(trx: Knex.Transaction) {
-  const idsParameter = (ids: readonly string[]): string => `{${ids.join(',')}}`;
   return {
+    ...decisionStatements(trx),
+
     lockLinking: () => execute(trx, LOCK_LINKING, {}),
-
-    async saveContested(links: readonly ContestedLink[], now: Date): Promise<void> {
-      const marks = links.map(({ dicomStudyId: id, contested }) => ({ id, contested }));
-      await execute(trx, SAVE_CONTESTED, { marks: JSON.stringify(marks), now });
-    },
-
-    /** Keeps with a person's decision what that person was shown of both sides. */
-    saveShown: (dicomStudyId: string, shown: Shown) =>
-      execute(trx, SAVE_SHOWN, { id: dicomStudyId, shown: JSON.stringify(shown) }),
-
-    refreshOwnStudies: (dicomStudyIds: readonly string[]) =>
-      execute(trx, REFRESH_OWN_STUDIES, { ids: idsParameter(dicomStudyIds) }),
 
     async loadStudies(dicomStudyIds: readonly string[]): Promise<StoredStudy[]> {
       const rows = await query(trx, LOAD_STUDIES, { ids: idsParameter(dicomStudyIds) }, STUDY_ROW);
@@ -349,6 +260,7 @@ export function linkStatements(trx: Knex.Transaction) {
         const decided = studyId !== null && status !== null && rule !== null && decidedBy !== null;
         return {
           id: row.id,
+          kept: row.kept,
           seen: { studyInstanceUid: row.study_instance_uid, modalities: row.modalities, tags: row.tags },
           standing: decided
             ? {
@@ -387,28 +299,6 @@ export function linkStatements(trx: Knex.Transaction) {
         })),
         ({ dicomStudyId }) => dicomStudyId,
       );
-    },
-
-    async saveDecisions(decisions: readonly NewDecision[], decidedBy: string, now: Date): Promise<void> {
-      const ids = idsParameter(decisions.map(({ dicomStudyId }) => dicomStudyId));
-      const own = decisions.filter(({ decision }) => decision.status !== 'linked');
-      await execute(trx, MAKE_OWN_STUDIES, { ids: idsParameter(own.map(({ dicomStudyId }) => dicomStudyId)) });
-      const rows = decisions.map(({ dicomStudyId, decision }) => ({
-        id: dicomStudyId,
-        study_id: decision.status === 'linked' ? decision.studyId : null,
-        status: decision.status,
-        rule: decision.rule,
-        reason: 'reason' in decision ? decision.reason : null,
-        candidate_ids: decision.candidateIds,
-      }));
-      await execute(trx, SAVE_DECISIONS, { decisions: JSON.stringify(rows), decidedBy, now });
-      const more = decisions.flatMap(({ dicomStudyId: id, decision }) =>
-        decision.status === 'linked' && decision.alsoStudyIds !== undefined
-          ? [{ id, study_ids: decision.alsoStudyIds }]
-          : [],
-      );
-      if (more.length > 0) await execute(trx, SAVE_MORE_LINKS, { links: JSON.stringify(more) });
-      await execute(trx, REMOVE_ABANDONED_STUDIES, { ids });
     },
 
     /** The DICOM studies that may have to be decided anew since these RIS studies changed. */

@@ -66,6 +66,23 @@ export function differences(study: SeenStudy, linkedTo: readonly RisStudy[], pol
   return PATIENT_FIELDS.filter((field) => found.has(field));
 }
 
+/** Those that the images name and did not name when a person was shown them. */
+function namedSince(study: SeenStudy, ris: readonly RisStudy[], shown: Shown): readonly RisStudy[] {
+  const { accessions } = shownOf(study, []);
+  return ris.filter(({ accessionNumber }) => {
+    const key = accessionKey(accessionNumber);
+    return accessions.includes(key) && !shown.accessions.includes(key);
+  });
+}
+
+/**
+ * In what it is contested that a person took images away: they name the order of a study now that they did not name then.
+ * `null`: in nothing.
+ */
+export function namesAnother(study: SeenStudy, ris: readonly RisStudy[], shown: Shown | null): Contested | null {
+  return shown !== null && namedSince(study, ris, shown).length > 0 ? 'accession-number' : null;
+}
+
 /**
  * In what a person's link is contested: what differs now and was not so when that person was shown both sides, in one
  * order. With nothing shown (`null`), all in which the patients differ now. `ris` must hold the RIS studies that it is
@@ -91,12 +108,7 @@ export function contestedIn(
       .filter((other) => patientsContradict(sideOf(part), other, policy.matching))
       .flatMap((other) => differingFields(sideOf(part), other)),
   );
-  const others = ris.filter(
-    ({ id, accessionNumber }) =>
-      !linkedIds.includes(id) &&
-      now.accessions.includes(accessionKey(accessionNumber)) &&
-      !shown.accessions.includes(accessionKey(accessionNumber)),
-  );
+  const others = namedSince(study, ris, shown).filter(({ id }) => !linkedIds.includes(id));
   const found = new Set<Contested>([
     ...differences({ ...study, tags: newParts }, linkedTo, policy),
     ...differences({ ...study, tags: oldParts }, newOrders, policy),

@@ -4,9 +4,9 @@ import { against, AGAINST, sideOf, type Against, type Policy } from './against.t
 import type { Shown } from './contested.ts';
 import { byNameBirthDateAndModality, byPatientIdAndDate, preferLive } from './candidates.ts';
 
-/** What one Orthanc study says of itself. `''` and `null`: not said. Dates are `YYYY-MM-DD`. */
+/** What images of one Orthanc study say, each set once. `''` and `null`: not said. Dates are `YYYY-MM-DD`. */
 export interface SeenTags {
-  /** What the study and each of its series name. Several of one tag are parted by a backslash. */
+  /** What one image names by itself. Several are parted by a backslash. */
   readonly accessionNumbers: readonly string[];
   readonly patientId: PatientIdentifier;
   readonly patientName: string;
@@ -89,6 +89,15 @@ export type PersonDecision = {
   | { readonly status: 'provisional' }
 );
 
+/** What a person had decided of a DICOM study when its images were deleted. */
+export interface KeptDecision {
+  readonly decision: PersonDecision;
+  readonly decidedBy: string;
+  readonly decidedAt: Date;
+  /** Both sides as that person was shown them. */
+  readonly shown: Shown | null;
+}
+
 /** A DICOM study with the decision that stands. */
 export interface StoredStudy {
   readonly id: string;
@@ -108,6 +117,8 @@ export interface StoredStudy {
     /** In what a person's link is contested; `null`: in nothing. */
     readonly contested?: string | null;
   } | null;
+  /** What stands again now that it has images again; not there: nothing. */
+  readonly kept?: KeptDecision | null;
 }
 
 export interface NewDecision {

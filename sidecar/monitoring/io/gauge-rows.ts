@@ -10,6 +10,8 @@ const LIMIT = "SET LOCAL statement_timeout = '4s'; SET LOCAL lock_timeout = '1s'
 const AGE = (since: string): string => `CAST(extract(epoch FROM now() - ${since}) AS float8)`;
 const EPOCH = (at: string): string => `CAST(extract(epoch FROM ${at}) AS float8)`;
 
+const WITHOUT_ORDER = "(state = 'held' AND reason = 'no-order' AND created_at <= now() - interval '1 hour')";
+
 // One pass over each table; what waits is found by the partial indexes of sql/.
 export const READ_GAUGES = `
 SELECT 'axis_studies' AS gauge, status AS label, CAST(count(*) AS float8) AS value FROM dicom_studies
@@ -46,8 +48,13 @@ UNION ALL
 SELECT 'axis_sms_oldest_unsettled_age_seconds', NULL, coalesce(max(${AGE('sending_since')}), 0) FROM sms_messages
 WHERE state = 'sending'
 UNION ALL
-SELECT 'axis_sms_oldest_queued_age_seconds', NULL, coalesce(max(${AGE('updated_at')}), 0) FROM sms_messages
-WHERE state = 'queued'
+SELECT 'axis_sms_oldest_queued_age_seconds', NULL, greatest(max(${AGE('greatest(updated_at, not_before)')}), 0)
+FROM sms_messages WHERE state = 'queued'
+UNION ALL
+SELECT 'axis_sms_without_order', NULL, count(*) FROM sms_messages WHERE ${WITHOUT_ORDER}
+UNION ALL
+SELECT 'axis_sms_without_order_share', NULL, coalesce(avg(CAST(${WITHOUT_ORDER} AS integer)), 0) FROM sms_messages
+WHERE created_at BETWEEN now() - interval '25 hours' AND now() - interval '1 hour'
 UNION ALL
 SELECT 'axis_hl7_last_message_timestamp_seconds', NULL, ${EPOCH('max(received_at)')} FROM hl7_messages
 UNION ALL

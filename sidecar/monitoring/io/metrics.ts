@@ -93,7 +93,7 @@ export function createMetrics(options: { version: string; withProcess: boolean }
     }),
   );
   leader.set(0);
-  for (const result of ['stored', 'already-stored', 'refused', 'failed']) uploads.labels(result).inc(0);
+  for (const result of ['stored', 'already-stored', 'differs', 'refused', 'failed']) uploads.labels(result).inc(0);
   // From 0 on, so that the first one counts as an increase.
   for (const type of HL7_TYPE_LABELS) for (const answer of ['AA', 'AE', 'AR']) hl7Messages.labels(type, answer).inc(0);
 

@@ -50,6 +50,14 @@ export const GAUGES = {
     source: 'database',
     help: 'Time since the oldest text that waits to be sent was queued',
   },
+  axis_sms_without_order: {
+    source: 'database',
+    help: 'Texts that wait since more than an hour for an order',
+  },
+  axis_sms_without_order_share: {
+    source: 'database',
+    help: 'Share of them in the texts of the day that ended an hour ago',
+  },
   axis_sms_undelivered_last_day: {
     source: 'database',
     help: 'Texts that the vendor said in the last 24 hours it could not deliver',

@@ -16,6 +16,10 @@ export interface Standing {
   readonly alsoStudyIds: readonly string[];
   readonly candidateIds: readonly string[];
   readonly decidedBy: string | null;
+  /** The studies that it claimed when its images were deleted or changed. */
+  readonly keptClaims: readonly string[];
+  /** What a person decided stands again when its images, which were deleted, come again. */
+  readonly isKept: boolean;
 }
 
 export interface ManualDecision {
@@ -41,6 +45,12 @@ export interface ResolveTx {
   loadRisStudies(dicomStudyIds: readonly string[]): Promise<ReadonlyMap<string, readonly RisStudy[]>>;
   /** Keeps with a person's decision what that person was shown of both sides. */
   saveShown(dicomStudyId: string, shown: Shown): Promise<void>;
+  /** What it claimed when its images were deleted or changed it claims no more, and what a person decided then is over. */
+  dropClaims(dicomStudyId: string): Promise<void>;
+  /** Keeps in the history that a person let go of what one claimed of which nothing is left. */
+  noteReleased(dicomStudyId: string, claims: readonly string[], by: By, now: Date): Promise<void>;
+  /** A person has seen in what its images differ from files that came again. */
+  seeDifferences(dicomStudyId: string, by: By, now: Date): Promise<void>;
   /** From now on the rules decide this one. */
   leaveToRules(dicomStudyId: string): Promise<void>;
 }
@@ -100,7 +110,7 @@ async function decide(tx: ResolveTx, standing: Standing, act: Act): Promise<Manu
   }
 }
 
-/** Keeps both sides of a link that was just written. @throws PatientDiffers where they contradict, unless that is said. */
+/** Keeps both sides of what was just decided. @throws PatientDiffers where those of a link contradict, unless that is said. */
 async function show(tx: ResolveTx, { dicomStudyId, studyId, alsoStudyIds }: ManualDecision, act: Act, policy: Policy) {
   const [study] = await tx.loadStudies([dicomStudyId]);
   const ris = (await tx.loadRisStudies([dicomStudyId])).get(dicomStudyId) ?? [];
@@ -108,13 +118,15 @@ async function show(tx: ResolveTx, { dicomStudyId, studyId, alsoStudyIds }: Manu
   const linkedTo = ris.filter(({ id }) => id === studyId || alsoStudyIds.includes(id));
   const shown = shownOf(study.seen, linkedTo);
   const despite = 'despitePatient' in act && act.despitePatient === true;
-  if (!despite && differences(study.seen, linkedTo, policy).length > 0) throw new PatientDiffers(shown);
+  if (studyId !== null && !despite && differences(study.seen, linkedTo, policy).length > 0)
+    throw new PatientDiffers(shown);
   await tx.saveShown(dicomStudyId, shown);
 }
 
 /**
  * Applies what a person decided about one DICOM study, in one transaction with the texts and labels that follow. It is
- * kept with who and why, and no rule undoes it until it is released.
+ * kept with who and why, and no rule undoes it until it is released. Of a DICOM study that is deleted only what it claimed,
+ * and what a person decided, can be released.
  * @throws Failure permanent, nothing done: `study-unknown`, `study-not-there`, `accession-unknown`,
  * `nothing-to-confirm`, `patient-differs` (a {@link PatientDiffers}), `who-missing`, `why-missing`, `too-long`.
  */
@@ -130,11 +142,25 @@ export async function resolveReview<Tx extends ResolveTx>(
     const standing = await tx.loadStanding(studyInstanceUid);
     if (standing === null) throw refusal('study-unknown', 'no such Study Instance UID');
     const now = deps.now();
+    const { dicomStudyId, keptClaims, isKept } = standing;
+    if (act.kind !== 'unlink') await tx.dropClaims(dicomStudyId);
+    if (act.kind === 'release' && standing.status === 'deleted' && (keptClaims.length > 0 || isKept)) {
+      await tx.noteReleased(dicomStudyId, keptClaims, by, now);
+      await deps.decided(tx, dicomStudyId, keptClaims, now);
+      return;
+    }
     const decision = await decide(tx, standing, act);
     await tx.saveManualDecision(decision, by, now);
-    if (decision.status === 'linked' && act.kind !== 'release') await show(tx, decision, act, deps.policy);
-    if (act.kind === 'release') await tx.leaveToRules(standing.dicomStudyId);
-    const touched = [...standing.candidateIds, ...decision.candidateIds, standing.studyId, decision.studyId];
-    await deps.decided(tx, standing.dicomStudyId, [...new Set(touched.filter((id) => id !== null))], now);
+    await tx.seeDifferences(dicomStudyId, by, now);
+    if (act.kind !== 'release') await show(tx, decision, act, deps.policy);
+    if (act.kind === 'release') await tx.leaveToRules(dicomStudyId);
+    const touched = [
+      ...keptClaims,
+      ...standing.candidateIds,
+      ...decision.candidateIds,
+      standing.studyId,
+      decision.studyId,
+    ];
+    await deps.decided(tx, dicomStudyId, [...new Set(touched.filter((id) => id !== null))], now);
   });
 }

@@ -113,6 +113,11 @@ export function operatorRouter(options: OperatorOptions, letIn: LetIn, rate: Han
       else response.status(400).json({ error: 'bad-request', detail: 'the body must be HL7 messages' });
     },
   );
+  operator.get('/texts/:accession', async (request, response) => {
+    const text = await options.showText(request.params.accession, viewerOf(request));
+    if (text === null) response.status(404).json({ error: 'text-unknown', detail: 'no text tells of that number' });
+    else response.json(text);
+  });
   for (const act of ACTS) operator.post(act.route.replace(/\{(\w+)\}/g, ':$1'), serve(act));
   const onError: ErrorRequestHandler = (error, _request, response, next) => {
     if (response.headersSent) {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ACTS, BY, type Act, type Subject } from '../definitions.ts';
 import { PATIENT_FIELDS } from '../../ris/rules/same-patient.ts';
 import { PREVIEW } from './preview-rows.ts';
-import { MESSAGE, ORDER, READING } from './show-rows.ts';
+import { MESSAGE, ORDER, READING, TEXT_VIEW } from './show-rows.ts';
 import { STUDY, WORK_ITEM } from './work-rows.ts';
 
 export const DAYS = z.object({
@@ -105,6 +105,14 @@ export function openApi(): object {
           summary: 'What would be understood of these messages, and what would follow. Nothing is kept.',
           requestBody: { required: true, content: { 'text/plain': { schema: { type: 'string' } } } },
           responses: { 200: json('One of each message.', schemaOf(z.array(TRIAL))), ...errors(400) },
+        },
+      },
+      '/api/operator/texts/{accession}': {
+        get: {
+          operationId: 'showText',
+          summary: 'The text of one study: whether it went, what it waits for, and what can be done about it.',
+          parameters: [inPath({ name: 'accession', what: 'Accession number' })],
+          responses: { 200: json('The text.', schemaOf(TEXT_VIEW)), ...errors(404) },
         },
       },
       ...Object.fromEntries(ACTS.map((act) => [`/api/operator${act.route}`, described(act)])),

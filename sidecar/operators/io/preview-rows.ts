@@ -13,7 +13,8 @@ SELECT d.status, (
     SELECT coalesce(jsonb_agg(jsonb_build_object('accessionNumber', s.accession_number, 'state', m.state, 'reason', m.reason,
       'to', right(m.to_number, 3), 'patient', jsonb_build_object('id', p.external_id, 'name', p.name, 'birthDate', p.birth_date))
       ORDER BY s.accession_key), '[]')
-    FROM studies s JOIN patients p ON p.id = s.patient_id JOIN sms_messages m ON m.study_id = s.id
+    FROM studies s JOIN patients p ON p.id = s.patient_id
+    JOIN sms_studies t ON t.study_id = s.id JOIN sms_messages m ON m.id = t.sms_id
     WHERE s.source = 'ris' AND s.id = ANY (d.candidate_ids || CAST(:studyIds AS bigint[]))
   ) AS texts
 FROM dicom_studies d WHERE d.id = :id`;

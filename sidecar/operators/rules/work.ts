@@ -8,6 +8,17 @@ export type Act =
   /** Back to the rules, which decide at once. */
   | { readonly kind: 'release' };
 
+/** What a person keeps from being shown, or lets go of. */
+export type HeldThing =
+  | { readonly kind: 'study'; readonly accessionNumber: string }
+  /** `issuer`: the assigning authority, where several gave that number. */
+  | { readonly kind: 'patient'; readonly patientId: string; readonly issuer: string | null };
+
+/** What a person decides about the text of a study. */
+export type TextAct =
+  /** `again`: though it was sent. */
+  { readonly kind: 'send'; readonly again: boolean } | { readonly kind: 'done' };
+
 /** Which failed images a person has tried again: those that are all of this; `null` says nothing. */
 export interface FailedImages {
   /** A SOP Instance UID, or Orthanc's id. */
@@ -21,12 +32,17 @@ export const WORK_KINDS = [
   'review',
   'contested',
   'provisional',
+  'images-deleted',
+  'image-differs',
   'image-failed',
   'text-held',
   'text-failed',
   'text-undelivered',
+  'text-seen-to',
+  'held',
   'message-refused',
   'report-withheld',
+  'accession-clash',
   'failure',
 ] as const;
 
@@ -38,8 +54,14 @@ export interface WorkItem {
   readonly patient: string | null;
   readonly accessionNumber: string | null;
   readonly reason: string | null;
+  /** What can be done about it: in words, and as commands to type. */
+  readonly next: string;
   /** ISO 8601. */
   readonly since: string;
+  /** The same in the practice's time zone, to the minute. */
+  readonly sinceLocal: string;
+  /** How many more of its kind are not listed, where it only says that. */
+  readonly more: number;
 }
 
 export interface StudyView {
@@ -149,6 +171,29 @@ export interface OrderView {
     readonly to: string | null;
     readonly at: string;
   } | null;
+}
+
+/** The text of a study, with what it waits for. */
+export interface TextView {
+  /** Of the study that its link leads to, and of all that it tells of. */
+  readonly accessionNumber: string;
+  readonly tellsOf: readonly string[];
+  readonly state: string;
+  readonly reason: string | null;
+  /** What a person can do about it, in words. */
+  readonly next: string | null;
+  /** The last digits of where it goes or went, of the known number, and of another one that a report said. */
+  readonly to: string | null;
+  readonly known: string | null;
+  readonly reported: string | null;
+  /** Not before that. */
+  readonly from: string | null;
+  readonly attempts: number;
+  readonly sentAt: string | null;
+  /** What became of it, in the vendor's words. */
+  readonly delivery: string | null;
+  readonly doneBy: string | null;
+  readonly doneAt: string | null;
 }
 
 /** A kept HL7 message: how it came and was answered. */

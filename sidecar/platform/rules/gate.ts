@@ -15,10 +15,14 @@ export interface Gate {
 
 export const OPEN: Gate = { failures: 0, restsUntil: null, probing: false };
 
-/** Fewer in a row may be one caller's own trouble. */
-const RESTS_AFTER = 3;
-const SHORTEST_REST_MS = 1000;
-const LONGEST_REST_MS = 300_000;
+export interface GateLimits {
+  /** Fewer failures in a row may be one caller's own trouble. */
+  readonly restsAfter: number;
+  readonly shortestMs: number;
+  readonly longestMs: number;
+}
+
+const USUAL: GateLimits = { restsAfter: 3, shortestMs: 1000, longestMs: 300_000 };
 
 /** Whether a call may go out at `now`. */
 export function mayPass({ restsUntil, probing }: Gate, now: number): boolean {
@@ -31,11 +35,12 @@ export function passed(gate: Gate): Gate {
 }
 
 /** After a call that the service failed: one that was out before a rest began prolongs it no further. */
-export function failed(gate: Gate, now: number, random: number): Gate {
+export function failed(gate: Gate, now: number, random: number, limits: GateLimits = USUAL): Gate {
   if (gate.restsUntil !== null && !gate.probing) return gate;
   const failures = gate.failures + 1;
-  if (failures < RESTS_AFTER) return { ...gate, failures };
-  const rest = retryDelayMs(failures - RESTS_AFTER + 1, random, SHORTEST_REST_MS, LONGEST_REST_MS);
+  const { restsAfter, shortestMs, longestMs } = limits;
+  if (failures < restsAfter) return { ...gate, failures };
+  const rest = retryDelayMs(failures - restsAfter + 1, random, shortestMs, longestMs);
   return { failures, restsUntil: now + rest, probing: false };
 }
 

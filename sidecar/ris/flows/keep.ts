@@ -80,4 +80,11 @@ export async function keepAgain<Tx extends KeepAgainTx>(
     changes.reports.map(({ key }) => key),
   );
   await keepChanges(deps, tx, [], changes, now);
+  // What it reported before may have no report now: its text is taken back.
+  const reported = known.studies.filter(({ hasReports }) => hasReports);
+  await deps.planTexts(
+    tx,
+    reported.map(({ id }) => id),
+    now,
+  );
 }

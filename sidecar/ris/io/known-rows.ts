@@ -63,12 +63,15 @@ UNION ALL
 SELECT json_build_object('kind', 'patient', 'id', CAST(p.id AS text), 'externalId', p.external_id,
                          'issuer', coalesce(p.issuer, ''), 'name', p.name, 'birthDate', p.birth_date, 'sex', p.sex,
                          'phoneNumber', p.phone_number, 'phoneProblem', p.phone_problem,
-                         'reportedPhone', p.reported_number,
+                         'reportedPhone', p.reported_number, 'deceased', p.deceased,
                          'mergedInto', CAST(p.merged_into AS text))
 FROM patients p WHERE p.id = ANY (ARRAY(SELECT id FROM related))
 UNION ALL
 SELECT json_build_object('kind', 'merge', 'messageId', CAST(hl7_message_id AS text), 'ordinal', ordinal,
-                         'saidAt', said_at, 'priorId', CAST(prior_id AS text), 'survivorId', CAST(survivor_id AS text))
+                         'saidAt', said_at, 'priorId', CAST(prior_id AS text),
+                         'survivorId', CAST(coalesce(apart_from_id, survivor_id) AS text),
+                         'how', CASE WHEN withdrawn_at IS NOT NULL THEN 'parted' WHEN apart_from_id IS NOT NULL THEN 'apart'
+                                     WHEN of_identifiers THEN 'same' ELSE 'merge' END)
 FROM patient_merges WHERE prior_id = ANY (ARRAY(SELECT id FROM related))
 UNION ALL
 SELECT json_build_object('kind', 'patient-fact', 'messageId', CAST(hl7_message_id AS text), 'ordinal', ordinal,
@@ -118,10 +121,17 @@ const PATIENT = z.object({
   sex: nullable,
   phoneNumber: nullable,
   phoneProblem: nullable,
+  deceased: z.boolean().nullable(),
   reportedPhone: nullable.transform((number) => number ?? undefined),
   mergedInto: nullable,
 });
-const MERGE = z.object({ kind: z.literal('merge'), ...told, priorId: z.string(), survivorId: z.string() });
+const MERGE = z.object({
+  kind: z.literal('merge'),
+  ...told,
+  priorId: z.string(),
+  survivorId: z.string(),
+  how: z.enum(['merge', 'same', 'apart', 'parted']),
+});
 const MOBILES = z.object({
   number: nullable,
   rank: z.number(),
@@ -137,6 +147,7 @@ const PATIENT_FACT = z.object({
     ...{ name: unsaid, birthDate: unsaid, sex: unsaid, phoneNumber: unsaid, phoneProblem: unsaid },
     phones: z.object({ 13: MOBILES, 14: MOBILES, 40: MOBILES }).partial().optional(),
     rulesPhones: z.boolean().optional(),
+    deceased: z.boolean().optional(),
   }),
 });
 const STUDY = z.object({
@@ -161,6 +172,7 @@ const STUDY = z.object({
         .transform((text) => new Date(text).toISOString())
         .nullable(),
       studyDate: nullable,
+      clash: nullable,
     })
     .nullable(),
 });
@@ -181,6 +193,7 @@ const STUDY_FACT = z.object({
     procedureCode: unsaid,
     procedureDescription: unsaid,
     elsewhere: z.array(z.string()).default([]),
+    by: z.object({ sender: z.string(), patient: z.string() }).optional(),
     scheduled: z.object({ instant: z.string(), localDate: z.string() }).nullable().optional(),
   }),
 });
@@ -249,8 +262,10 @@ export async function lookUp(
   const frames = things.filter((thing) => thing.kind === 'message').sort((a, b) => a.position - b.position);
   const known = {
     ids: idsOf(identities, named),
-    patients: things.filter((thing) => thing.kind === 'patient').map(({ kind: _, ...row }) => row),
-    merges: things.filter((thing) => thing.kind === 'merge'),
+    patients: things
+      .filter((thing) => thing.kind === 'patient')
+      .map(({ kind: _, deceased, ...row }) => ({ ...row, ...(deceased !== null && { deceased }) })),
+    merges: things.filter((thing) => thing.kind === 'merge').map(({ how, ...merge }) => ({ ...merge, kind: how })),
     patientFacts: things.filter((thing) => thing.kind === 'patient-fact'),
     studies: things.filter((thing) => thing.kind === 'study'),
     studyFacts: things.filter((thing) => thing.kind === 'study-fact').map(({ of, ...fact }) => ({ ...fact, kind: of })),

@@ -24,9 +24,10 @@ FROM moved m WHERE r.id = m.id`;
 // before one that waits.
 const DROP_WAITING_TEXTS = `
 DELETE FROM sms_messages x
-USING jsonb_to_recordset(CAST(:reports AS jsonb)) AS m(message_id bigint, from_id bigint, to_id bigint), sms_messages y
+USING jsonb_to_recordset(CAST(:reports AS jsonb)) AS m(message_id bigint, from_id bigint, to_id bigint),
+  sms_studies t, sms_messages y
 WHERE x.study_id = m.to_id AND x.state IN ('held', 'queued')
-  AND y.study_id = m.from_id AND y.kind = x.kind AND y.state NOT IN ('held', 'queued')
+  AND t.study_id = m.from_id AND y.id = t.sms_id AND y.state NOT IN ('held', 'queued')
   AND NOT EXISTS (SELECT 1 FROM reports r WHERE r.study_id = m.from_id)`;
 const MOVE_TEXTS = `
 UPDATE sms_messages x SET study_id = m.to_id, updated_at = :now
@@ -37,6 +38,22 @@ FROM (
 WHERE x.study_id = m.from_id
   AND NOT EXISTS (SELECT 1 FROM reports r WHERE r.study_id = m.from_id)
   AND NOT EXISTS (SELECT 1 FROM sms_messages y WHERE y.study_id = m.to_id AND y.kind = x.kind)`;
+// So does the word that a text of another study told of it too.
+const MOVE_TOLD = `
+WITH gone AS (
+  DELETE FROM sms_studies t
+  USING (
+    SELECT from_id, min(to_id) AS to_id
+    FROM jsonb_to_recordset(CAST(:reports AS jsonb)) AS r(message_id bigint, from_id bigint, to_id bigint) GROUP BY from_id
+  ) m, sms_messages x
+  WHERE t.study_id = m.from_id AND x.id = t.sms_id AND x.study_id <> m.from_id
+    AND NOT EXISTS (SELECT 1 FROM reports r WHERE r.study_id = m.from_id)
+  RETURNING m.to_id, t.sms_id, x.state
+)
+INSERT INTO sms_studies AS s (study_id, sms_id)
+SELECT DISTINCT ON (to_id) to_id, sms_id FROM gone WHERE state NOT IN ('held', 'queued') ORDER BY to_id, sms_id
+ON CONFLICT (study_id) DO UPDATE SET sms_id = EXCLUDED.sms_id
+  WHERE EXISTS (SELECT 1 FROM sms_messages y WHERE y.id = s.sms_id AND y.state IN ('held', 'queued'))`;
 const DROP_TEXTS_LEFT = `
 DELETE FROM sms_messages x
 USING jsonb_to_recordset(CAST(:emptied AS jsonb)) AS e(id bigint, "intoId" bigint)
@@ -58,6 +75,21 @@ const LINK_ROW = z.object({ dicomStudyId: z.string(), studyId: z.string() });
 const MOVE_LINKS = `
 UPDATE dicom_studies d SET study_id = e."intoId"
 FROM jsonb_to_recordset(CAST(:emptied AS jsonb)) AS e(id bigint, "intoId" bigint) WHERE d.study_id = e.id`;
+// What was taken away from it, or was deleted while it claimed it, holds the other study's text.
+const MOVED_CLAIMS = (claims: string): string =>
+  `ARRAY(SELECT coalesce(e."intoId", c) FROM unnest(d.${claims}) WITH ORDINALITY AS u(c, at)
+         LEFT JOIN emptied e ON e.id = c ORDER BY at)`;
+const MOVE_CLAIMS = `
+WITH emptied AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(CAST(:emptied AS jsonb)) AS e(id bigint, "intoId" bigint)
+)
+UPDATE dicom_studies d
+SET candidate_ids = ${MOVED_CLAIMS('candidate_ids')}, kept_claims = ${MOVED_CLAIMS('kept_claims')}
+WHERE d.id IN (
+  SELECT x.id FROM emptied y CROSS JOIN LATERAL (
+    SELECT id FROM dicom_studies WHERE candidate_ids @> ARRAY[y.id]
+    UNION ALL
+    SELECT id FROM dicom_studies WHERE kept_claims @> ARRAY[y.id] AND kept_claims <> '{}') x)`;
 // Moving the first link has taken away the others.
 const KEEP_LINKS = `
 INSERT INTO dicom_study_links (dicom_study_id, study_id)
@@ -96,7 +128,9 @@ export async function moveStudies(trx: Knex.Transaction, { moved, emptied }: Fac
     execute(trx, MOVE_REPORTS, { reports }),
     execute(trx, DROP_WAITING_TEXTS, { reports }),
     execute(trx, MOVE_TEXTS, { reports, now }),
+    execute(trx, MOVE_TOLD, { reports }),
     execute(trx, DROP_TEXTS_LEFT, { emptied: left }),
+    execute(trx, MOVE_CLAIMS, { emptied: left }),
     execute(trx, MOVE_LINKS, { emptied: left }),
     execute(trx, KEEP_LINKS, { links: JSON.stringify(links) }),
     execute(trx, DROP_LINKS_LEFT, { emptied: left }),

@@ -14,12 +14,13 @@ export const FORGET_FACTS = `
 WITH patients_gone AS (
   DELETE FROM patient_facts WHERE hl7_message_id = :messageId RETURNING patient_id
 ), merges_gone AS (
-  DELETE FROM patient_merges WHERE hl7_message_id = :messageId RETURNING prior_id, survivor_id
+  DELETE FROM patient_merges WHERE hl7_message_id = :messageId RETURNING prior_id, survivor_id, apart_from_id
 ), studies_gone AS (
   DELETE FROM study_facts WHERE hl7_message_id = :messageId RETURNING accession_key, said_key, patient_id
 )
 SELECT ARRAY(SELECT patient_id FROM patients_gone UNION SELECT prior_id FROM merges_gone
-             UNION SELECT survivor_id FROM merges_gone UNION SELECT patient_id FROM studies_gone) AS "patientIds",
+             UNION SELECT survivor_id FROM merges_gone
+             UNION SELECT apart_from_id FROM merges_gone WHERE apart_from_id IS NOT NULL UNION SELECT patient_id FROM studies_gone) AS "patientIds",
        ARRAY(SELECT accession_key FROM studies_gone
              UNION SELECT said_key FROM studies_gone WHERE said_key IS NOT NULL) AS keys`;
 

@@ -25,27 +25,28 @@ WITH kept AS (
   RETURNING id
 ), patients_saved AS (
   INSERT INTO patients (id, source, external_id, issuer, name, birth_date, sex, phone_number, phone_problem,
-                        reported_number, merged_into, created_at, updated_at)
+                        reported_number, deceased, merged_into, created_at, updated_at)
   OVERRIDING SYSTEM VALUE
   SELECT id, 'ris', external_id, nullif(issuer, ''), name, birth_date, sex, phone_number, phone_problem,
-         reported_number, merged_into, :now, :now
+         reported_number, deceased, merged_into, :now, :now
   FROM jsonb_to_recordset(CAST(:patients AS jsonb))
     AS r(id bigint, external_id text, issuer text, name text, birth_date date, sex text, phone_number text,
-         phone_problem text, reported_number text, merged_into bigint)
+         phone_problem text, reported_number text, deceased boolean, merged_into bigint)
   ON CONFLICT (id) DO UPDATE SET
     name = EXCLUDED.name, birth_date = EXCLUDED.birth_date, sex = EXCLUDED.sex, phone_number = EXCLUDED.phone_number,
-    phone_problem = EXCLUDED.phone_problem, reported_number = EXCLUDED.reported_number, merged_into = EXCLUDED.merged_into,
-    updated_at = EXCLUDED.updated_at
+    phone_problem = EXCLUDED.phone_problem, reported_number = EXCLUDED.reported_number, deceased = EXCLUDED.deceased,
+    merged_into = EXCLUDED.merged_into, updated_at = EXCLUDED.updated_at
 ), patient_facts_kept AS (
   INSERT INTO patient_facts (hl7_message_id, ordinal, patient_id, said_at, of_report, facts)
   SELECT message_id, ordinal, patient_id, said_at, of_report, facts
   FROM jsonb_to_recordset(CAST(:patientFacts AS jsonb))
     AS r(message_id bigint, ordinal integer, patient_id bigint, said_at timestamptz, of_report boolean, facts jsonb)
 ), merges_kept AS (
-  INSERT INTO patient_merges (hl7_message_id, ordinal, prior_id, survivor_id, said_at)
-  SELECT message_id, ordinal, prior_id, survivor_id, said_at
+  INSERT INTO patient_merges (hl7_message_id, ordinal, prior_id, survivor_id, said_at, of_identifiers, apart_from_id)
+  SELECT message_id, ordinal, prior_id, survivor_id, said_at, of_identifiers, apart_from_id
   FROM jsonb_to_recordset(CAST(:merges AS jsonb))
-    AS r(message_id bigint, ordinal integer, prior_id bigint, survivor_id bigint, said_at timestamptz)
+    AS r(message_id bigint, ordinal integer, prior_id bigint, survivor_id bigint, said_at timestamptz,
+         of_identifiers boolean, apart_from_id bigint)
 ), study_facts_kept AS (
   INSERT INTO study_facts (hl7_message_id, ordinal, accession_key, said_key, patient_id, said_at, kind, order_status, facts)
   SELECT message_id, ordinal, accession_key, said_key, patient_id, said_at, kind, order_status, facts
@@ -93,6 +94,7 @@ function factRows({ patients, patientFacts, merges, studyFacts, studies }: FactC
       sex: patient.sex,
       phone_number: patient.phoneNumber,
       phone_problem: patient.phoneProblem,
+      deceased: patient.deceased ?? null,
       reported_number: patient.reportedPhone ?? null,
       merged_into: patient.mergedInto,
     })),
@@ -108,8 +110,10 @@ function factRows({ patients, patientFacts, merges, studyFacts, studies }: FactC
       message_id: merge.messageId,
       ordinal: merge.ordinal,
       prior_id: merge.priorId,
-      survivor_id: merge.survivorId,
+      survivor_id: merge.kind === 'apart' ? merge.priorId : merge.survivorId,
       said_at: merge.saidAt,
+      of_identifiers: merge.kind === 'same',
+      apart_from_id: merge.kind === 'apart' ? merge.survivorId : null,
     })),
     studyFacts: studyFacts.map((fact) => ({
       message_id: fact.messageId,

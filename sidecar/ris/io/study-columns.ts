@@ -14,6 +14,7 @@ const COLUMNS = [
   ['procedureDescription', 'text'],
   ['scheduledAt', 'timestamptz'],
   ['studyDate', 'date'],
+  ['clash', 'text'],
 ] as const satisfies readonly (readonly [keyof FoldedStudy, string])[];
 
 const columnOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -2,9 +2,10 @@ import type { PatientFacts, Said } from './patient-update.ts';
 import { component, segment, type Hl7Message } from '../../hl7/rules/message.ts';
 import { latestMeant, type PracticeTime } from '../../hl7/rules/time.ts';
 import { phoneOf, type Phone, type SaidPhones } from './patient-phones.ts';
+import { ordersApart, type OrderedBy } from './clash.ts';
 import type { OrderStatus, StudyFacts } from './order.ts';
 import type { Report } from './report.ts';
-import { isPlaceIssuer } from './patient-number.ts';
+import { whoIsWho, type KnownIdentity, type Merge } from './merges.ts';
 import type { Warning } from './warning.ts';
 import { patientsContradict } from './same-patient.ts';
 
@@ -16,8 +17,14 @@ export interface PatientIdentity {
 /** All that one message says. The patients of orders, reports and merges are among `patients`, by position. */
 export interface MessageFacts {
   readonly saidAt: Date;
-  readonly patients: readonly (PatientIdentity & Partial<PatientFacts>)[];
-  readonly merges: readonly { readonly prior: number; readonly survivor: number }[];
+  /** MSH-3 and MSH-4. */
+  readonly sender?: string;
+  readonly patients: readonly (PatientIdentity & Partial<Omit<PatientFacts, 'others'>>)[];
+  readonly merges: readonly {
+    readonly prior: number;
+    readonly survivor: number;
+    readonly kind?: Merge['kind'];
+  }[];
   readonly orders: readonly {
     readonly patient: number;
     readonly study: StudyFacts;
@@ -47,7 +54,10 @@ function lastSaid<T, K extends keyof T>(facts: Sequence<T>, key: K): T[K] | unde
 }
 
 export type SaidOfPatient = Partial<
-  Pick<PatientFacts, 'name' | 'birthDate' | 'sex' | 'phoneNumber' | 'phoneProblem' | 'phones' | 'rulesPhones'>
+  Pick<
+    PatientFacts,
+    'name' | 'birthDate' | 'sex' | 'phoneNumber' | 'phoneProblem' | 'phones' | 'rulesPhones' | 'deceased'
+  >
 >;
 
 export interface FoldedPatient {
@@ -58,6 +68,8 @@ export interface FoldedPatient {
   readonly phoneProblem: string | null;
   /** Another mobile that a report named after orders and ADT messages named this one; not there without. */
   readonly reportedPhone?: string | undefined;
+  /** Not there where nobody spoke of it. */
+  readonly deceased?: boolean;
 }
 
 type NameAndBirthDate = Pick<SaidOfPatient, 'name' | 'birthDate'>;
@@ -118,6 +130,14 @@ function foldPhones(said: Sequence<SaidBySomeone>): Phone & Pick<FoldedPatient, 
     : { ...known, reportedPhone: other };
 }
 
+/** A report's word that somebody has died counts as any other's; that somebody lives overrules nothing. */
+function foldDeath(said: Sequence<SaidBySomeone>): Pick<FoldedPatient, 'deceased'> {
+  const heard = said.filter(({ ofReport, facts }) => ofReport !== true || facts.deceased === true);
+  const facts = heard.map((one) => one.facts);
+  const deceased = lastSaid(facts, 'deceased');
+  return deceased === undefined ? {} : { deceased };
+}
+
 /** A patient as the facts leave one: of each value the last word of orders and ADT messages, else of reports. */
 export function foldPatient(said: Sequence<SaidBySomeone>): FoldedPatient {
   const [rules, all] = [ruling(said), said].map((some) => some.map(({ facts }) => facts));
@@ -125,68 +145,13 @@ export function foldPatient(said: Sequence<SaidBySomeone>): FoldedPatient {
     const byRuling = lastSaid(rules ?? [], key);
     return (byRuling === undefined ? lastSaid(all ?? [], key) : byRuling) ?? null;
   };
-  return { name: word('name'), birthDate: word('birthDate'), sex: word('sex'), ...foldPhones(said) };
-}
-
-export interface KnownIdentity extends PatientIdentity {
-  readonly id: string;
-}
-
-export interface Merge {
-  readonly priorId: string;
-  readonly survivorId: string;
-}
-
-const fold = (text: string): string => text.trim().toUpperCase();
-
-type SamePerson = (id: string, otherId: string) => boolean;
-
-/** The identifier without an assigning authority is the one with, where only one authority's is known and agrees. */
-function withoutIssuer(identities: readonly KnownIdentity[], samePerson: SamePerson): Merge[] {
-  return [...Map.groupBy(identities, ({ externalId }) => fold(externalId)).values()].flatMap((same) => {
-    const bare = same.find(({ issuer }) => fold(issuer) === '');
-    // A number of a sender's own place merges nobody, and keeps nobody from being merged.
-    const [only, another] = same.filter(({ issuer }) => fold(issuer) !== '' && !isPlaceIssuer(issuer));
-    return bare !== undefined && only !== undefined && another === undefined && samePerson(bare.id, only.id)
-      ? [{ priorId: bare.id, survivorId: only.id }]
-      : [];
-  });
-}
-
-/**
- * Whom each of these identifiers stands for, after all merges (HL7 v2.5.1 chapter 3.3.40), the earliest first: of
- * several merges of one the last holds, chains are followed to their end, and of a circle the earliest merge gives way
- * (merged one way and then back). Holds every identity given; independent of their order.
- */
-export function canonicalPatients(
-  identities: readonly KnownIdentity[],
-  merges: Sequence<Merge>,
-  samePerson: SamePerson = () => true,
-): ReadonlyMap<string, string> {
-  const edges = [...withoutIssuer(identities, samePerson), ...merges];
-  const age = new Map<string, number>();
-  const parent = new Map<string, string>();
-  for (const [index, { priorId, survivorId }] of edges.entries()) {
-    if (priorId === survivorId) continue;
-    parent.set(priorId, survivorId);
-    age.set(priorId, index);
-  }
-  const end = (start: string): string => {
-    const way = [start];
-    for (;;) {
-      const next = parent.get(way.at(-1) ?? start);
-      if (next === undefined) return way.at(-1) ?? start;
-      if (!way.includes(next)) {
-        way.push(next);
-        continue;
-      }
-      const circle = way.slice(way.indexOf(next));
-      const earliest = circle.reduce((a, b) => ((age.get(a) ?? 0) < (age.get(b) ?? 0) ? a : b));
-      parent.delete(earliest);
-      way.splice(1);
-    }
+  return {
+    name: word('name'),
+    birthDate: word('birthDate'),
+    sex: word('sex'),
+    ...foldPhones(said),
+    ...foldDeath(said),
   };
-  return new Map(identities.map(({ id }) => [id, end(id)]));
 }
 
 export interface FoldedIdentity extends FoldedPatient {
@@ -197,8 +162,8 @@ export interface FoldedIdentity extends FoldedPatient {
 
 /**
  * The rows of these identifiers; merges and facts the earliest first. What is said under the same identifier with and
- * without its assigning authority is said of one patient, unless name and birth date tell two; what is said under a
- * merged identifier stays its own.
+ * without its assigning authority, or under several numbers of one PID-3, is said of one patient, unless name and birth
+ * date tell two; what is said under a merged identifier stays its own.
  */
 export function foldPatients(
   identities: readonly KnownIdentity[],
@@ -207,12 +172,16 @@ export function foldPatients(
 ): FoldedIdentity[] {
   const byIdentity = Map.groupBy(facts, ({ identityId }) => identityId);
   const alone = (id: string): FoldedPatient => foldPatient(believed(byIdentity.get(id) ?? []));
-  const canonical = canonicalPatients(identities, merges, (id, otherId) => !differ(alone(id), alone(otherId)));
-  const number = ({ id, externalId }: KnownIdentity): string => `${canonical.get(id) ?? id} ${fold(externalId)}`;
-  const byNumber = Map.groupBy(identities, number);
+  const who = whoIsWho(identities, merges, (id, otherId) => !differ(alone(id), alone(otherId)));
+  const { canonical } = who;
+  const number = ({ id, externalId }: KnownIdentity): string =>
+    `${canonical.get(id) ?? id} ${externalId.trim().toUpperCase()}`;
+  const patient = ({ id }: KnownIdentity): string => who.same.get(id) ?? id;
+  const [byNumber, byPatient] = [Map.groupBy(identities, number), Map.groupBy(identities, patient)];
   return identities.map((identity) => {
     const { id } = identity;
-    const same = new Set((byNumber.get(number(identity)) ?? []).map((other) => other.id));
+    const others = [...(byNumber.get(number(identity)) ?? []), ...(byPatient.get(patient(identity)) ?? [])];
+    const same = new Set(others.map((other) => other.id));
     const told = same.size > 1 ? facts.filter(({ identityId }) => same.has(identityId)) : (byIdentity.get(id) ?? []);
     const end = canonical.get(id) ?? id;
     return { id, mergedInto: end === id ? null : end, ...foldPatient(believed(told)) };
@@ -233,6 +202,8 @@ export type StoredStudyFacts = Readonly<
     Partial<Omit<StudyFacts, 'accessionNumber' | 'scheduled'>> & {
       /** The other numbers in the places of the accession number. */
       elsewhere?: readonly string[];
+      /** Of an order; not there where it was kept before. */
+      by?: OrderedBy | undefined;
       scheduled?: Said<{ readonly instant: string; readonly localDate: string }>;
     }
 >;
@@ -250,17 +221,30 @@ export interface FoldedStudy {
   readonly procedureDescription: string | null;
   readonly scheduledAt: string | null;
   readonly studyDate: string | null;
+  /** The sender whose order of this number names another patient than the first sender's. */
+  readonly clash: string | null;
+}
+
+/** Whose a study is: the last order's that is no cancellation, else the first report's, else the first cancellation's. */
+function ownerOf(orders: Sequence<SaidOfStudy>, reports: Sequence<SaidOfStudy>): string | null {
+  const standing = orders.findLast(({ status }) => status !== 'cancelled');
+  return (standing ?? reports[0] ?? orders[0])?.patientId ?? null;
 }
 
 /**
  * A RIS study as the facts leave it: of each value the orders' last word, and what no order spoke of from the reports.
- * The patient is the last order's. Where there is no order it is the first report's: a stray report takes no study. `null` without any facts.
+ * A stray report takes no study, and neither does a cancellation: one that names another patient at most cancels the
+ * order, and says nothing else. Nor does an order of another sender that means another patient: {@link ordersApart}. `null`
+ * without any facts.
  */
 export function foldStudy(said: Sequence<SaidOfStudy>): FoldedStudy | null {
-  const orders = said.filter(({ kind }) => kind === 'order');
-  const reports = said.filter(({ kind }) => kind === 'report');
+  const ofKind = (wanted: SaidOfStudy['kind']): SaidOfStudy[] => said.filter(({ kind }) => kind === wanted);
+  const { own: all, clash } = ordersApart(ofKind('order'));
+  const reports = ofKind('report');
+  const owner = ownerOf(all, reports);
+  const orders = all.filter(({ status, patientId }) => status !== 'cancelled' || patientId === owner);
   const decisive = orders.at(-1) ?? reports.at(-1);
-  if (decisive === undefined) return null;
+  if (decisive === undefined || owner === null) return null;
   const [ordered, reported] = [orders.map(({ facts }) => facts), reports.map(({ facts }) => facts)];
   const word = <K extends keyof StoredStudyFacts>(key: K): StoredStudyFacts[K] | null => {
     const byOrder = lastSaid(ordered, key);
@@ -270,8 +254,8 @@ export function foldStudy(said: Sequence<SaidOfStudy>): FoldedStudy | null {
   const [placerOrderNumber, fillerOrderNumber] = [word('placerOrderNumber'), word('fillerOrderNumber')];
   return {
     accessionNumber: decisive.facts.accessionNumber,
-    patientId: (orders.at(-1) ?? reports[0] ?? decisive).patientId,
-    orderStatus: orders.at(-1)?.status ?? 'none',
+    patientId: owner,
+    orderStatus: (orders.length > 0 ? all.at(-1)?.status : null) ?? 'none',
     externalId: fillerOrderNumber ?? placerOrderNumber ?? null,
     placerOrderNumber: placerOrderNumber ?? null,
     fillerOrderNumber: fillerOrderNumber ?? null,
@@ -281,12 +265,22 @@ export function foldStudy(said: Sequence<SaidOfStudy>): FoldedStudy | null {
     procedureDescription: word('procedureDescription') ?? null,
     scheduledAt: scheduled?.instant ?? null,
     studyDate: scheduled?.localDate ?? null,
+    clash,
   };
 }
 
-export function storedStudyFacts(facts: StudyFacts, elsewhere: readonly string[] = []): StoredStudyFacts {
+export function storedStudyFacts(
+  facts: StudyFacts,
+  elsewhere: readonly string[] = [],
+  by?: OrderedBy,
+): StoredStudyFacts {
   const { scheduled, ...rest } = facts;
   const time = (at: PracticeTime) => ({ instant: at.instant.toISOString(), localDate: at.localDate });
   const others = elsewhere.length === 0 ? {} : { elsewhere };
-  return { ...rest, ...others, scheduled: scheduled == null ? scheduled : time(scheduled) };
+  return {
+    ...rest,
+    ...others,
+    ...(by !== undefined && { by }),
+    scheduled: scheduled == null ? scheduled : time(scheduled),
+  };
 }

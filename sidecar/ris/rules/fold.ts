@@ -1,5 +1,7 @@
 import { accessionKey } from './accession.ts';
+import type { KnownIdentity, Merge } from './merges.ts';
 import { studyKeys } from './order-numbers.ts';
+import type { OrderedBy } from './clash.ts';
 import type { OrderStatus } from './order.ts';
 import type { Report } from './report.ts';
 import {
@@ -8,8 +10,6 @@ import {
   storedStudyFacts,
   type FoldedIdentity,
   type FoldedStudy,
-  type KnownIdentity,
-  type Merge,
   type MessageFacts,
   type PatientIdentity,
   type SaidOfPatient,
@@ -115,6 +115,11 @@ function isSame<T extends object>(a: T, b: T | null | undefined): boolean {
   return b != null && [...(one?.keys() ?? []), ...(other?.keys() ?? [])].every((at) => one?.get(at) === other?.get(at));
 }
 
+function orderedBy({ sender, patients }: MessageFacts, position: number): OrderedBy | undefined {
+  const patient = patients[position]?.externalId.trim().toUpperCase();
+  return sender === undefined || patient === undefined ? undefined : { sender, patient };
+}
+
 type MessageRows = Pick<FactChanges, 'patientFacts' | 'merges' | 'studyFacts'> & {
   readonly reports: readonly (Omit<ReportRow, 'studyId' | 'key'> & { readonly ordinal: number })[];
 };
@@ -139,12 +144,12 @@ function rowsOf({ id: messageId, facts }: KeptMessage, ids: KnownFacts['ids']): 
   ].map(({ patient, study, elsewhere, kind, status }, ordinal) => ({
     ...{ messageId, ordinal, saidAt, kind, status, patientId: patientId(patient) },
     key: accessionKey(study.accessionNumber),
-    facts: storedStudyFacts(study, elsewhere),
+    facts: storedStudyFacts(study, elsewhere, kind === 'order' ? orderedBy(facts, patient) : undefined),
   }));
   return {
     patientFacts: patientFacts.filter((row) => Object.values(row.facts).some((value) => value !== undefined)),
-    merges: facts.merges.map(({ prior, survivor }, ordinal) => ({
-      ...{ messageId, ordinal, saidAt, priorId: patientId(prior), survivorId: patientId(survivor) },
+    merges: facts.merges.map(({ prior, survivor, kind = 'merge' }, ordinal) => ({
+      ...{ messageId, ordinal, saidAt, kind, priorId: patientId(prior), survivorId: patientId(survivor) },
     })),
     studyFacts,
     reports: facts.reports.map(({ patient, report }, index) => ({

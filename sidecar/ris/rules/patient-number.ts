@@ -20,24 +20,49 @@ export interface Identifier {
 /** A component's text; what it deletes it has not. */
 export const plain = (value: string): string => (value.trim() === HL7_NULL ? '' : value.trim());
 
-/**
- * Of a CX list (PID-3, MRG-1; v2.5.1 chapter 2.A.14) the identifiers of the first of these types that is there,
- * else those without a type (all are before 2.3), never of another type, such as a Medicare or passport number. Its
- * issuer is the assigning authority's namespace, else its universal id (HD, chapter 2.A.33).
- */
-export function patientIdentifiers(source: Hl7Segment, field: number, types: readonly string[]): Identifier[] {
-  const given = (source.fields[field] ?? [])
+/** What a CX list holds, each with its type. */
+function identifiersOf(source: Hl7Segment, field: number) {
+  return (source.fields[field] ?? [])
     .map(([id = [], , , [namespace = '', universalId = ''] = [], [type = ''] = []]) => ({
       externalId: id.join('&').trim(),
       issuer: [namespace, universalId].map(plain).find((one) => one !== '') ?? '',
       type: plain(type).toUpperCase(),
     }))
     .filter(({ externalId }) => externalId !== '' && externalId !== HL7_NULL);
+}
+
+/**
+ * Of a CX list (PID-3, MRG-1; v2.5.1 chapter 2.A.14) the identifiers of the first of these types that is there,
+ * else those without a type (all are before 2.3), never of another type, such as a Medicare or passport number. Its
+ * issuer is the assigning authority's namespace, else its universal id (HD, chapter 2.A.33).
+ */
+export function patientIdentifiers(source: Hl7Segment, field: number, types: readonly string[]): Identifier[] {
+  const given = identifiersOf(source, field);
   for (const type of [...types, '']) {
     const found = given.filter((candidate) => candidate.type === type);
     if (found.length > 0) return found.map(({ externalId, issuer }) => ({ externalId, issuer }));
   }
   return [];
+}
+
+const key = ({ externalId, issuer }: Identifier): string => `${externalId.toUpperCase()} ${issuer.toUpperCase()}`;
+
+/** Whether two are one number; one without an assigning authority may be anybody's. */
+export const isSameNumber = (a: Identifier, b: Identifier): boolean =>
+  key(a) === key(b) ||
+  (a.externalId.toUpperCase() === b.externalId.toUpperCase() && (a.issuer === '' || b.issuer === ''));
+
+/**
+ * The other numbers in PID-3 of the patient whose number is `main`: of the types that count, or without a type but with
+ * an assigning authority. No Medicare number, which a family shares, and nothing that cannot be a number.
+ */
+export function otherNumbers(pid: Hl7Segment, main: Identifier, types: readonly string[]): Identifier[] {
+  if (isPlaceIssuer(main.issuer)) return [];
+  const all = identifiersOf(pid, 3)
+    .filter(({ type, issuer }) => types.includes(type) || (type === '' && issuer !== ''))
+    .filter(({ externalId }) => kindOf(externalId) === 'number' && !isMedicareNumber(externalId))
+    .map(({ externalId, issuer }) => ({ externalId, issuer }));
+  return [...new Map(all.map((one) => [key(one), one])).values()].filter((one) => !isSameNumber(one, main));
 }
 
 /** PID-3: the only place whose numbers name a patient for every sender. */

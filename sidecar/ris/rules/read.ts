@@ -3,7 +3,14 @@ import { component, segment, type Hl7Message } from '../../hl7/rules/message.ts'
 import { latestMeant, parseHl7Time } from '../../hl7/rules/time.ts';
 import { saidAt, type MessageFacts } from './facts.ts';
 import { readOrderMessage } from './order.ts';
-import { readMovementMerges, readPatientMessage } from './patient-update.ts';
+import {
+  readMovementDeath,
+  readMovementMerges,
+  readPatientMessage,
+  type PatientFacts,
+  type PatientMerge,
+} from './patient-update.ts';
+import type { Identifier } from './patient-number.ts';
 import { readReportMessage } from './report.ts';
 import type { Warning } from './warning.ts';
 
@@ -45,6 +52,41 @@ function withTime(
   return odd === null ? warnings : [odd, ...warnings];
 }
 
+type Merged = Pick<MessageFacts, 'patients' | 'merges'>;
+
+/** These patients, and after them their other numbers, each the same patient's. */
+function withOthers(all: readonly (PatientFacts | Identifier)[], merges: MessageFacts['merges']): Merged {
+  const numbers = all.flatMap((one, survivor) =>
+    'others' in one ? (one.others ?? []).map((other) => ({ other, survivor })) : [],
+  );
+  const patients = all.map((one) => {
+    if (!('others' in one)) return one;
+    const { others, ...patient } = one;
+    return others === undefined ? one : patient;
+  });
+  return {
+    patients: [...patients, ...numbers.map(({ other }) => other)],
+    merges: [
+      ...merges,
+      ...numbers.map(({ survivor }, index) => ({ prior: all.length + index, survivor, kind: 'same' as const })),
+    ],
+  };
+}
+
+/** Each survivor before its prior. */
+function mergesOf(merges: readonly PatientMerge[]): Merged {
+  const known = new Set<PatientFacts>();
+  const patients = merges.flatMap(({ patient, prior }) => {
+    const isFirst = !known.has(patient);
+    known.add(patient);
+    return [isFirst ? patient : { ...patient, others: undefined }, prior];
+  });
+  return withOthers(
+    patients,
+    merges.map((_, index) => ({ prior: index * 2 + 1, survivor: index * 2 })),
+  );
+}
+
 /**
  * What ORM^O01, OMG^O19 or OMI^O23 says: patient and studies, on which every link and text rests. A cancelled order lets
  * go of nothing; what was said later holds, whenever it comes.
@@ -52,10 +94,11 @@ function withTime(
  */
 export function readOrder(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
   const { patient, orders, elsewhere, warnings } = readOrderMessage(message, settings);
+  const msh = segment(message, 'MSH');
   return {
+    sender: [component(msh, 3), component(msh, 4)].map((part) => part.trim().toUpperCase()).join('|'),
     saidAt: saidAt(message, receivedAt, clockZone(message, settings)),
-    patients: [patient],
-    merges: [],
+    ...withOthers([patient], []),
     orders: orders.map((order, index) => ({ patient: 0, ...order, elsewhere: elsewhere[index] ?? [] })),
     reports: [],
     warnings: withTime(message, settings, receivedAt, warnings),
@@ -70,28 +113,34 @@ export function readOrder(message: Hl7Message, settings: Hl7Settings, receivedAt
  */
 export function readReport(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
   const { patient, reports, warnings } = readReportMessage(message, settings);
+  const untimed = parseHl7Time(component(segment(message, 'MSH'), 7), settings.timeZone) === null;
   return {
     saidAt: saidAt(message, receivedAt, clockZone(message, settings)),
-    patients: [patient],
-    merges: [],
+    ...withOthers([patient], []),
     orders: [],
-    reports: reports.map((report) => ({ patient: 0, report })),
+    reports: reports.map((report) => ({
+      patient: 0,
+      report: { ...report, undated: untimed && report.reportedAt === null },
+    })),
     warnings: withTime(message, settings, receivedAt, warnings),
   };
 }
 
 /**
  * What ADT^A08, A31 (and A01, A04, A05, A28) and the merges of A40 say. Everything of a merged patient, known or not, is
- * the survivor's, now and for whatever comes later.
+ * the survivor's, now and for whatever comes later, until A37 takes it back.
  * @throws Hl7Rejection for one that will never be applied.
  */
 export function readPatientUpdate(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
   const update = readPatientMessage(message, settings);
-  const merges = update.kind === 'merge' ? update.merges : [];
+  const merged = (): Merged => {
+    if (update.kind === 'merge') return mergesOf(update.merges);
+    if (update.kind === 'update') return withOthers([update.patient], []);
+    return { patients: update.patients, merges: [{ prior: 0, survivor: 1, kind: 'apart' }] };
+  };
   return {
     saidAt: saidAt(message, receivedAt, clockZone(message, settings)),
-    patients: update.kind === 'merge' ? merges.flatMap(({ patient, prior }) => [patient, prior]) : [update.patient],
-    merges: merges.map((_, index) => ({ prior: index * 2 + 1, survivor: index * 2 })),
+    ...merged(),
     orders: [],
     reports: [],
     warnings: withTime(message, settings, receivedAt, update.warnings),
@@ -99,15 +148,19 @@ export function readPatientUpdate(message: Hl7Message, settings: Hl7Settings, re
 }
 
 /**
- * What a message of an ignored type says all the same: the merges of an ADT. Of the survivor its number alone counts. What
- * else holds for every ADT, such as a death (PID-30), is read here too once there is a place for it.
+ * What a message of an ignored type says all the same: the merges of an ADT, of whose survivor its number alone counts, and
+ * else whether the patient has died (PID-30).
  */
 export function readIgnored(message: Hl7Message, settings: Hl7Settings, receivedAt: Date): MessageFacts {
   const isAdt = component(segment(message, 'MSH'), 9) === 'ADT';
   const merges = isAdt ? readMovementMerges(message, settings) : [];
+  const death = isAdt && merges.length === 0 ? readMovementDeath(message, settings) : null;
   return {
     saidAt: saidAt(message, receivedAt, clockZone(message, settings)),
-    patients: merges.flatMap(({ patient: { externalId, issuer }, prior }) => [{ externalId, issuer }, prior]),
+    patients: [
+      ...merges.flatMap(({ patient: { externalId, issuer }, prior }) => [{ externalId, issuer }, prior]),
+      ...(death === null ? [] : [death]),
+    ],
     merges: merges.map((_, index) => ({ prior: index * 2 + 1, survivor: index * 2 })),
     orders: [],
     reports: [],

@@ -34,6 +34,8 @@ export interface Report {
   readonly sections: readonly Section[];
   readonly attachments: readonly Attachment[];
   readonly reportedAt: Date | null;
+  /** Neither OBR-22 nor MSH-7 could be read: how old it is nobody knows. */
+  readonly undated?: boolean;
   /** The text that was sent with the version before is final now and was not sent again (OBX-11 U). */
   readonly textStands?: boolean;
 }

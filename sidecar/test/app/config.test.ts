@@ -185,6 +185,16 @@ describe('settings', () => {
     expect(loadConfig({ ...account, TWILIO_MESSAGING_SERVICE_SID: 'MG1' })).to.include({ TWILIO_ACCOUNT_SID: 'AC1' });
   });
 
+  it('take no sender that cannot be, and no country whose numbers nobody knows', () => {
+    for (const TWILIO_FROM of ['Axis Radiology Group', 'Ax', '12', '+6140000000000000', 'Axis-Rad']) {
+      expect(problemsOf({ ...NEEDED, TWILIO_FROM }).join(), TWILIO_FROM).to.match(/^TWILIO_FROM: must be a number/);
+    }
+    for (const TWILIO_FROM of ['+61400000000', '0400000000', '12345', 'AxisRad', 'Axis 2']) {
+      expect(loadConfig({ ...NEEDED, TWILIO_FROM }).TWILIO_FROM).to.equal(TWILIO_FROM);
+    }
+    expect(problemsOf({ ...NEEDED, PHONE_REGION: 'UK' }).join()).to.match(/^PHONE_REGION: must be a country/);
+  });
+
   it('of TLS need one another, and leave an HL7 port open', () => {
     const alone = { HL7_TLS_CERTIFICATE: '/a', HL7_TLS_CLIENT_CA: '/ca', HTTPS_KEY: '/b', HL7_PLAIN: 'false' };
     expect(problemsOf({ ...NEEDED, ...alone })).to.deep.equal([

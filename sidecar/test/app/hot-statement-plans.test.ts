@@ -24,8 +24,9 @@ const FEW_ROWS = 40;
 
 /** Those that grow with the archive, and the queue. */
 const LARGE = new Set([
-  ...['patients', 'studies', 'hl7_messages', 'patient_facts', 'study_facts', 'reports', 'sms_messages'],
-  ...['dicom_studies', 'dicom_study_tags', 'dicom_study_links', 'link_decisions', 'series', 'images', '_private_jobs'],
+  ...['patients', 'studies', 'hl7_messages', 'patient_facts', 'study_facts', 'reports', 'sms_messages', 'sms_studies'],
+  ...['dicom_studies', 'dicom_study_tags', 'seen_tags', 'dicom_study_links', 'link_decisions', 'series', 'images'],
+  '_private_jobs',
 ]);
 
 /** What happens to one patient, in each of its ways; `group` keeps one time apart from another. */
@@ -67,7 +68,7 @@ async function oneOfEach({ db, operations }: TestDatabase, group: number): Promi
   const imageId = await last('images');
   await images.begin(imageId, false);
   await images.ended(imageId, 'one');
-  await images.markMirrored(imageId, 'https://blob.example/1', 'https://blob.example/2', NOW);
+  await images.markMirrored({ id: imageId, fileUuid: '' }, 'https://blob.example/1', 'https://blob.example/2', NOW);
   const texts = smsStatements(db, () => 'words');
   const smsId = await last('sms_messages');
   await texts.claim(smsId, NOW, NOW);

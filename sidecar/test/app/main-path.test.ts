@@ -11,6 +11,7 @@ const order = (accessionNumber: string, modality = 'CT') => orderOf(accessionNum
 const report = (accessionNumber: string, status: string, modality = 'CT') => ({
   ...reportOf(accessionNumber, status, modality),
   lines: ['All is well.', 'Nothing further.'],
+  reported: '',
 });
 
 const LINK = z.object({

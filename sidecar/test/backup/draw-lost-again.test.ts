@@ -26,6 +26,9 @@ describe('drawing again what Blob storage lost', () => {
       instanceNumber: index,
       numberOfFrames: 1,
       modifiedFrom: null,
+      fileUuid: '1',
+      said: null,
+      resent: null,
     }));
     const series = {
       orthancId: 'series',

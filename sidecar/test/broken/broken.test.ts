@@ -4,6 +4,8 @@ import { killAt } from '../crash/crash.ts';
 import { SCENARIOS } from '../crash/scenarios.ts';
 import { startCrashWorld } from '../crash/world.ts';
 import { BREAKS } from './breaks.ts';
+import { CASE_BREAKS } from './case-breaks.ts';
+import { mocha } from './mocha.ts';
 import { copyTree } from './tree.ts';
 
 /** What is lost stays so: there is no need to wait long. */
@@ -23,6 +25,19 @@ describe('broken on purpose, a kill at the right step shows it', () => {
       );
       expect(outcome).to.match(seen);
       process.stdout.write(`      ${outcome}\n`);
+    });
+  }
+});
+
+describe('broken on purpose, recorded cases show it', () => {
+  for (const { name, edits, cases } of CASE_BREAKS) {
+    it(name, async () => {
+      await using tree = await copyTree(edits);
+      const recorded = `recorded episodes (${cases.join('|')}): `;
+      const { output } = await mocha(tree.folder, ['sidecar/test/linking/episodes.test.ts', '--grep', recorded], {});
+      const noticed = cases.filter((one) => new RegExp(`^ +\\d+\\) ${one}: `, 'm').test(output));
+      expect(noticed, output).to.deep.equal(cases);
+      expect(output).to.include(`${cases.length} failing`);
     });
   }
 });

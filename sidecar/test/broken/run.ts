@@ -1,14 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { BREAKS, type Storm } from './breaks.ts';
+import { mocha } from './mocha.ts';
 import { copyTree, ROOT } from './tree.ts';
 
 // Breaks the code on purpose, one break at a time in a copy, and sees that tests notice. Ends with 0 when a kill at the
-// right step and a storm each showed every break, and the code as it is loses and doubles nothing in the same storms.
+// right step and a storm each, or recorded cases, showed every break, and the code as it is loses and doubles nothing in the same storms.
 
-const MOCHA = join(dirname(createRequire(import.meta.url).resolve('mocha/package.json')), 'bin/mocha.js');
 const TALLY = /^\s+(.+: \d+, lost \d+, doubled \d+)$/gm;
 const IS_WRONG = /lost [1-9]|doubled [1-9]/;
 
@@ -16,24 +12,8 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-async function mocha(folder: string, spec: string, env: Readonly<Record<string, string>>) {
-  const args = [MOCHA, '--no-config', '--require', './sidecar/test/support/root-hooks.ts', '--timeout', '60000', spec];
-  const child = spawn(process.execPath, args, {
-    cwd: folder,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const stop = (): boolean => child.kill();
-  process.once('exit', stop);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  await once(child, 'close');
-  process.off('exit', stop);
-  return { passed: child.exitCode === 0, output };
-}
-
 async function storm(folder: string, settings: Storm) {
-  const { passed, output } = await mocha(folder, 'sidecar/test/faults/storm.test.ts', { ...settings });
+  const { passed, output } = await mocha(folder, ['sidecar/test/faults/storm.test.ts'], { ...settings });
   const wrong = [...output.matchAll(TALLY)].flatMap(([, line = '']) => (IS_WRONG.test(line) ? [line] : []));
   return { passed, wrong, output };
 }
@@ -48,8 +28,8 @@ const judge = (good: boolean, what: string, output: string): void => {
   say(output.slice(-4000));
 };
 
-const kills = await mocha(ROOT, 'sidecar/test/broken/broken.test.ts', {});
-judge(kills.passed, 'each break is noticed by a kill at one step', kills.output);
+const kills = await mocha(ROOT, ['sidecar/test/broken/broken.test.ts'], {});
+judge(kills.passed, 'each break is noticed by a kill at one step, or by recorded cases', kills.output);
 say(kills.output.trim());
 
 const storms = new Map(BREAKS.map(({ storm: settings }) => [JSON.stringify(settings), settings]));

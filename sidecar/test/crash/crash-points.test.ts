@@ -19,6 +19,10 @@ const FLOWS: Readonly<Record<string, readonly [scenario: string, step: RegExp]>>
   'texts/plan': ['a final report', /^postgres: INSERT INTO sms_messages$/],
   'ris/receive': ['an order for images that are there', /^hl7: ACK$/],
   'ris/keep': ['a final report', /^postgres: INSERT INTO reports$/],
+  'linking/check-labels': [
+    'a sweep that finds an image too many, one too few and a label gone',
+    /^postgres: add job label-study$/,
+  ],
   'images/sweep': ['a sweep that finds an image too many, one too few and a label gone', /^orthanc: GET \/instances$/],
   'texts/record-opt-choice': ['a patient’s STOP', /^postgres: INSERT INTO sms_opt_outs$/],
   'images/remove-blobs': ['a patient corrected in Orthanc', /^blob: DELETE thumbnails$/],
@@ -43,8 +47,12 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'audit/export': 'audit/flows/export.test.ts',
   'backup/forget-old': 'backup/io/retention-rows.test.ts',
   'backup/restore': 'backup/backups.test.ts',
+  'operators/end-work': 'operators/done.test.ts',
+  'operators/hold': 'operators/texts.test.ts',
+  'operators/decide-text': 'operators/texts.test.ts',
   'doctor/try-phantom': 'doctor/doctor.test.ts',
   'audit/verify': 'audit/io/rows.test.ts',
+  'operators/withdraw-merge': 'operators/merges.test.ts',
   'operators/withdraw-order': 'operators/hl7.test.ts',
 };
 

@@ -149,6 +149,7 @@ export async function startCrashWorld(main = MAIN): Promise<CrashWorld> {
     // One job after the other, so that the steps come in the same order each time.
     JOB_CONCURRENCY: '1',
     SWEEP_INTERVAL_MS: '86400000',
+    LABEL_CHECK_INTERVAL_MS: '86400000',
   };
   const cache = await mkdtemp(join(tmpdir(), 'axis-crash-'));
   stack.defer(() => rm(cache, { recursive: true, force: true }));

@@ -18,7 +18,7 @@ const RESULTS = z.array(
 );
 const CHECKS = [
   'settings', 'sidecar', 'postgres', 'orthanc', 'dicom-echo', 'dicom-store', 'link', 'mirror', 'clean-up', 'hl7', 'blob',
-  'twilio', 'text-sender', 'clock', 'time-zone', 'disk', 'certificates',
+  'twilio', 'text-sender', 'orders', 'clock', 'time-zone', 'disk', 'certificates',
 ]; // prettier-ignore
 const COUNT = z.object({ count: z.coerce.number() });
 
@@ -113,7 +113,7 @@ describe('axis doctor', () => {
     expect(out).to.match(/^ok {4}dicom-store {3}a test image was stored$/m);
     expect(out).to.match(/^warn {2}settings .*\n {20}→ Set them before the first patient/m);
     expect(out).to.match(/GiB free/);
-    expect(out).to.match(/\n\n17 checks, 0 failed, \d to look at\n$/);
+    expect(out).to.match(/\n\n18 checks, 0 failed, \d to look at\n$/);
     await jobsDone();
     await nothingLeft();
   });
@@ -184,7 +184,7 @@ describe('axis doctor', () => {
 
   it('finds a database that is away', async () => {
     const { failed, of } = await doctor({ DATABASE_URL: `postgres://axis:x@127.0.0.1:${await freePort()}/axis` });
-    expect(failed).to.deep.equal(['postgres', 'dicom-store', 'hl7', 'clock']);
+    expect(failed).to.deep.equal(['postgres', 'dicom-store', 'hl7', 'orders', 'clock']);
     expect(of('postgres')?.todo).to.contain('DATABASE_URL');
     await nothingLeft();
   });

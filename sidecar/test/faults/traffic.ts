@@ -78,7 +78,7 @@ export async function playOrder(order: PlannedOrder, to: { hl7Port: number; orth
     if (step === 'order') {
       await send(orm({ now: new Date(), controlId: orderId }, patient, { ...what, scheduled: '202607140900' }));
     } else if (step === 'report') {
-      const report = { ...what, status: 'F', lines: [`Report ${number}.`], reported: '202607141200' };
+      const report = { ...what, status: 'F', lines: [`Report ${number}.`], reported: '' };
       await send(oru({ now: new Date(), controlId: reportId }, patient, report));
     } else {
       await storeAll(to.orthanc, ctSeries(tags, `${tags.StudyInstanceUID}.1`, order.images), order.how);

@@ -121,6 +121,7 @@ export async function startWorld(): Promise<World> {
       SMS_HOURS: '00:00-24:00',
       // At each start only: else it would make good what the feed lost before that is seen.
       SWEEP_INTERVAL_MS: '86400000',
+      LABEL_CHECK_INTERVAL_MS: '86400000',
     },
     ends,
   );

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { z } from 'zod';
+import { deletedImages } from '../../images/io/deleted-rows.ts';
 import { imageStatements } from '../../images/io/image-rows.ts';
 import { execute, query } from '../../platform/postgres/query.ts';
 import { createRenderingLock, type RenderingLock } from '../../images/io/rendering-lock.ts';
@@ -49,6 +50,9 @@ describe('mirroring one image', () => {
               instanceNumber: 1,
               numberOfFrames: 3,
               modifiedFrom: null,
+              fileUuid: '1',
+              said: null,
+              resent: null,
             },
           ],
           series: [
@@ -83,6 +87,7 @@ describe('mirroring one image', () => {
   const mirror = (id: string, more: Partial<MirrorDeps> = {}, stop = new AbortController().signal, last = false) => {
     const deps: MirrorDeps = {
       ...imageStatements(database.db),
+      mirrorAgain: deletedImages(database.db).mirrorAgain,
       inTurn: (work) => work(),
       rendering: lock.run,
       orthancAnswers: () => Promise.resolve(),

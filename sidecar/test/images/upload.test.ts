@@ -88,6 +88,23 @@ describe('the upload, for devices that cannot C-STORE', () => {
     expect(rows).to.deep.equal([{ mirror_status: 'mirrored' }, { mirror_status: 'mirrored' }]);
   });
 
+  it('says of a file whose identifiers are there whether it is the same, and tells a person where it is not', async () => {
+    const tags = { StudyInstanceUID: '2.25.60', AccessionNumber: 'UPA', PatientID: 'UP1', PatientName: 'UP^Load' };
+    const files = [
+      crImage(tags, '2.25.60.1'),
+      crImage(tags, '2.25.60.1'),
+      crImage({ ...tags, AccessionNumber: 'UPB' }, '2.25.60.1'),
+      crImage({ ...tags, ViewPosition: 'PA', BodyPartExamined: 'CHEST' }, '2.25.60.1', 'WRIST'),
+    ];
+    const { body } = await post({ body: form(...files.map((file, at) => [`${at}.dcm`, file] as const)) });
+    expect(body.files.map(({ status }) => status)).to.deep.equal(['stored', 'already-stored', 'differs', 'differs']);
+    expect(body.files[2]?.reason).to.contain('differs in AccessionNumber: ');
+    expect(body.files[3]?.reason).to.contain('differs in PixelData: ');
+    const fields = `SELECT EXISTS (SELECT 1 FROM image_differences f JOIN images i USING (orthanc_id)
+      WHERE i.sop_instance_uid = '2.25.60.1.1' AND f.fields = '{AccessionNumber,PixelData}')`;
+    await rig.until('what differs', fields);
+  });
+
   it('takes one file as application/dicom, with the key as a bearer token', async () => {
     const { status, body } = await post(dicom(image('2.25.53')), { Authorization: `Bearer ${rig.apiKey}` });
     expect([status, body.files[0]?.status]).to.deep.equal([200, 'stored']);

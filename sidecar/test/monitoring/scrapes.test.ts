@@ -12,7 +12,7 @@ import { tlsFolder } from '../support/tls-folder.ts';
 
 const PATIENT = { id: 'MET1', name: 'WATCHED^NOBODY', phone: '0412345678' };
 const ORDER = { accessionNumber: 'METRIC1', modality: 'CR', procedure: 'XR CHEST', scheduled: '202607140900' };
-const REPORT = { ...ORDER, status: 'F', lines: ['Clear.'], reported: '202607141000' } as const;
+const REPORT = { ...ORDER, status: 'F', lines: ['Clear.'], reported: '' } as const;
 
 describe('metrics', () => {
   let rig: Rig;
@@ -88,6 +88,8 @@ describe('metrics', () => {
       'axis_failures{part="feed"}': 1,
       'axis_failures{part="sweep"}': 0,
       axis_sms_undelivered_last_day: 1,
+      axis_sms_without_order: 0,
+      axis_sms_without_order_share: 0,
       axis_feed_lag_changes: 0,
       axis_review_oldest_age_seconds: 0,
     };
@@ -96,6 +98,20 @@ describe('metrics', () => {
     expect(values.get('axis_feed_lag_seconds')).to.be.within(0, 30);
     expect(promtool(['check', 'metrics'], { input: text }).output).to.equal('');
     expect(text).not.to.match(/MET1|METRIC1|WATCHED|NOBODY|41234|UNKNOWN9|JANE|SECRET|TEST1/);
+  });
+
+  it('tell how many texts wait for an order, and how large their share is', async () => {
+    await rig.execute(`WITH s AS (
+        INSERT INTO studies (patient_id, source, accession_number, accession_key)
+        SELECT p.id, 'ris', 'ORDERLESS' || n, 'ORDERLESS' || n FROM generate_series(1, 4) n
+        CROSS JOIN (SELECT id FROM patients WHERE source = 'ris' LIMIT 1) p RETURNING id, accession_key)
+      INSERT INTO sms_messages (study_id, state, reason, body, created_at, updated_at)
+      SELECT id, CASE accession_key WHEN 'ORDERLESS4' THEN 'failed' ELSE 'held' END, 'no-order', '',
+             now() - interval '1 hour' * right(accession_key, 1)::int, now() FROM s`);
+    const { values } = await fresh();
+    expect(values.get('axis_sms_without_order')).to.equal(3);
+    expect(values.get('axis_sms_without_order_share')).to.equal(0.75);
+    await rig.execute(`DELETE FROM sms_messages WHERE reason = 'no-order'`);
   });
 
   it('tell how far the feed is behind and how old the oldest in review is', async () => {

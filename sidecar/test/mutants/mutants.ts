@@ -21,6 +21,16 @@ export const MUTANTS: readonly Edit[] = [
     ['differing >= 2 ||', 'differing >= 3 ||'],
     ['(differing === 1 && compared.length === 1)', 'false'],
   ]),
+  ...edits('sidecar/ris/rules/facts.ts', [
+    ["orders.findLast(({ status }) => status !== 'cancelled')", 'orders.at(-1)'],
+    ['(standing ?? reports[0] ?? orders[0])', '(standing ?? reports.at(-1) ?? orders[0])'],
+    ['(standing ?? reports[0] ?? orders[0])', '(standing ?? orders[0] ?? reports[0])'],
+    ['(standing ?? reports[0] ?? orders[0])', '(standing ?? reports[0] ?? orders.at(-1))'],
+    ["status !== 'cancelled' || patientId === owner", 'true'],
+    ["status !== 'cancelled' || patientId === owner", "status !== 'cancelled'"],
+    ['(orders.length > 0 ? all.at(-1)?.status : null)', 'orders.at(-1)?.status'],
+    ['(orders.length > 0 ? all.at(-1)?.status : null)', 'all.at(-1)?.status'],
+  ]),
   ...edits('sidecar/linking/rules/match.ts', [
     ['found.map((ris) => against', 'found.slice(1).map((ris) => against'],
     ['if (only === undefined || another !== undefined) {', 'if (only === undefined) {'],

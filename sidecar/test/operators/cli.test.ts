@@ -213,7 +213,7 @@ describe('operators', () => {
     const study = await axis('show', '2.25.3001');
     expect(study.out).to.contain('Ann Radiographer').and.to.contain(DAY.slice(0, 4));
     const asOnAHost = await run('npx', ['axis', 'list']);
-    expect(asOnAHost.out, asOnAHost.err).to.match(/^WHAT +SUBJECT +ACCESSION/);
+    expect(asOnAHost.out, asOnAHost.err).to.match(/^\d+ to see to: .+\n\nWHAT +SUBJECT +ACCESSION/);
     expect((await axis('show', '1.2.3')).err).to.equal(
       'axis: study-unknown: no such Study Instance UID, accession number, message id\n',
     );

@@ -30,7 +30,7 @@ const order = (accession: string, control = 'NW', said = '20260401100000') =>
 const report = (accession: string) =>
   Buffer.from(
     [
-      `MSH|^~\\&|VoyagerPACS||RIS||20260401120000||ORU^R01|R-${accession}|P|2.3`,
+      `MSH|^~\\&|VoyagerPACS||RIS||20260714120000||ORU^R01|R-${accession}|P|2.3`,
       'PID|1|||107601|SAMPLE^MEI LING^^^Ms||19300104|F',
       `OBR|1|${accession}|${accession}|56030^CT HEAD|||||||||||||||||CT|||F`,
       'OBX|1|TX|||No fracture.||||||F',

@@ -89,7 +89,14 @@ describe('messages of the field, to the listener and the database', () => {
     for (let at = 0; at < 3; at += 1) expect(verdict(await send(msh('ADT^A08', `U${at}`)))).to.equal('AR');
     await test.db.raw("UPDATE hl7_messages SET received_at = received_at + id * interval '1 second'");
     const refused = async (limit?: number) =>
-      (await listWork(test.db, NOW, limit)).filter(({ kind }) => kind === 'message-refused');
+      (
+        await listWork(test.db, {
+          provisionalBefore: NOW,
+          orderlessBefore: NOW,
+          timeZone: 'Australia/Melbourne',
+          limit,
+        })
+      ).filter(({ kind }) => kind === 'message-refused');
     const [u2, u1, u0, other, ris] = await refused();
     expect([u2, u1, u0].map((one) => one?.reason)).to.deep.equal(Array(3).fill('ADT^A08: PID segment missing'));
     expect(other?.reason).to.equal('MDM^T02: this message type is not taken (1 message of OTHER|CLINIC)');

@@ -28,7 +28,17 @@ const IMAGES: Episode = {
     ['1.2', 'P1', ''],
     ['1.3', 'P2', 'A2'],
   ].map(([study = '', patient, accession = '']) => ({
-    images: { study, series: '1', first: 1, count: 1, modality: 'CT', patient, tags: { AccessionNumber: accession } },
+    images: {
+      study,
+      series: '1',
+      first: 1,
+      count: 1,
+      modality: 'CT',
+      patient,
+      tags: { AccessionNumber: accession },
+      requested: [],
+      unsaid: false,
+    },
   })),
   expected: [],
 };

@@ -25,8 +25,10 @@ const TEXT = 'text queued to +61491570156';
 
 describe('a report by the numbers of its order', () => {
   let test: TestDatabase;
+  let operations: TestDatabase['operations'];
   before(async () => {
     test = await startDatabase();
+    operations = test.operationsWith({ TEXT_WITHOUT_ORDER: 'true' });
   });
   after(() => test[Symbol.asyncDispose]());
   beforeEach(() => emptyTables(test.db));
@@ -34,7 +36,7 @@ describe('a report by the numbers of its order', () => {
   const receive = async (...messages: string[]): Promise<void> => {
     for (const one of messages) {
       const raw = Buffer.from(`${one}\r`);
-      const ack = await test.operations.receive({ raw, ...readFrame(raw), remoteAddress: '127.0.0.1' });
+      const ack = await operations.receive({ raw, ...readFrame(raw), remoteAddress: '127.0.0.1' });
       expect(ack).to.include('MSA|AA|');
     }
   };
@@ -53,6 +55,23 @@ describe('a report by the numbers of its order', () => {
     await sent();
     await receive(order(2, { 18: 'M1010' }), report(3, 'two', { 18: 'M1010' }));
     expect(await all()).to.deep.equal([`${KNOWN}, final report + final report, text sent to +61491570156`]);
+  });
+
+  it('takes along that a text of another study told of it, waiting or sent', async () => {
+    const two = [seg('OBR', { 2: 'PL9', 3: 'FI9', 24: 'CT', 25: 'F' }), text('nine')];
+    const both = (hour: number) => message('ORU^R01', hour, ...two, seg('OBR', { ...NUMBERS, 25: 'F' }), text('ten'));
+    await receive(both(1));
+    const told = 'final report, told of with FI9';
+    const nine = (state: string) => `study FI9 of S100@CLINIC: CT, none, final report, text ${state} to +61491570156`;
+    expect(await all()).to.deep.equal([`study FI10 of S100@CLINIC: CT, none, ${told}`, nine('queued')]);
+    await receive(order(2, { 18: 'M1010' }));
+    expect((await all()).filter((line) => line.includes('text '))).to.have.length(1);
+
+    await emptyTables(test.db);
+    await receive(both(1));
+    await sent();
+    await receive(order(2, { 18: 'M1010' }));
+    expect(await all()).to.deep.equal([nine('sent'), `${KNOWN}, ${told}`]);
   });
 
   it('takes no second text to a study that waits to send its own', async () => {
@@ -104,7 +123,7 @@ describe('a report by the numbers of its order', () => {
     const images = { study: '2.25.7', patient: 'nola', tags: { AccessionNumber: 'FI10', StudyDate: '20260712' } };
     const episode = EPISODE.parse({ why: '', patients: { nola }, events: [{ images }], expected: [] });
     await receive(report(1, 'one'));
-    await playEvent(test.db, test.operations, episode, 0);
+    await playEvent(test.db, operations, episode, 0);
     expect((await all())[1]).to.include('images 2.25.7: linked (accession), in FI10');
     await receive(order(2, { 18: 'M1010' }));
     const [study, image] = await all();
@@ -122,7 +141,7 @@ describe('a report by the numbers of its order', () => {
         const episode = EPISODE.parse({ why: '', patients: { nola }, events: [{ images }], expected: [] });
         const other = order(1, { 2: 'PL20', 3: 'FI20', 18: also });
         await receive(other, report(2, 'one'));
-        await playEvent(test.db, test.operations, episode, 0);
+        await playEvent(test.db, operations, episode, 0);
         if (person) await test.operations.resolve('2.25.8', { kind: 'confirm' }, { who: 'Ann', why: 'seen' });
         const link = async () => (await all()).find((line) => line.startsWith('images'));
         expect(await link()).to.include(

@@ -13,6 +13,16 @@ export interface TestDatabase extends AsyncDisposable {
   readonly operationsWith: (settings: Readonly<Record<string, string>>) => Operations;
 }
 
+/** Settings that lead to that database, and nowhere else. */
+export const environmentOf = (url: string) => ({
+  DATABASE_URL: url,
+  ORTHANC_URL: 'http://127.0.0.1:1',
+  ORTHANC_USERNAME: 'nobody',
+  ORTHANC_PASSWORD: 'nobody',
+  AZURE_STORAGE_CONNECTION_STRING: 'UseDevelopmentStorage=true',
+  PORTAL_URL: 'https://portal.example',
+});
+
 /**
  * A migrated database of its own (or that at `url`, as a second sidecar would use it), and the flows that need nothing
  * else, in the year of the episodes.
@@ -21,14 +31,7 @@ export async function startDatabase(at?: string): Promise<TestDatabase> {
   const url = at ?? (await (await postgres()).createDatabase());
   const db = openDatabase(url, 8);
   await migrate(url);
-  const environment = {
-    DATABASE_URL: url,
-    ORTHANC_URL: 'http://127.0.0.1:1',
-    ORTHANC_USERNAME: 'nobody',
-    ORTHANC_PASSWORD: 'nobody',
-    AZURE_STORAGE_CONNECTION_STRING: 'UseDevelopmentStorage=true',
-    PORTAL_URL: 'https://portal.example',
-  };
+  const environment = environmentOf(url);
   const operationsWith = (settings: Readonly<Record<string, string>>): Operations =>
     createOperations({
       ...{ config: loadConfig({ ...environment, ...settings }), db, now: () => NOW },

@@ -3,6 +3,9 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { readCursor } from '../../images/io/feed-rows.ts';
 import { cleanTag, type DicomBatch } from '../../images/rules/dicom.ts';
+import { saidAccessions } from '../../images/rules/said.ts';
+import { removeDeleted } from '../../images/flows/remove-deleted.ts';
+import { query } from '../../platform/postgres/query.ts';
 import { readFrame } from '../../hl7/io/listener.ts';
 import { adt, merge, orm, oru, type RisPatient } from '../../dev/ris-messages.ts';
 import { followChanges, type Feed } from '../../images/flows/follow.ts';
@@ -41,10 +44,12 @@ const IMAGES = z.strictObject({
   patient: z.string().optional(),
   /** The AE title of the program that sends them. */
   from: z.string().optional(),
-  /** What the Request Attributes Sequence of its series names. */
-  requested: z.array(z.string()).optional(),
+  /** Only what Orthanc keeps of the study is known, not what each image says. */
+  unsaid: z.boolean().default(false),
   /** Over what the patient gives. */
   tags: z.record(z.string(), z.string()).default({}),
+  /** Accession numbers of its Request Attributes Sequence. */
+  requested: z.array(z.string()).default([]),
 });
 
 /** What a person decides of a DICOM study, named by its Study Instance UID. */
@@ -65,6 +70,12 @@ const EVENT = z.union([
   z.strictObject({ images: IMAGES }),
   /** The segments of a message as some sender writes them; MSH-7 says when. */
   z.strictObject({ message: z.array(z.string()) }),
+  /** The same files are deleted and sent again, perhaps with other tags, before anybody saw that they were gone. */
+  z.strictObject({ storedAnew: IMAGES }),
+  /** Files that differ from those that are there come under the same identifiers. */
+  z.strictObject({ resent: IMAGES }),
+  /** All of a study is deleted in Orthanc, and the sweep finds that. */
+  z.strictObject({ deleted: z.strictObject({ study: z.string() }) }),
   z.strictObject({ act: ACT }),
 ]);
 export type EpisodeEvent = z.output<typeof EVENT>;
@@ -88,7 +99,42 @@ export const NOW = new Date('2026-07-14T12:00:00Z');
 const orthancId = (...parts: readonly string[]): string =>
   (createHash('sha1').update(parts.join('|')).digest('hex').match(/.{8}/g) ?? []).join('-');
 
-function batchOf(images: z.output<typeof IMAGES>, patient: RisPatient | undefined): DicomBatch {
+/** The images of an event, and whether it is of their first files. */
+function imagesOf(event: EpisodeEvent): { readonly images: z.output<typeof IMAGES>; readonly how: How } | null {
+  if ('images' in event) return { images: event.images, how: 'first' };
+  if ('storedAnew' in event) return { images: event.storedAnew, how: 'storedAnew' };
+  return 'resent' in event ? { images: event.resent, how: 'resent' } : null;
+}
+
+/**
+ * An order of events in which the files of each series come as they were recorded: which of two was sent again is not a
+ * matter of order.
+ */
+export function withVersionsInOrder(episode: Episode, order: readonly number[]): number[] {
+  const seriesOf = (index: number): string | null => {
+    const event = episode.events[index];
+    const found = event === undefined ? null : imagesOf(event);
+    return found && `${found.images.study}.${found.images.series}`;
+  };
+  const waiting = Map.groupBy(
+    order.toSorted((a, b) => a - b),
+    seriesOf,
+  );
+  return order.map((index) => (seriesOf(index) === null ? index : (waiting.get(seriesOf(index))?.shift() ?? index)));
+}
+
+/** Whether files are sent again in an episode, or what it tells is of one place only. */
+export const isOfOneFeed = ({ events }: Episode): boolean =>
+  events.some((event) => 'storedAnew' in event || 'resent' in event || 'deleted' in event || 'act' in event);
+
+type How = 'first' | 'storedAnew' | 'resent';
+
+function batchOf(
+  images: z.output<typeof IMAGES>,
+  patient: RisPatient | undefined,
+  how: How,
+  place: number,
+): DicomBatch {
   const tags: Readonly<Record<string, string>> = {
     PatientID: patient?.id ?? '',
     PatientName: patient?.name ?? '',
@@ -113,7 +159,6 @@ function batchOf(images: z.output<typeof IMAGES>, patient: RisPatient | undefine
         patientSex: tag('PatientSex'),
         studyDate: tag('StudyDate'),
         studyDescription: '',
-        ...(images.requested !== undefined && { requestedAccessionNumbers: [images.requested] }),
       },
     ],
     series: [
@@ -137,6 +182,19 @@ function batchOf(images: z.output<typeof IMAGES>, patient: RisPatient | undefine
         numberOfFrames: 1,
         callingAeTitle: images.from ?? '',
         modifiedFrom: null,
+        fileUuid: how === 'storedAnew' ? `file ${place}` : 'first file',
+        said: images.unsaid
+          ? null
+          : {
+              accessionNumbers: saidAccessions(tag('AccessionNumber'), images.requested),
+              patientId: tag('PatientID'),
+              issuerOfPatientId: tag('IssuerOfPatientID'),
+              patientName: tag('PatientName'),
+              patientBirthDate: tag('PatientBirthDate'),
+              patientSex: tag('PatientSex'),
+              studyDate: tag('StudyDate'),
+            },
+        resent: how === 'resent' ? { key: `resent ${place}`, fields: ['AccessionNumber'] } : null,
       };
     }),
   };
@@ -184,15 +242,25 @@ export async function playEvent(db: Knex, operations: Operations, episode: Episo
     if (!acknowledgment.includes('MSA|AA|')) throw new Error(`event ${index} was refused: ${acknowledgment}`);
     return;
   }
+  if ('deleted' in event) {
+    const ids = `SELECT i.orthanc_id AS id FROM images i JOIN series s ON s.id = i.series_id
+      JOIN dicom_studies d ON d.id = s.dicom_study_id WHERE d.study_instance_uid = :study`;
+    const gone = await query(db, ids, event.deleted, z.object({ id: z.string() }));
+    const present = () => Promise.resolve(new Set<string>());
+    await removeDeleted({ ...operations.removal, present }, gone.map(({ id }) => id)); // prettier-ignore
+    return;
+  }
   if ('act' in event) {
     const { study, kind, accession = '', despitePatient } = event.act;
     const act = kind === 'link' ? { kind, accessionNumber: accession, despitePatient } : { kind, despitePatient };
     await operations.resolve(study, act, { who: 'Ann', why: 'asked the patient' });
     return;
   }
-  if (!('images' in event)) return;
-  const { images } = event;
-  const batch = batchOf(images, images.patient === undefined ? undefined : episode.patients[images.patient]);
+  const found = imagesOf(event);
+  if (found === null) return;
+  const { images, how } = found;
+  const patient = images.patient === undefined ? undefined : episode.patients[images.patient];
+  const batch = batchOf(images, patient, how, index);
   const seq = ((await readCursor(db))?.seq ?? 0) + 1;
   const feed: Feed = {
     serverId: () => Promise.resolve('episode'),
@@ -221,11 +289,14 @@ SELECT line FROM (
   FROM patients p LEFT JOIN patients m ON m.id = p.merged_into WHERE p.source = 'ris'
   UNION ALL
   SELECT 2, format('study %s of %s: %s', s.accession_number, p.external_id || coalesce('@' || p.issuer, ''),
-           concat_ws(', ', s.modality, CAST(s.study_date AS text), s.order_status,
+           concat_ws(', ', s.modality, CAST(s.study_date AS text), s.order_status, 'clash with ' || s.clash,
              (SELECT string_agg(r.status || coalesce(' report withheld: ' || r.withheld, ' report'), ' + ' ORDER BY r.said_at)
               FROM reports r WHERE r.study_id = s.id),
-             (SELECT 'text ' || x.state || coalesce(' to ' || x.to_number, '') || coalesce(': ' || x.reason, '')
-              FROM sms_messages x WHERE x.study_id = s.id)))
+             (SELECT CASE WHEN x.study_id = s.id
+                       THEN 'text ' || x.state || coalesce(' to ' || x.to_number, '') || coalesce(': ' || x.reason, '')
+                       ELSE 'told of with ' || l.accession_number END
+              FROM sms_studies t JOIN sms_messages x ON x.id = t.sms_id JOIN studies l ON l.id = x.study_id
+              WHERE t.study_id = s.id)))
   FROM studies s JOIN patients p ON p.id = s.patient_id WHERE s.source = 'ris'
   UNION ALL
   SELECT 3, format('images %s: %s', d.study_instance_uid, concat_ws(', ',
@@ -259,7 +330,7 @@ export async function tables(db: Knex): Promise<string[]> {
 
 const EMPTY = `
 SET session_replication_role = replica;
-TRUNCATE patients, studies, dicom_studies, dicom_study_links, dicom_study_tags, link_decisions, series, images, feed_cursor, hl7_messages,
+TRUNCATE patients, studies, dicom_studies, dicom_study_links, dicom_study_tags, seen_tags, image_differences, link_decisions, series, images, feed_cursor, hl7_messages,
   reports, report_attachments, sms_messages, sms_receipts, sms_opt_outs, failures, patient_facts, patient_merges, study_facts CASCADE;
 SET session_replication_role = DEFAULT`;
 

@@ -24,11 +24,16 @@ export function serve(guard: Partial<HttpGuard> = {}, upload: Partial<UploadOpti
     showOrder: none,
     showMessage: none,
     tryMessages: none,
+    withdrawMerge: none,
     withdrawOrder: none,
     resolve: none,
     preview: none,
     replay: none,
     retryImages: none,
+    showText: none,
+    hold: none,
+    decideText: none,
+    endWork: none,
   };
   return serveHttp({
     operator: { work: () => Promise.resolve([]), ...acts, log },

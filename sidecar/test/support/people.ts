@@ -25,7 +25,8 @@ export const reportOf = (accessionNumber: string, status: string, modality = 'CR
   procedure: `${modality} EXAM`,
   status,
   lines: ['All is well.'],
-  reported: `${DAY}1200`,
+  // As old as its message.
+  reported: '',
 });
 
 /** A modality's tags for this patient. */

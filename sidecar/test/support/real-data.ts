@@ -40,3 +40,12 @@ export function caseFiles(): string[] {
     .sort()
     .map((name) => fileURLToPath(new URL(name, SHARED)));
 }
+
+/** The files of one of ../shared/cases/episodes, in the order in which they are played. */
+export function sharedEpisode(folder: string): { readonly name: string; readonly text: string }[] {
+  const files = globSync(`cases/episodes/${folder}/*`, { cwd: fileURLToPath(SHARED) });
+  const number = (file: string): number => Number(/(\d+)\.\w+$/.exec(file)?.[1]);
+  return files
+    .toSorted((a, b) => number(a) - number(b))
+    .map((name) => ({ name, text: readFileSync(new URL(name, SHARED), 'latin1') }));
+}

@@ -56,7 +56,7 @@ export async function eventually(what: string, done: () => Promise<boolean>, lim
   }
 }
 
-const CHANGES = z.object({ Last: z.number() });
+const CHANGES = z.object({ Changes: z.array(z.object({ Seq: z.number() })) });
 
 /** Starts a {@link Rig}; `settings` go over those that lead to its servers. Its database is in `databases`, if given. */
 export async function startRig(
@@ -135,9 +135,10 @@ export async function startRig(
       const answer = await fetch(`${archive.url}/changes?since=0&limit=1000000&type=NewInstance`, {
         headers: { Authorization: `Basic ${auth}` },
       });
-      const { Last } = CHANGES.parse(await answer.json());
+      // What was deleted since has left the feed, and nobody waits for it.
+      const newest = CHANGES.parse(await answer.json()).Changes.at(-1)?.Seq ?? 0;
       const read = `SELECT $1 = 0 OR EXISTS (SELECT 1 FROM feed_cursor WHERE seq >= $1)`;
-      await until('the feed to be read', read, [Last]);
+      await until('the feed to be read', read, [newest]);
       const done = `SELECT NOT EXISTS (
         SELECT 1 FROM graphile_worker.jobs WHERE attempts < max_attempts AND task_identifier <> 'look-for-deleted')`;
       try {

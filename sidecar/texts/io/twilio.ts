@@ -1,7 +1,9 @@
 import twilio from 'twilio';
+import { z } from 'zod';
 import { Failure, httpFailureKind } from '../../platform/rules/failure.ts';
 import { within } from '../../platform/time-limit.ts';
 import { Refusal, type RefusalMeaning, type TextGateway } from '../rules/vendor.ts';
+import { findText } from '../rules/same-text.ts';
 import { twilioCallbacks } from './twilio-callbacks.ts';
 
 export interface TwilioOptions {
@@ -45,6 +47,9 @@ const BAD_CALLBACK_CODE = 21609;
 /** Twilio's list is by day and asks page by page: enough for what one number is sent in two days. */
 const MAX_LISTED = 200;
 
+// A redacted message has none.
+const LISTED_BODY = z.string().catch('');
+
 /** Clocks differ: how much earlier than `since` by Twilio's clock a message may have been made. */
 const CLOCK_SKEW_MS = 60_000;
 
@@ -68,7 +73,7 @@ function twilioFailure(error: unknown, idempotent: boolean): Failure {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no-answer';
   const neverReached = httpFailureKind({ code, idempotent: false }) === 'transient';
   const [shown, message] = [`twilio-${code}`, `Twilio: ${code}`];
-  return neverReached ? new Refusal('later', shown, message) : new Failure(unclear, shown, message);
+  return neverReached ? new Refusal('away', shown, message) : new Failure(unclear, shown, message);
 }
 
 /** Twilio's Messages API by its own SDK; a call ends within `timeoutMs`. Codes are such as `twilio-21211`. */
@@ -105,11 +110,18 @@ export function createTwilio(options: TwilioOptions): TextGateway {
       }
       return { vendorId: sid };
     },
-    async find({ to, body, since }) {
-      const earliest = since.getTime() - CLOCK_SKEW_MS;
-      const listed = await limited(client.messages.list({ to, limit: MAX_LISTED, pageSize: 100 }), true);
-      const found = listed.find((one) => one.body === body && one.to === to && one.dateCreated.getTime() >= earliest);
-      return found === undefined ? null : { vendorId: found.sid };
+    async find(text) {
+      const listed = await limited(client.messages.list({ to: text.to, limit: MAX_LISTED, pageSize: 100 }), true);
+      return findText(
+        listed.map(({ sid, to, body, dateCreated }) => ({
+          vendorId: sid,
+          to,
+          body: LISTED_BODY.parse(body),
+          at: dateCreated,
+        })),
+        text,
+        CLOCK_SKEW_MS,
+      );
     },
     async check() {
       const { status, type } = await limited(client.api.v2010.accounts(accountSid).fetch(), true);

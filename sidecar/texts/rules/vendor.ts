@@ -1,4 +1,5 @@
 import { Failure, type FailureKind } from '../../platform/rules/failure.ts';
+import type { FoundText, WantedText } from './same-text.ts';
 import type { InboundText } from './opt-out.ts';
 import type { Receipt } from './receipt.ts';
 
@@ -8,16 +9,19 @@ import type { Receipt } from './receipt.ts';
  * - `opted-out`: the vendor knows that this number said STOP;
  * - `this-country`: the account may not text where this number is;
  * - `this-account`: keys, money or a suspension, so that no text goes out until a person mends it;
- * - `later`: too busy, or away before it was asked;
+ * - `away`: it cannot be reached;
+ * - `later`: too busy;
  * - `permanent`: for good, for another reason.
  */
-export type RefusalMeaning = 'this-number' | 'opted-out' | 'this-country' | 'this-account' | 'later' | 'permanent';
+export type RefusalMeaning =
+  'this-number' | 'opted-out' | 'this-country' | 'this-account' | 'away' | 'later' | 'permanent';
 
 const KINDS: Readonly<Record<RefusalMeaning, FailureKind>> = {
   'this-number': 'permanent',
   'opted-out': 'permanent',
-  'this-country': 'permanent',
+  'this-country': 'transient',
   'this-account': 'transient',
+  away: 'transient',
   later: 'transient',
   permanent: 'permanent',
 };
@@ -44,10 +48,11 @@ export interface TextGateway {
    */
   readonly send: (text: { to: string; body: string }) => Promise<{ vendorId: string }>;
   /**
-   * A text to that number in those very words, taken at or after `since`: how an ambiguous end is settled.
+   * A text to that number, taken at or after `since`, with the same reference in its link: how an ambiguous end is
+   * settled. `unreadable` where the vendor keeps no bodies: then a person decides.
    * @throws Failure where the vendor's list cannot be read, which is never the same as `null`.
    */
-  readonly find: (text: { to: string; body: string; since: Date }) => Promise<{ vendorId: string } | null>;
+  readonly find: (text: WantedText) => Promise<FoundText>;
   /** Whether the account works, without sending. */
   readonly check: () => Promise<AccountState>;
   /** `null` where it cannot be known whether a callback is the vendor's own: then none is taken. */

@@ -27,6 +27,14 @@ describe('what the doctor makes of it', () => {
     ]); // prettier-ignore
   });
 
+  it('judges how many texts wait for an order by their share, and a few not at all', () => {
+    const level = (texts: number, waiting: number, needed = true) => judge.judgeOrders(texts, waiting, needed).level;
+    expect([level(0, 0), level(4, 4), level(100, 20), level(100, 21), level(5, 5)]).to.deep.equal([
+      'ok', 'ok', 'ok', 'warn', 'warn',
+    ]); // prettier-ignore
+    expect(level(100, 100, false)).to.equal('ok');
+  });
+
   it('names the settings that are for development, and not their values', () => {
     const development = {
       ORTHANC_PASSWORD: 'development-only',

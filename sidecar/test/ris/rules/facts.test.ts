@@ -1,24 +1,22 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
-  canonicalPatients,
   foldPatient,
   foldPatients,
   foldStudy,
   saidAt,
   storedStudyFacts,
-  type KnownIdentity,
-  type Merge,
   type SaidOfPatient,
   type SaidOfStudy,
   type StoredStudyFacts,
 } from '../../../ris/rules/facts.ts';
+import { whoIsWho, type KnownIdentity, type Merge } from '../../../ris/rules/merges.ts';
 import { parseHl7 } from '../../../hl7/rules/parse.ts';
 
 const known = (id: string, externalId = id, issuer = 'CLINIC'): KnownIdentity => ({ id, externalId, issuer });
 const merge = (priorId: string, survivorId: string): Merge => ({ priorId, survivorId });
 const ends = (identities: readonly KnownIdentity[], ...merges: Merge[]) =>
-  Object.fromEntries(canonicalPatients(identities, merges));
+  Object.fromEntries(whoIsWho(identities, merges).canonical);
 const [A, B, C, D] = [known('a'), known('b'), known('c'), known('d')];
 
 describe('when a message was said', () => {
@@ -95,7 +93,7 @@ describe('whom an identifier stands for', () => {
     expect(ends([bare, one, other])).to.deep.equal({ x: 'x', y: 'y', z: 'z' });
     expect(ends([bare, known('w', 'P2')])).to.deep.equal({ x: 'x', w: 'w' });
     expect(ends([bare, one, A], merge('y', 'a'))).to.deep.equal({ x: 'a', y: 'a', a: 'a' });
-    expect(ends([bare, one, A], merge('x', 'a'))).to.deep.equal({ x: 'a', y: 'y', a: 'a' });
+    expect(ends([bare, one, A], merge('x', 'a'))).to.deep.equal({ x: 'a', y: 'a', a: 'a' });
   });
 });
 
@@ -119,10 +117,10 @@ describe('merges, for any', () => {
   it('end in one that stands for itself, whatever the order of the identifiers', () => {
     fc.assert(
       fc.property(identities, shuffled, merges, (given, other, said) => {
-        const found = canonicalPatients(given, said);
+        const found = whoIsWho(given, said).canonical;
         expect([...found.keys()].sort()).to.deep.equal(given.map(({ id }) => id).sort());
         for (const end of found.values()) expect(found.get(end)).to.equal(end);
-        expect(Object.fromEntries(canonicalPatients(other, said))).to.deep.equal(Object.fromEntries(found));
+        expect(Object.fromEntries(whoIsWho(other, said).canonical)).to.deep.equal(Object.fromEntries(found));
       }),
       { numRuns: 2000 },
     );
@@ -143,7 +141,7 @@ describe('merges, for any', () => {
   it('hold where the last of them is said, unless it goes round', () => {
     fc.assert(
       fc.property(identities, merges, one, one, (given, before, prior, survivor) => {
-        const found = canonicalPatients(given, [...before, merge(prior, survivor)]);
+        const found = whoIsWho(given, [...before, merge(prior, survivor)]).canonical;
         expect(found.get(prior)).to.equal(found.get(survivor));
       }),
     );
@@ -216,6 +214,7 @@ describe('what is said of a study', () => {
         procedureDescription: 'Chest',
         scheduledAt: time.instant,
         studyDate: time.localDate,
+        clash: null,
       });
     }
   });
@@ -236,13 +235,13 @@ describe('what is said of a study', () => {
 
   it('is deleted by an order’s null, whatever a report says, until an order says it again', () => {
     const report = said('report', { modality: 'MR', scheduled: time });
-    const nulls = said('order', { modality: null, scheduled: null }, { status: 'cancelled', patientId: 'c' });
+    const nulls = said('order', { modality: null, scheduled: null }, { status: 'cancelled' });
     expect(foldStudy([said('order', { modality: 'CT' }), nulls, report])).to.deep.include({
       modality: null,
       scheduledAt: null,
       studyDate: null,
       orderStatus: 'cancelled',
-      patientId: 'c',
+      patientId: 'a',
     });
     expect(foldStudy([nulls, said('order', { modality: 'US' }), report])).to.deep.include({
       modality: 'US',
@@ -251,6 +250,33 @@ describe('what is said of a study', () => {
     expect(foldStudy([said('report', { modality: 'MR' }), said('report', { modality: null })])).to.include({
       modality: null,
     });
+  });
+
+  it('is not moved or told of by a cancellation that names another patient', () => {
+    const order = said('order', { modality: 'CT' });
+    const cancelled = said(
+      'order',
+      { modality: 'US', accessionNumber: 'acc1' },
+      { status: 'cancelled', patientId: 'b' },
+    );
+    const owned = { patientId: 'a', modality: 'CT', accessionNumber: 'ACC1' };
+    expect(foldStudy([order, cancelled])).to.include({ ...owned, orderStatus: 'cancelled' });
+    expect(foldStudy([cancelled, order])).to.include({ ...owned, orderStatus: 'active' });
+    expect(foldStudy([order, said('order', {}, { patientId: 'b' })])).to.include({ patientId: 'b' });
+  });
+
+  it('is not claimed by a cancellation where a report spoke of it, but by one alone', () => {
+    const report = said('report', { modality: 'CT' });
+    const cancelled = said('order', { modality: 'US' }, { status: 'cancelled', patientId: 'b' });
+    for (const all of [
+      [report, cancelled],
+      [cancelled, report],
+    ]) {
+      expect(foldStudy(all)).to.include({ patientId: 'a', modality: 'CT', orderStatus: 'none' });
+    }
+    const other = said('order', {}, { status: 'cancelled', patientId: 'c' });
+    expect(foldStudy([cancelled, other])).to.include({ patientId: 'b', modality: 'US', orderStatus: 'cancelled' });
+    expect(foldStudy([report, { ...cancelled, patientId: 'a' }])).to.include({ orderStatus: 'cancelled' });
   });
 
   it('has the filler’s number for its external one, else the placer’s', () => {

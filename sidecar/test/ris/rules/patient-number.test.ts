@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { foldPatients, type KnownIdentity } from '../../../ris/rules/facts.ts';
+import { foldPatients } from '../../../ris/rules/facts.ts';
+import type { KnownIdentity } from '../../../ris/rules/merges.ts';
 import { readPatient, readPatientMessage } from '../../../ris/rules/patient-update.ts';
 import { parseFieldPlaces, parseSenders } from '../../../hl7/rules/field-settings.ts';
 import { hl7, rejection, seg, SETTINGS } from '../../support/hl7-messages.ts';

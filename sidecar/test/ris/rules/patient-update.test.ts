@@ -122,6 +122,47 @@ describe('reading ADT messages', () => {
     ]);
   });
 
+  it('lets the number of PID-3 survive that is not retired', () => {
+    const pid = seg('PID', { 3: 'A^^^X^MR~B^^^X^MR~C3^^^Y^MR', 5: 'Doe^Jane' });
+    for (const prior of ['A^^^X^MR', 'a']) {
+      const read = message('A40', pid, seg('MRG', { 1: prior }));
+      if (read.kind !== 'merge') throw new Error('is no merge');
+      expect(read.merges.map(({ patient }) => [patient.externalId, patient.others])).to.deep.equal([
+        ['B', [{ externalId: 'C3', issuer: 'Y' }]],
+      ]);
+    }
+  });
+
+  it('reads A37 as two patients, of each the number that the other does not have', () => {
+    const unlink = (...pids: string[]) => message('A37', ...pids.map((number) => seg('PID', { 3: number })));
+    const two = [
+      { externalId: 'B', issuer: 'X' },
+      { externalId: 'A', issuer: 'X' },
+    ];
+    for (const [first, second] of [
+      ['B^^^X^MR', 'A^^^X^MR'],
+      ['A^^^X^MR~B^^^X^MR', 'A^^^X^MR'],
+    ] as const) {
+      expect(unlink(first, second)).to.deep.include({ kind: 'unlink', patients: two });
+    }
+    expect(rejection(() => unlink('A^^^X^MR'))).to.include({ errorCode: 100 });
+    expect(rejection(() => unlink('A^^^X^MR', 'B^^^X^MR', 'C^^^X^MR'))).to.include({ errorCode: 100 });
+    expect(rejection(() => unlink('A^^^X^MR', 'A'))).to.include({ errorCode: 101 });
+  });
+
+  it('reads all numbers of the types that count, and no Medicare number or words', () => {
+    const others = (number: string) => {
+      const read = message('A08', seg('PID', { 3: number }));
+      return read.kind === 'update'
+        ? read.patient.others?.map(({ externalId, issuer }) => `${externalId}@${issuer}`)
+        : null;
+    };
+    expect(others('P1^^^X^MR~P2^^^Y^MR~P2^^^y^MR~P1')).to.deep.equal(['P2@y']);
+    expect(others('P1^^^X^MR~P2^^^Y~P3~P4^^^Z^PPN')).to.deep.equal(['P2@Y']);
+    expect(others('P1^^^X^MR~2123456701^^^Y^MR~UNKNOWN^^^Y^MR')).to.equal(undefined);
+    expect(others('P1^^^X^MR')).to.equal(undefined);
+  });
+
   it('refuses A40 without a prior number', () => {
     for (const segments of [
       [PID, seg('MRG', { 1: '' })],

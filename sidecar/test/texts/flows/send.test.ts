@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { Failure } from '../../../platform/rules/failure.ts';
 import type { PutOff } from '../../../platform/rules/put-off.ts';
-import { FIRST_LOOK_MS, LAST_LOOK_MS, sendSms, type SendSmsDeps } from '../../../texts/flows/send.ts';
+import { CALL_WITHIN_MS, FIRST_LOOK_MS, LAST_LOOK_MS, sendSms, type SendSmsDeps } from '../../../texts/flows/send.ts';
+import { createTextGates } from '../../../texts/gates.ts';
 import { Refusal, type RefusalMeaning } from '../../../texts/rules/vendor.ts';
 
 const START = new Date('2026-04-01T02:00:00Z'); // 13:00 in Melbourne
@@ -18,13 +19,24 @@ interface Row {
 }
 
 /** What Twilio does with the next call. */
-type End = 'takes' | 'takes-then-silent' | 'silent' | 'refuses' | 'busy' | 'taken-then-crash' | 'crash';
+type End =
+  | 'account'
+  | 'country'
+  | 'away'
+  | 'takes'
+  | 'takes-then-silent'
+  | 'silent'
+  | 'refuses'
+  | 'busy'
+  | 'taken-then-crash'
+  | 'crash';
 
 /** One row that obeys the claim's contract, a Twilio that does as told, and a clock that only moves when it is told to. */
 class Desk {
   now = START;
   readonly row: Row = { state: 'queued', attempts: 0, notBefore: START, since: null, sid: null, reason: null };
   readonly taken: string[] = [];
+  readonly alarms = new Set<string>();
   calls = 0;
   looks = 0;
   ends: End[] = [];
@@ -36,7 +48,20 @@ class Desk {
     markSent: (_, since, sid) => this.change(since, { state: 'sent', sid }),
     markFailed: (_, since, reason) => this.change(since, { state: 'failed', reason }),
     markOptedOut: (_, since, reason) => this.change(since, { state: 'failed', reason, optedOut: true }),
-    requeue: (_, since, reason, notBefore) => this.change(since, { state: 'queued', reason, notBefore, since: null }),
+    requeue: (_, since, reason, notBefore, _now, isCounted) =>
+      this.change(since, {
+        ...{ state: 'queued', reason, notBefore, since: null },
+        attempts: this.row.attempts - (isCounted ? 0 : 1),
+      }),
+    isSending: (_, since) =>
+      Promise.resolve(this.row.state === 'sending' && this.row.since?.getTime() === since.getTime()),
+    gates: {
+      waits: (to) => this.gates.waits(to),
+      begins: (to) => {
+        this.gates.begins(to);
+      },
+      ended: (to, failure) => this.gates.ended(to, failure),
+    },
     send: () => this.send(),
     find: () => {
       this.looks += 1;
@@ -48,6 +73,18 @@ class Desk {
     timeZone: 'Australia/Melbourne',
     hearsStart: true,
   };
+
+  /** Of one process: a crash forgets them. */
+  private readonly newGates = () =>
+    createTextGates({
+      failures: {
+        save: (subject) => Promise.resolve(void this.alarms.add(subject)),
+        clear: (subject) => Promise.resolve(void this.alarms.delete(subject)),
+      },
+      now: () => this.now,
+      random: () => 0.5,
+    });
+  private gates = this.newGates();
 
   private claim(now: Date, mayBegin: Date): Awaited<ReturnType<SendSmsDeps['claim']>> {
     const { row } = this;
@@ -81,8 +118,15 @@ class Desk {
         return refuse('this-number', 'twilio-21211');
       case 'busy':
         return refuse('later', 'twilio-20429');
+      case 'away':
+        return refuse('away', 'twilio-ECONNREFUSED');
+      case 'account':
+        return refuse('this-account', 'twilio-20003');
+      case 'country':
+        return refuse('this-country', 'twilio-21408');
       case 'taken-then-crash':
       case 'crash':
+        this.gates = this.newGates();
         // The process is gone: nothing after the call happens.
         return new Promise(() => undefined);
     }
@@ -205,11 +249,37 @@ describe('sending a text', () => {
     await desk.run();
     desk.pass(LAST_LOOK_MS * 2);
     const away = new Failure('transient', 'twilio-timeout', 'no answer');
-    const failed = await sendSms({ ...desk.deps, find: () => Promise.reject(away) }, '1').catch(
-      (error: unknown) => error,
-    );
-    expect(failed).to.equal(away);
+    const unread = { ...desk.deps, find: () => Promise.reject(away) };
+    expect(await sendSms(unread, '1')).to.deep.equal({ again: new Date(desk.now.getTime() + 30_000) });
+    expect([desk.row.state, ...desk.alarms]).to.deep.equal(['sending']);
+    await sendSms(unread, '1');
+    expect([desk.row.state, ...desk.alarms]).to.deep.equal(['sending', 'account']);
+    await desk.runToTheEnd();
+    expect([desk.calls, desk.row.state, ...desk.alarms]).to.deep.equal([2, 'sent']);
+  });
+
+  it('fails as a job where the list comes to nothing that passes', async () => {
+    const desk = new Desk();
+    desk.ends = ['silent'];
+    await desk.run();
+    desk.pass(LAST_LOOK_MS * 2);
+    const wrong = new Failure('permanent', 'twilio-nonsense', 'no list');
+    const failed = await sendSms({ ...desk.deps, find: () => Promise.reject(wrong) }, '1').catch((end: unknown) => end);
+    expect(failed).to.equal(wrong);
     expect(desk.row.state).to.equal('sending');
+  });
+
+  it('takes a vendor that cannot be reached for away after three calls in a row, and uses up no try', async () => {
+    const desk = new Desk();
+    desk.hours = { from: 0, to: 1440 };
+    desk.ends = Array.from({ length: 20 }, () => 'away');
+    await desk.run();
+    expect([desk.row.attempts, ...desk.alarms]).to.deep.equal([0]);
+    for (let turn = 0; turn < 3; turn += 1) desk.now = (await desk.run())?.again ?? desk.now;
+    expect([desk.row.attempts, ...desk.alarms]).to.deep.equal([0, 'account']);
+    await desk.runToTheEnd(200);
+    expect([desk.row.state, desk.row.attempts, ...desk.alarms]).to.deep.equal(['sent', 1]);
+    expect(desk.now.getTime() - START.getTime()).to.be.greaterThan(6 * 3_600_000);
   });
 
   it('asks Twilio’s list where the text was taken and the row could not be changed', async () => {
@@ -242,6 +312,66 @@ describe('sending a text', () => {
     expect(desk.calls).to.equal(0);
   });
 
+  it('uses up no try for troubles of the account or a country, and goes out once they are mended', async () => {
+    for (const [end, subject] of [
+      ['account', 'account'],
+      ['country', 'country AU'],
+    ] as const) {
+      const desk = new Desk();
+      desk.hours = { from: 0, to: 1440 };
+      desk.ends = Array.from({ length: 20 }, () => end);
+      await desk.run();
+      expect(desk.row, end).to.include({ state: 'queued', attempts: 0 });
+      expect([...desk.alarms]).to.deep.equal([subject]);
+      await desk.runToTheEnd(200);
+      expect(desk.row).to.include({ state: 'sent', attempts: 1 });
+      expect([...desk.alarms]).to.deep.equal([]);
+    }
+  });
+
+  it('does not call while the account rests, and calls as one to see', async () => {
+    const [first, second] = [new Desk(), new Desk()];
+    const deps = { ...second.deps, gates: first.deps.gates };
+    first.ends = ['account'];
+    await first.run();
+    expect(await sendSms(deps, '1')).to.have.property('again');
+    expect(second.calls).to.equal(0);
+    expect(second.row.state).to.equal('queued');
+  });
+
+  it('looks before it calls where it stood still after its claim', async () => {
+    const desk = new Desk();
+    const frozen = {
+      ...desk.deps,
+      isSending: async (smsId: string, since: Date) => {
+        const stands = await desk.deps.isSending(smsId, since);
+        desk.pass(CALL_WITHIN_MS + 1);
+        return stands;
+      },
+    };
+    expect(await sendSms(frozen, '1')).to.deep.equal({ again: new Date(START.getTime() + FIRST_LOOK_MS) });
+    expect([desk.calls, desk.row.state]).to.deep.equal([0, 'sending']);
+    await desk.runToTheEnd();
+    expect([desk.calls, desk.row.state]).to.deep.equal([1, 'sent']);
+  });
+
+  it('does not call for a text that another has settled', async () => {
+    const desk = new Desk();
+    expect(await sendSms({ ...desk.deps, isSending: () => Promise.resolve(false) }, '1')).to.equal(null);
+    expect(desk.calls).to.equal(0);
+  });
+
+  it('leaves it to a person where the list shows no bodies', async () => {
+    const desk = new Desk();
+    desk.ends = ['takes-then-silent'];
+    const redacted = { ...desk.deps, find: () => Promise.resolve('unreadable' as const) };
+    await sendSms(redacted, '1');
+    desk.pass(FIRST_LOOK_MS);
+    expect(await sendSms(redacted, '1')).to.equal(null);
+    expect(desk.row).to.include({ state: 'failed', reason: 'end-unclear' });
+    expect(desk.calls).to.equal(1);
+  });
+
   it('texts a patient once and never twice, whatever ends the calls have, and always comes to an end', async () => {
     const end = fc.constantFrom<End>(
       'takes',
@@ -251,6 +381,8 @@ describe('sending a text', () => {
       'busy',
       'taken-then-crash',
       'crash',
+      'account',
+      'country',
     );
     await fc.assert(
       fc.asyncProperty(fc.array(end, { maxLength: 8 }), async (ends) => {

@@ -14,7 +14,11 @@ import { clickSendVendor, createClickSend } from './clicksend.ts';
 const TO = '+61412345678';
 const START = new Date('2026-04-01T02:00:00Z'); // 13:00 in Melbourne
 const ACCOUNT = { username: 'axis', apiKey: 'secret-key' };
-const SETTINGS = TEXTS_SETTINGS.parse({ PORTAL_URL: 'https://portal.example' });
+const SETTINGS = TEXTS_SETTINGS.parse({
+  PORTAL_URL: 'https://portal.example',
+  SMS_TEMPLATE: '{practice}: your {modality} results are ready! View: {url}',
+  PRACTICE_NAME: 'Axis',
+});
 const ROW = z.object({ state: z.string(), reason: z.string().nullable(), id: z.string().nullable() });
 
 const failureOf = (call: Promise<unknown>): Promise<unknown> =>
@@ -94,9 +98,9 @@ describe('another vendor of texts, by one file and its registration', () => {
   it('puts a text off while the account is out of credit, and sends it once there is some', async () => {
     standIn.ends.push('INSUFFICIENT_CREDIT');
     const { send, stands } = await waiting();
-    expect(await send()).to.deep.equal({ again: new Date(START.getTime() + 7500) });
+    expect(await send()).to.deep.equal({ again: new Date(START.getTime() + 46_500) });
     expect(await stands()).to.deep.equal({ state: 'queued', reason: 'clicksend-INSUFFICIENT_CREDIT', id: null });
-    pass(7500);
+    pass(46_500);
     expect(await send()).to.equal(null);
     expect(standIn.taken).to.have.length(1);
     expect(await stands()).to.include({ state: 'sent', id: standIn.taken[0]?.message_id });

@@ -34,12 +34,18 @@ describe('receipts and opt-outs in the database', () => {
   const column = async (sql: string) =>
     (await query(database.db, sql, {}, z.object({ value: z.unknown() }))).map(({ value }) => value);
 
-  /** A text of a patient with that number; its id. */
+  /** A text of the final report of a patient with that number; its id. */
   const text = async (name: string, state: string): Promise<string> => {
     const [row] = await query(
       database.db,
       `WITH p AS (INSERT INTO patients (source, external_id, phone_number) VALUES ('ris', :name, :number) RETURNING id),
-            s AS (INSERT INTO studies (patient_id, source, accession_number, accession_key) SELECT id, 'ris', :name, :name FROM p RETURNING id)
+            s AS (INSERT INTO studies (patient_id, source, accession_number, accession_key, order_status)
+                  SELECT id, 'ris', :name, :name, 'active' FROM p RETURNING id, patient_id),
+            h AS (INSERT INTO hl7_messages (sending_application, sending_facility, control_id, message_type, raw, content_hash,
+                                            remote_address, answer, acknowledgment, received_at)
+                  VALUES ('RIS', '', :name, 'ORU^R01', '', '', '', 'AA', '', :now) RETURNING id),
+            r AS (INSERT INTO reports (study_id, version, status, body, hl7_message_id, said_at, patient_id, created_at)
+                  SELECT s.id, 1, 'final', 'Words.', h.id, :now, s.patient_id, :now FROM s, h)
        INSERT INTO sms_messages (study_id, state, to_number, body, sending_since, created_at, updated_at)
        SELECT id, :state, :number, 'Ready', :now, :now, :now FROM s RETURNING id`,
       { name, number: NUMBER, state, now: NOW },

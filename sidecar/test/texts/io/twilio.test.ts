@@ -14,8 +14,9 @@ const ACCOUNT = { accountSid: `AC${'0'.repeat(32)}`, authToken: 'secret-token', 
 const KINDS: Readonly<Record<RefusalMeaning, Failure['kind']>> = {
   'this-number': 'permanent',
   'opted-out': 'permanent',
-  'this-country': 'permanent',
+  'this-country': 'transient',
   'this-account': 'transient',
+  away: 'transient',
   later: 'transient',
   permanent: 'permanent',
 };

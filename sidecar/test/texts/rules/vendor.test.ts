@@ -6,13 +6,14 @@ describe('a refusal', () => {
   const KINDS: Readonly<Record<RefusalMeaning, Failure['kind']>> = {
     'this-number': 'permanent',
     'opted-out': 'permanent',
-    'this-country': 'permanent',
+    'this-country': 'transient',
     'this-account': 'transient',
+    away: 'transient',
     later: 'transient',
     permanent: 'permanent',
   };
   const MEANINGS = [
-    'this-number', 'opted-out', 'this-country', 'this-account', 'later', 'permanent',
+    'this-number', 'opted-out', 'this-country', 'this-account', 'away', 'later', 'permanent',
   ] satisfies RefusalMeaning[]; // prettier-ignore
   for (const meaning of MEANINGS) {
     it(`that says ${meaning} is ${KINDS[meaning]}, and keeps the vendor's code as it is`, () => {
