@@ -29,12 +29,17 @@ describe('broken on purpose, a kill at the right step shows it', () => {
   }
 });
 
+const PLAYED_BY = {
+  episodes: 'sidecar/test/linking/episodes.test.ts',
+  texts: 'sidecar/test/texts/cases.test.ts',
+} as const;
+
 describe('broken on purpose, recorded cases show it', () => {
-  for (const { name, edits, cases } of CASE_BREAKS) {
+  for (const { name, edits, recorded, cases } of CASE_BREAKS) {
     it(name, async () => {
       await using tree = await copyTree(edits);
-      const recorded = `recorded episodes (${cases.join('|')}): `;
-      const { output } = await mocha(tree.folder, ['sidecar/test/linking/episodes.test.ts', '--grep', recorded], {});
+      const wanted = `recorded ${recorded} (${cases.join('|')}): `;
+      const { output } = await mocha(tree.folder, [PLAYED_BY[recorded], '--grep', wanted], {});
       const noticed = cases.filter((one) => new RegExp(`^ +\\d+\\) ${one}: `, 'm').test(output));
       expect(noticed, output).to.deep.equal(cases);
       expect(output).to.include(`${cases.length} failing`);

@@ -4,7 +4,9 @@ import type { Edit } from './breaks.ts';
 export interface CaseBreak {
   readonly name: string;
   readonly edits: readonly Edit[];
-  /** The files of sidecar/test/fixtures/episodes of which each must notice it. */
+  /** Of which kind they are: recorded episodes, or recorded texts. */
+  readonly recorded: 'episodes' | 'texts';
+  /** Their files in sidecar/test/fixtures/, of which each must notice it. */
   readonly cases: readonly string[];
 }
 
@@ -18,6 +20,7 @@ export const CASE_BREAKS: readonly CaseBreak[] = [
         replace: 'said_key = i.said_key,',
       },
     ],
+    recorded: 'episodes',
     cases: ['accession-corrected-and-resent', 'deleted-and-sent-again', 'sent-again-without-identity'],
   },
   {
@@ -29,6 +32,7 @@ export const CASE_BREAKS: readonly CaseBreak[] = [
         replace: '',
       },
     ],
+    recorded: 'episodes',
     cases: ['review-deleted', 'review-modified', 'taken-away-then-deleted', 'contested-then-deleted'],
   },
   {
@@ -40,6 +44,31 @@ export const CASE_BREAKS: readonly CaseBreak[] = [
         replace: '  const touched = new Set<string>();',
       },
     ],
+    recorded: 'episodes',
     cases: ['taken-away-then-sent-again', 'linked-by-a-person-then-sent-again'],
+  },
+  {
+    name: 'a text that waits again goes as it was planned first',
+    edits: [
+      {
+        file: 'sidecar/texts/sending.ts',
+        find: '      await parts.planTexts(tx, await change(tx), now);',
+        replace: '      await change(tx);',
+      },
+    ],
+    recorded: 'texts',
+    cases: ['way-withdrawn', 'way-number-changed', 'way-number-deleted', 'way-died'],
+  },
+  {
+    name: 'a text that the vendor lists without its body counts as never sent',
+    edits: [
+      {
+        file: 'sidecar/texts/rules/same-text.ts',
+        find: "? 'unreadable' : null",
+        replace: '? null : null',
+      },
+    ],
+    recorded: 'texts',
+    cases: ['way-redacted'],
   },
 ];
