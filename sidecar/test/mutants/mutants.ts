@@ -3,7 +3,7 @@ import type { Edit } from '../broken/breaks.ts';
 const edits = (file: string, all: readonly (readonly [find: string, replace: string])[]): readonly Edit[] =>
   all.map(([find, replace]) => ({ file, find, replace }));
 
-/** Each condition of matching, left out or turned round: unit tests must notice every one. */
+/** Each condition of matching, of whose a study is, of release and of texts, left out or turned round: unit tests must notice every one. */
 export const MUTANTS: readonly Edit[] = [
   ...edits('sidecar/ris/rules/same-patient.ts', [
     ["if (fold(a.id) === '' || fold(b.id) === '') return null;", ''],
@@ -85,5 +85,98 @@ export const MUTANTS: readonly Edit[] = [
     ["=== 'same' &&", "!== 'different' &&"],
     ['daysApart(candidate.studyDate, tags.studyDate) <= 2', 'daysApart(candidate.studyDate, tags.studyDate) <= 3'],
     ['daysApart(candidate.studyDate, tags.studyDate) <= 2', 'daysApart(candidate.studyDate, tags.studyDate) < 2'],
+  ]),
+  ...edits('sidecar/ris/rules/facts.ts', [
+    ['({ ofReport }) => ofReport !== true)', '() => true)'],
+    ['rules: ofReport !== true || facts.rulesPhones === true', 'rules: true'],
+    ['rules: ofReport !== true || facts.rulesPhones === true', 'rules: ofReport !== true'],
+    ['({ ...all, ...phones })', '({ ...phones })'],
+    ['last < 0 || isKnown || known.phoneNumber', 'last < 0 || known.phoneNumber'],
+    ['spoken.slice(last + 1)', 'spoken'],
+  ]),
+  ...edits('sidecar/ris/rules/patient-phones.ts', [
+    ['if (written.every(isMail)) return undefined;', ''],
+    [' && !barred.has(number)', ''],
+    ['a.rank - b.rank', 'b.rank - a.rank'],
+  ]),
+  ...edits('sidecar/ris/rules/clash.ts', [
+    ['!isOwn(order) && !isSame(order)', '!isSame(order)'],
+    ['!isOwn(order) && !isSame(order)', '!isOwn(order)'],
+    ['|| by === undefined || by.sender === first', '|| by?.sender === first'],
+    ['last === undefined || isCancelled(last) ? null', 'last === undefined ? null'],
+    ['isOwn(order) && !isCancelled(order)', '!isCancelled(order)'],
+    ['|| (by !== undefined && by.patient === owner?.facts.by?.patient)', ''],
+  ]),
+  ...edits('sidecar/ris/rules/merges.ts', [
+    ['another === undefined && samePerson(bare.id, only.id)', 'samePerson(bare.id, only.id)'],
+    ['another === undefined && samePerson(bare.id, only.id)', 'another === undefined'],
+    ['priorId: of(one.priorId), survivorId', 'priorId: one.priorId, survivorId'],
+    ["kind === 'same' && samePerson(a, b) && !parted.some(isOf(a, b))", "kind === 'same' && !parted.some(isOf(a, b))"],
+    ["kind === 'same' && samePerson(a, b) && !parted.some(isOf(a, b))", "kind === 'same' && samePerson(a, b)"],
+    ["if (kind === 'apart') chains.part(number(priorId), number(survivorId));", ''],
+    ['if (intoB || !intoA) this.#parent.delete(a);', 'this.#parent.delete(a);'],
+    ['if (intoA || !intoB) this.#parent.delete(b);', 'this.#parent.delete(b);'],
+    ['if (intoB || !intoA) this.#parent.delete(a);', ''],
+    ['pairs = pairs.filter((pair) => !isOf(a, b)(pair));', ''],
+  ]),
+  ...edits('sidecar/release/rules/release.ts', [
+    ["if (facts.deceased) return 'patient-deceased';", ''],
+    ["if (facts.patientHeld) return 'patient-held';", ''],
+    ["if (facts.studyHeld) return 'study-held';", ''],
+    ["if (facts.claims.includes('review')) return 'study-in-review';", ''],
+    ["if (facts.claims.includes('contested')) return 'study-contested';", ''],
+    ["report.empty ? 'report-empty' : null", 'null'],
+    ['if (until > now) return', 'if (until < now) return'],
+    ['until > report.cameAt ? until : report.cameAt', 'report.cameAt'],
+  ]),
+  ...edits('sidecar/release/rules/standing-report.ts', [
+    ["withheld === null && status !== 'preliminary'", "status !== 'preliminary'"],
+    ["withheld === null && status !== 'preliminary'", 'withheld === null'],
+    ['told.slice(lastWithdrawn + 1)', 'told'],
+    ['Math.min(...standing', 'Math.max(...standing'],
+  ]),
+  ...edits('sidecar/release/rules/delay.ts', [
+    ['[study.procedureCode, study.modality]', '[study.modality, study.procedureCode]'],
+    ['if (delays.has(key)) return null;', ''],
+  ]),
+  ...edits('sidecar/texts/rules/hold.ts', [
+    ['if (!release.released && release.until === null) return', 'if (release.until === null && false) return'],
+    ['const doubted = approved ? null : doubt(facts);', 'const doubted = doubt(facts);'],
+    ["if (facts.optedOut) return { state: 'held', reason: 'opted-out' };", ''],
+    ['> MAX_HOLD_MS) return', '>= MAX_HOLD_MS) return'],
+    ["if (!facts.ordered) return 'no-order';", ''],
+    ["if (facts.imagesTaken) return 'images-taken-away';", ''],
+    ["if (facts.imagesDeleted) return 'images-deleted';", ''],
+    ['facts.phoneNumber !== null && facts.numberDiffers', 'facts.numberDiffers'],
+    ['!approved && shownAt !== null', 'shownAt !== null'],
+    ['before.reportId === release.report?.id', 'true'],
+    ["plan.state === 'held' || all.state === 'queued' ? plan : all", 'all'],
+  ]),
+  ...edits('sidecar/texts/rules/together.ts', [
+    ['const whose = hasOrder || another !== undefined ? patientId : only;', 'const whose = only;'],
+    ['const whose = hasOrder || another !== undefined ? patientId : only;', 'const whose = patientId;'],
+    ['if (hasOrder) return 1;', ''],
+    ['return hasImages ? 2 : 3;', 'return 2;'],
+    ['text.attempts > 0 && text.studyId === studyId', 'text.studyId === studyId'],
+  ]),
+  ...edits('sidecar/texts/rules/same-text.ts', [
+    ['to === wanted.to && ', ''],
+    ['at.getTime() >= earliest && ', ''],
+    ['wanted.except?.includes(vendorId) !== true', 'true'],
+    ["? 'unreadable' : null", '? null : null'],
+    ['reference.toUpperCase().startsWith(listed.toUpperCase())', 'false'],
+  ]),
+  ...edits('sidecar/texts/flows/send.ts', [
+    ['if (rests !== null) return { again: rests };', ''],
+    ['if (!(await deps.isSending(smsId, since))) return null;', ''],
+    ['if (!(error instanceof Refusal)) return', 'if (false) return'],
+    ["['this-account', 'this-country', 'away']", "['this-country', 'away']"],
+    ["['this-account', 'this-country', 'away']", "['this-account', 'away']"],
+    ["refusal.kind === 'permanent' || attempt", 'attempt'],
+    [' || attempt >= MAX_ATTEMPTS', ''],
+    ["refusal.meaning === 'opted-out' && deps.hearsStart", "refusal.meaning === 'opted-out'"],
+    ['if (now < after(since, LAST_LOOK_MS)) return', 'if (now < since) return'],
+    ['if (deps.now() < after(since, FIRST_LOOK_MS)) return', 'if (deps.now() < since) return'],
+    ['after(lookFrom === null ? since : begun, CALL_WITHIN_MS)', 'after(deps.now(), CALL_WITHIN_MS)'],
   ]),
 ];
