@@ -28,6 +28,17 @@ const PASSING: ReadonlyMap<number | undefined, RefusalMeaning> = new Map([
   [20001, 'this-account'],
   [20003, 'this-account'],
   [20005, 'this-account'],
+  // Not active, a trial's limits, test credentials, no such account; no sender, or none that can be; no such service.
+  [10001, 'this-account'],
+  [10002, 'this-account'],
+  [20008, 'this-account'],
+  [20404, 'this-account'],
+  [21212, 'this-account'],
+  [21603, 'this-account'],
+  [21701, 'this-account'],
+  [21703, 'this-account'],
+  [21704, 'this-account'],
+  [21705, 'this-account'],
 ]);
 
 /** Twilio's codes that do not pass; those that are not here are `permanent`. */
@@ -39,6 +50,10 @@ const LASTING: ReadonlyMap<number | undefined, RefusalMeaning> = new Map([
   [21610, 'opted-out'],
   [21408, 'this-country'],
   [21606, 'this-country'],
+  // What 21606 was told apart into: the sender is not one of the account's, or takes no texts.
+  [21659, 'this-country'],
+  [21660, 'this-country'],
+  [21661, 'this-country'],
 ]);
 
 // "Invalid StatusCallback": nothing was sent, and the text is worth more than its receipts.

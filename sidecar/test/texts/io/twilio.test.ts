@@ -84,6 +84,10 @@ describe('Twilio, by its own SDK against the sandbox', () => {
     [400, 21614, 'this-number'],
     [400, 21408, 'this-country'],
     [400, 21606, 'this-country'],
+    [400, 21660, 'this-country'],
+    [400, 21212, 'this-account'],
+    [400, 21703, 'this-account'],
+    [404, 20404, 'this-account'],
     [401, 20003, 'this-account'],
     [403, 20005, 'this-account'],
     [400, 20001, 'this-account'],
@@ -97,7 +101,6 @@ describe('Twilio, by its own SDK against the sandbox', () => {
     [503, 30001, 'later'],
     [400, 21602, 'permanent'],
     [400, 21617, 'permanent'],
-    [404, 20404, 'permanent'],
     ...[30002, 30003, 30004, 30005, 30006, 30007, 30008].map((one) => [400, one, 'permanent'] as const),
   ] satisfies readonly (readonly [number, number, RefusalMeaning])[]) {
     it(`takes ${status} with code ${code} for: ${meaning}`, async () => {
