@@ -50,6 +50,7 @@ describe('numbers of one patient', () => {
   it('are two again where somebody says so later, by way of a third number too', () => {
     expect(ends(say('same', 'b', 'a'), say('apart', 'a', 'b'))).to.include({ a: 'a', b: 'b' });
     expect(ends(say('apart', 'a', 'b'), say('same', 'b', 'a'))).to.include({ a: 'a', b: 'a' });
+    expect(ends(say('same', 'b', 'a'), say('same', 'd', 'a'), say('apart', 'a', 'b'))).to.include({ b: 'b', d: 'a' });
     const three = [say('same', 'a', 'c'), say('same', 'b', 'c')];
     expect(ends(...three, say('apart', 'a', 'b'))).to.include({ a: 'a', b: 'b', c: 'c' });
     expect(ends(...three, say('same', 'd', 'c'), say('apart', 'a', 'b'))).to.include({ d: 'c', c: 'c' });

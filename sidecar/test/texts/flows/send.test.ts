@@ -334,7 +334,8 @@ describe('sending a text', () => {
     const deps = { ...second.deps, gates: first.deps.gates };
     first.ends = ['account'];
     await first.run();
-    expect(await sendSms(deps, '1')).to.have.property('again');
+    const claim = (): Promise<never> => Promise.reject(new Error('claimed while the account rests'));
+    expect(await sendSms({ ...deps, claim }, '1')).to.have.property('again');
     expect(second.calls).to.equal(0);
     expect(second.row.state).to.equal('queued');
   });
