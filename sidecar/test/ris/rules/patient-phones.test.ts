@@ -81,6 +81,10 @@ describe('a report’s word on phones', () => {
     const known = order({ 13: local(FIRST) });
     expect(phones(known, report({ 13: local(SECOND) }))).to.deep.equal({ phone: FIRST, reportedPhone: SECOND });
     expect(phones(report({ 13: local(SECOND) }), known)).to.deep.equal({ phone: FIRST, reportedPhone: undefined });
+    expect(phones(known, report({ 13: local(SECOND) }), order({ 14: '""' }))).to.deep.equal({
+      phone: FIRST,
+      reportedPhone: undefined,
+    });
     const both = report({ 13: local(FIRST), 14: local(SECOND) });
     expect(phones(known, both)).to.deep.equal({ phone: FIRST, reportedPhone: undefined });
     expect(phones(known, report({ 13: local(SECOND) }), report({ 13: local(FIRST) }))).to.deep.include({
